@@ -1,0 +1,64 @@
+/**
+ * Header lists as they are on the wire: a flat array `[name, value, name, value, …]`, names in the sender's
+ * spelling, repeated ones kept in order. The request path copies them raw to raw; no header object is built.
+ */
+export type RawHeaders = readonly string[];
+
+/** The first value of `lowerName`, or undefined. Comparison ignores case, as RFC 9110 section 5.1 says. */
+export function headerValue(headers: RawHeaders, lowerName: string): string | undefined {
+  const length = lowerName.length;
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name.length === length && name.toLowerCase() === lowerName) return headers[i + 1];
+  }
+  return undefined;
+}
+
+/** How many times `lowerName` is there. */
+export function headerCount(headers: RawHeaders, lowerName: string): number {
+  let count = 0;
+  for (let i = 0; i + 1 < headers.length; i += 2) if ((headers[i] as string).toLowerCase() === lowerName) count++;
+  return count;
+}
+
+/** The elements of a comma list over all lines of `lowerName`, trimmed and lower-cased; empty ones dropped. */
+export function headerTokens(headers: RawHeaders, lowerName: string): string[] {
+  const tokens: string[] = [];
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    if ((headers[i] as string).toLowerCase() !== lowerName) continue;
+    for (const part of (headers[i + 1] as string).split(",")) {
+      const token = part.trim().toLowerCase();
+      if (token !== "") tokens.push(token);
+    }
+  }
+  return tokens;
+}
+
+/** Hop-by-hop fields of RFC 9110 section 7.6.1 and the older ones still seen; `Connection` names more at run time. */
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-authentication-info",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "http2-settings",
+]);
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/** Is this a header name (a token, RFC 9110 section 5.6.2)? */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text);
+}
+
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** May this be sent as a header value (RFC 9110 section 5.5: no CR, LF, NUL or other controls)? */
+export function isFieldValue(text: string): boolean {
+  return FIELD_VALUE.test(text);
+}
