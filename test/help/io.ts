@@ -1,0 +1,24 @@
+import type { Io } from "../../src/cli/command.ts";
+
+/** An `Io` that keeps what a command prints, and ends it when asked. */
+export function createIo(given: Partial<Io> = {}): Io & { out(): string; err(): string; abort(): void } {
+  const controller = new AbortController();
+  let out = "";
+  let err = "";
+  return {
+    env: {},
+    stdout: (text) => {
+      out += text;
+    },
+    stderr: (text) => {
+      err += text;
+    },
+    isTTY: false,
+    cwd: process.cwd(),
+    signal: controller.signal,
+    ...given,
+    out: () => out,
+    err: () => err,
+    abort: () => controller.abort(),
+  };
+}
