@@ -78,6 +78,8 @@ export interface BreakerMoved {
   readonly until: number | null;
   /** `failures`, `failure_rate`, `probe_failed`, `recovered`, `operator`, `restored`. */
   readonly cause: string;
+  /** The operator, where the cause is one. */
+  readonly by?: string;
   readonly dryRun: boolean;
 }
 

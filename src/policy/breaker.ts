@@ -1,0 +1,88 @@
+import type { Worth } from "../core/exchange.ts";
+import type { BreakerSettings } from "../core/settings.route.ts";
+import { type BreakerId, breakerKey, type StoredBreaker } from "../core/stored.ts";
+import { type BreakerCell, type BreakerSnapshot, type CellDeps, createCell, type KeptCell } from "./breaker.cell.ts";
+import type { BreakerResult } from "./breaker.tally.ts";
+
+export type { BreakerCell, BreakerSnapshot } from "./breaker.cell.ts";
+export type { BreakerResult } from "./breaker.tally.ts";
+
+/** How many breakers without a route are remembered, and how many stored states wait for theirs. */
+const MAX_IDLE = 65_536;
+
+/** Every breaker of the process. State is kept by app, capability, upstream name and URL, through any reload. */
+export interface Breakers {
+  /** The breaker of this id: the same one each time, under the newest settings given. */
+  cell(id: BreakerId, settings: BreakerSettings): BreakerCell;
+  /** Takes over stored states; those of routes not seen yet wait for them. */
+  restore(rows: readonly StoredBreaker[]): void;
+  list(now: number): BreakerSnapshot[];
+  /** Takes the breakers not named here off the list; should a route come back, so does its breaker. */
+  retain(ids: Iterable<BreakerId>): void;
+}
+
+/** Makes the registry. `persist` and `emit` hear of each transition. */
+export function createBreakers(deps: CellDeps): Breakers {
+  const active = new Map<string, KeptCell>();
+  // Requests of the old manifest may still settle on a breaker whose route is gone, so it is the cell that is kept.
+  const retired = new Map<string, KeptCell>();
+  const waiting = new Map<string, StoredBreaker>();
+
+  return {
+    cell(id, settings) {
+      const key = breakerKey(id);
+      const known = active.get(key) ?? retired.get(key);
+      const cell = known ?? createCell(id, settings, deps);
+      retired.delete(key);
+      active.set(key, cell);
+      if (known) known.update(settings);
+      const row = waiting.get(key);
+      waiting.delete(key);
+      if (row) cell.restore(row);
+      return cell;
+    },
+    restore(rows) {
+      for (const row of rows) {
+        const key = breakerKey(row);
+        const cell = active.get(key);
+        if (cell) cell.restore(row);
+        else setBounded(waiting, key, row);
+      }
+    },
+    list: (now) => Array.from(active.values(), (cell) => cell.snapshot(now)),
+    retain(ids) {
+      const kept = new Set(Array.from(ids, breakerKey));
+      for (const [key, cell] of active) {
+        if (kept.has(key)) continue;
+        active.delete(key);
+        setBounded(retired, key, cell);
+      }
+    },
+  };
+}
+
+/** Sets, then drops the oldest entry where there are too many. */
+function setBounded<T>(map: Map<string, T>, key: string, value: T): void {
+  map.set(key, value);
+  if (map.size <= MAX_IDLE) return;
+  const [oldest] = map.keys();
+  if (oldest !== undefined) map.delete(oldest);
+}
+
+/**
+ * What a try's result counts for its breaker: an answer or a final no of the app is good; a transient failure and a
+ * 503 that asks to wait are bad; a 429 and a caller who left say nothing. `status` is 0 where no answer came.
+ */
+export function breakerResult(worth: Worth, status: number): BreakerResult {
+  if (status === 429) return "none";
+  switch (worth) {
+    case "ok":
+    case "permanent":
+      return "good";
+    case "transient":
+    case "push_back":
+      return "bad";
+    case "ignored":
+      return "none";
+  }
+}
