@@ -1,0 +1,66 @@
+import { outcomeField } from "../core/outcome.ts";
+import { PROBLEM_JSON, problem } from "../core/problem.ts";
+
+/**
+ * A request that goes no further: it is answered with this, the connection closes, and no upstream sees a byte.
+ * `detail` never quotes the request.
+ */
+export interface Refusal {
+  readonly status: 400 | 405 | 408 | 413 | 417 | 431;
+  /** The problem's name, as in `urn:outrigger:problem:<name>`. */
+  readonly name: string;
+  readonly title: string;
+  readonly detail: string;
+  readonly reason: null;
+  readonly close: true;
+  /** For 405, upper case. */
+  readonly allow?: readonly string[];
+}
+
+const TITLES: Readonly<Record<Refusal["status"], readonly [name: string, title: string]>> = {
+  400: ["bad-request", "Bad request"],
+  405: ["method-not-allowed", "Method not allowed"],
+  408: ["request-timeout", "Request timeout"],
+  413: ["content-too-large", "Content too large"],
+  417: ["expectation-failed", "Expectation failed"],
+  431: ["header-fields-too-large", "Request header fields too large"],
+};
+
+/** Refusals are made once, at load: a flood of bad requests allocates none. */
+export function refusal(status: Refusal["status"], detail: string, allow?: readonly string[]): Refusal {
+  const [name, title] = TITLES[status];
+  return Object.freeze({
+    status,
+    name,
+    title,
+    detail,
+    reason: null,
+    close: true,
+    ...(allow === undefined ? {} : { allow }),
+  });
+}
+
+/** CONNECT would make us a tunnel, TRACE would echo what other proxies added: never (RFC 9110 section 9.3). */
+export const REFUSED_METHOD = refusal(405, "CONNECT and TRACE are not served here", [
+  "GET",
+  "HEAD",
+  "POST",
+  "PUT",
+  "PATCH",
+  "DELETE",
+  "OPTIONS",
+]);
+
+/** The whole answer as bytes, for a socket that has no `ServerResponse`. */
+export function refusalBytes(refused: Refusal): Buffer {
+  const body = JSON.stringify(problem(refused.status, refused.name, refused.title, refused.detail));
+  const head = [
+    `HTTP/1.1 ${refused.status} ${refused.title}`,
+    `Content-Type: ${PROBLEM_JSON}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `Outrigger-Outcome: ${outcomeField("rejected")}`,
+    ...(refused.allow === undefined ? [] : [`Allow: ${refused.allow.join(", ")}`]),
+    "Connection: close",
+  ];
+  return Buffer.from(`${head.join("\r\n")}\r\n\r\n${body}`);
+}

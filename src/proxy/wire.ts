@@ -1,0 +1,111 @@
+import type { IncomingMessage } from "node:http";
+import type { LimitSettings } from "../core/settings.service.ts";
+import { REFUSED_METHOD, type Refusal, refusal } from "./wire.refusal.ts";
+import { isHost } from "./wire.target.ts";
+
+export type { Refusal } from "./wire.refusal.ts";
+export { parseTarget } from "./wire.target.ts";
+
+/**
+ * What is refused before anything is routed. Node's parser has the first word; here is what it lets through
+ * although two programs on the way may read it in two ways (RFC 9112 sections 6 and 11, RFC 9110 sections 5 to 7).
+ * test/wire has a line for each, with the bytes.
+ */
+
+const VERSION = refusal(400, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+const TOO_MANY = refusal(431, "more header fields than limits.headers allows");
+const TOO_LARGE = refusal(413, "the declared length is beyond any limit");
+const EXPECTATION = refusal(417, "100-continue is the only expectation that can be met");
+const HOST_COUNT = refusal(400, "a request needs exactly one Host");
+const HOST_FORM = refusal(400, "Host must be a host, and a port if need be");
+const CODING = refusal(400, "Transfer-Encoding must be chunked and nothing else, once, in HTTP/1.1");
+const LENGTH = refusal(400, "Content-Length must be one decimal number");
+const BOTH = refusal(400, "Content-Length and Transfer-Encoding contradict each other");
+const CONNECTION = refusal(400, "Connection names a field that must reach the app");
+const UNDERSCORE = refusal(400, "a header name with an underscore poses as one of ours");
+
+/** Fields whose underscore twin some programs (CGI, WSGI) could not tell from the real one. */
+const TWINS = new Set([
+  "content-length",
+  "content-type",
+  "transfer-encoding",
+  "keep-alive",
+  "idempotency-key",
+  "x-request-id",
+  "x-timeout-ms",
+  "x-retry-attempt",
+  "x-max-attempts",
+  "x-platform-signature",
+]);
+const TWIN_FAMILIES = /^(?:x-forwarded|webhook|outrigger|proxy)-|-signature/;
+
+/** Fields that no `Connection` header may take away. */
+const KEPT = /^(?:host|content-length|transfer-encoding|webhook-(?:id|timestamp)|.*signature.*)$/;
+
+/**
+ * Checks everything about a request but its target, in one pass over the raw headers. Needs a server with
+ * `maxHeadersCount` 0 (see `prepareServer`), or late headers would be out of sight. Null: nothing to object to.
+ */
+export function checkRequest(req: IncomingMessage, limits: LimitSettings): Refusal | null {
+  if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1) return VERSION;
+  if (req.method === "TRACE" || req.method === "CONNECT") return REFUSED_METHOD;
+  const headers = req.rawHeaders;
+  if (headers.length > limits.headers * 2) return TOO_MANY;
+  let hosts = 0;
+  let lengths = 0;
+  let codings = 0;
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] as string;
+    const value = headers[i + 1] as string;
+    let refused: Refusal | null = null;
+    // Of most names the length alone says that they are none of these.
+    switch (name.length) {
+      case 4:
+        if (is(name, "Host", "host")) {
+          if (++hosts > 1) return HOST_COUNT;
+          refused = isHost(value) ? null : HOST_FORM;
+        }
+        break;
+      case 6:
+        if (is(name, "Expect", "expect") && value.toLowerCase() !== "100-continue") return EXPECTATION;
+        break;
+      case 10:
+        if (is(name, "Connection", "connection")) refused = checkConnection(value);
+        break;
+      case 14:
+        if (is(name, "Content-Length", "content-length")) refused = ++lengths > 1 ? LENGTH : checkLength(value);
+        break;
+      case 17:
+        if (is(name, "Transfer-Encoding", "transfer-encoding")) {
+          if (++codings > 1 || req.httpVersionMinor === 0 || value.toLowerCase() !== "chunked") return CODING;
+        }
+        break;
+    }
+    if (refused === null && name.includes("_")) refused = checkUnderscore(name);
+    if (refused !== null) return refused;
+  }
+  if (hosts === 0) return HOST_COUNT;
+  return lengths + codings > 1 ? BOTH : null;
+}
+
+/** Compares a name with the two usual spellings before it pays for lower case. */
+function is(name: string, usual: string, lower: string): boolean {
+  return name === usual || name === lower || name.toLowerCase() === lower;
+}
+
+/** Sizes that a JavaScript number can't count exactly are beyond every limit; Node takes them up to 2^64-1. */
+function checkLength(value: string): Refusal | null {
+  if (!/^\d+$/.test(value)) return LENGTH;
+  return Number(value) > Number.MAX_SAFE_INTEGER ? TOO_LARGE : null;
+}
+
+function checkConnection(value: string): Refusal | null {
+  if (value === "keep-alive" || value === "close") return null;
+  for (const part of value.split(",")) if (KEPT.test(part.trim().toLowerCase())) return CONNECTION;
+  return null;
+}
+
+function checkUnderscore(name: string): Refusal | null {
+  const twin = name.toLowerCase().replaceAll("_", "-");
+  return TWINS.has(twin) || TWIN_FAMILIES.test(twin) ? UNDERSCORE : null;
+}
