@@ -1,6 +1,6 @@
 import type { Fault } from "./fault.ts";
 import type { RawHeaders } from "./headers.ts";
-import type { Reason } from "./outcome.ts";
+import type { Reason, Strategy } from "./outcome.ts";
 
 /** The labels of a route that go into events and metrics. One object per route, made when the manifest loads. */
 export interface RouteRef {
@@ -10,6 +10,9 @@ export interface RouteRef {
   readonly key: string;
   readonly mode: "sync" | "async" | "passthrough";
 }
+
+/** The labels of requests that match no route. */
+export const UNROUTED: RouteRef = Object.freeze({ app: "", capability: "", key: "", mode: "sync" });
 
 /**
  * What a try's result was worth, the one word that retry, breaker and health read:
@@ -59,8 +62,19 @@ export interface Answer {
   readonly detail: string | null;
 }
 
+/** What a fallback strategy answered in the app's place. */
+export interface Substitute {
+  readonly kind: "substitute";
+  readonly strategy: Strategy;
+  /** Why the app's own answer was not to be had. */
+  readonly reason: Reason;
+  readonly status: number;
+  readonly headers: RawHeaders;
+  readonly body: Buffer;
+}
+
 /** What comes back up the chain. */
-export type Reply = Answer | Fault;
+export type Reply = Answer | Fault | Substitute;
 
 /**
  * One request on its way down the chain: one object, allocated once. Fields are written by the layer named beside
@@ -95,6 +109,10 @@ export interface Exchange {
   tryMs: number;
   /** Milliseconds spent waiting for others outside tries (body, slot, backoff): what is left over is our overhead. */
   waitedMs: number;
+  /** Bit i is set once upstream i of the route was tried. */
+  tried: number;
+  /** Bytes of bodies held for this request, counted against `limits.buffered` until it is answered. */
+  heldBytes: number;
   /** Set by retry when a repeat was refused: recorded, never silent. */
   denied: Reason | null;
   /** Why each repeat was made, in order. */

@@ -62,3 +62,44 @@ const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 export function isFieldValue(text: string): boolean {
   return FIELD_VALUE.test(text);
 }
+
+/**
+ * The end-to-end fields of `raw`, in order and spelling: without hop-by-hop ones, without what a `Connection` header
+ * names, without names in `drop` (lower case). One pass where no `Connection` header names anything unusual.
+ */
+export function endToEnd(raw: RawHeaders, drop: ReadonlySet<string>): string[] {
+  const kept: string[] = [];
+  let named: string[] | null = null;
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] as string;
+    const lower = name.toLowerCase();
+    if (HOP_BY_HOP.has(lower)) {
+      if (lower === "connection") named = connectionNames(raw[i + 1] as string, named);
+      continue;
+    }
+    if (!drop.has(lower)) kept.push(name, raw[i + 1] as string);
+  }
+  return named === null ? kept : without(kept, named);
+}
+
+// `keep-alive` and `close` are what nearly every Connection header says; they name no field we would forward.
+function connectionNames(value: string, named: string[] | null): string[] | null {
+  if (value === "keep-alive" || value === "close") return named;
+  for (const part of value.split(",")) {
+    const token = part.trim().toLowerCase();
+    if (token !== "" && token !== "close" && !HOP_BY_HOP.has(token)) {
+      named ??= [];
+      named.push(token);
+    }
+  }
+  return named;
+}
+
+function without(headers: string[], lowerNames: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (!lowerNames.includes(name.toLowerCase())) kept.push(name, headers[i + 1] as string);
+  }
+  return kept;
+}

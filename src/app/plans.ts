@@ -1,0 +1,134 @@
+import type { Clock } from "../core/clock.ts";
+import type { Exchange, Reply, RouteRef, Worth } from "../core/exchange.ts";
+import type { MemoryLedger } from "../core/memory.ts";
+import type { Random } from "../core/random.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import type { RouteSettings } from "../core/settings.route.ts";
+import type { AppSettings } from "../core/settings.ts";
+import type { Breakers } from "../policy/breaker.ts";
+import { composeSync } from "../policy/chain.ts";
+import { type Classifier, compileClassifier } from "../policy/classify.ts";
+import type { LastGoodStore } from "../policy/fallback/last_good.store.ts";
+import { compileFallbacks } from "../policy/fallback/strategies.ts";
+import { compileResponseCheck, type ResponseCheck } from "../policy/response.ts";
+import type { TargetParts } from "../policy/target.ts";
+import { contextLabels } from "../policy/values.ts";
+import { OUR_HEADERS } from "../proxy/outgoing.ts";
+import type { RoutePlan } from "../proxy/plan.ts";
+import type { TlsMaterial } from "../upstream/connect.ts";
+import { type SendPlan, sendOnce } from "../upstream/send.ts";
+import { compileSigner, type Signer, signatureHeaderNames } from "../upstream/sign.ts";
+import type { AppState } from "./apps.ts";
+import { readTls, type Upstreams } from "./upstreams.ts";
+
+export interface PlanDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly memory: MemoryLedger;
+  readonly breakers: Breakers;
+  readonly upstreams: Upstreams;
+  readonly lastGood: LastGoodStore;
+  /** State of an app that outlives reloads: rate limit, requests in flight. */
+  readonly appState: (app: AppSettings) => AppState;
+}
+
+/** What of a route can be wrong although the manifest is well formed: compiled before anything live is touched. */
+export interface Compiled {
+  readonly route: RouteSettings;
+  readonly classifier: Classifier;
+  readonly check: ResponseCheck;
+  readonly signer: Signer | null;
+  readonly tls: TlsMaterial | null;
+}
+
+/** Compiles what may fail. Touches nothing live, so that a refused reload leaves everything as it was. */
+export function compileRoute(route: RouteSettings, clock: Clock): Result<Compiled, string> {
+  const { app } = route;
+  const classifier = compileClassifier(route.retry, route.response.status);
+  const check = compileResponseCheck(route.response, classifier, clock);
+  if (!check.ok) return err(`${route.key}: response.schema: ${check.error}`);
+  const signer = app.sign === null ? ok(null) : compileSigner(app.sign);
+  if (!signer.ok) return err(`${route.key}: sign: ${signer.error}`);
+  const tls = readTls(app.tls);
+  if (!tls.ok) return err(`${route.key}: tls: ${tls.error}`);
+  return ok({ route, classifier, check: check.value, signer: signer.value, tls: tls.value });
+}
+
+/** The frozen plan of one route, with its chain composed. A request only calls. */
+export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
+  const { route, classifier } = compiled;
+  const { app } = route;
+  const ref: RouteRef = Object.freeze({
+    app: app.name,
+    capability: route.capability,
+    key: route.key,
+    mode: route.mode,
+  });
+  const worthOf = (reply: Reply): Worth => worth(reply, classifier);
+  const state = deps.appState(app);
+  const signed = app.sign === null ? [] : signatureHeaderNames(app.sign);
+  return {
+    ref,
+    settings: route,
+    send: composeSync(
+      {
+        route,
+        upstreams: route.upstreams.map((_, i) => targetParts(compiled, i, worthOf, deps)),
+        strategies: compileFallbacks(route.fallback, deps),
+        worthOf,
+        timeoutIsTransient: classifier.ofFault("timeout") === "transient",
+      },
+      deps,
+    ),
+    drop: new Set([
+      ...OUR_HEADERS,
+      ...signed,
+      ...route.headers.remove,
+      ...route.headers.set.map(([n]) => n.toLowerCase()),
+    ]),
+    set: route.headers.set.flat(),
+    takeToken: state.takeToken,
+    labels: contextLabels(app.context),
+    keyHeaders: ["idempotency-key", "webhook-id", ...(route.idempotency ? [route.idempotency.header] : [])],
+    maxAttempts: route.retry.attempts,
+    inFlight: state.inFlight,
+  };
+}
+
+function targetParts(compiled: Compiled, index: number, worthOf: (reply: Reply) => Worth, deps: PlanDeps): TargetParts {
+  const { route, check, signer } = compiled;
+  const upstream = route.upstreams[index] as RouteSettings["upstreams"][number];
+  const shared = deps.upstreams.get(route.app, upstream, compiled.tls, route.connectTimeoutMs);
+  const plan: SendPlan = {
+    path: `${upstream.prefix}${route.path}`,
+    connectTimeoutMs: route.connectTimeoutMs,
+    maxBytes: route.response.maxBytes,
+    refuseLarge: check.refuseLarge,
+    signer,
+    check,
+  };
+  const sendDeps = { clock: deps.clock, memory: deps.memory, leave: () => shared.slots.leave() };
+  const id = { app: route.app.name, capability: route.capability, upstream: upstream.name, url: upstream.url };
+  return {
+    name: upstream.name,
+    priority: upstream.priority,
+    weight: upstream.weight,
+    breaker: deps.breakers.cell(id, route.breaker),
+    slots: shared.slots,
+    budget: shared.budget,
+    budgetPercent: route.retry.budget,
+    send: (x: Exchange) => sendOnce(shared.client, plan, sendDeps, x),
+    worthOf,
+  };
+}
+
+function worth(reply: Reply, classifier: Classifier): Worth {
+  switch (reply.kind) {
+    case "answer":
+      return reply.worth;
+    case "substitute":
+      return "ok";
+    case "fault":
+      return reply.aborted ? "ignored" : classifier.ofFault(reply.reason);
+  }
+}

@@ -1,0 +1,39 @@
+import type { Clock } from "../core/clock.ts";
+import type { Reply, Send, Worth } from "../core/exchange.ts";
+import type { Random } from "../core/random.ts";
+import type { RouteSettings } from "../core/settings.route.ts";
+import type { FallbackStrategy } from "./fallback/strategies.ts";
+import { fallingBack } from "./fallback.ts";
+import { retrying } from "./retry.ts";
+import { createTarget, type TargetParts } from "./target.ts";
+
+export interface ChainParts {
+  readonly route: RouteSettings;
+  readonly upstreams: readonly TargetParts[];
+  readonly strategies: readonly FallbackStrategy[];
+  readonly worthOf: (reply: Reply) => Worth;
+  readonly timeoutIsTransient: boolean;
+}
+
+/**
+ * The one place that decides the order of policies around a try:
+ *
+ *     fallback( retry( choose upstream( breaker → slot → time of a try → send → response check )))
+ *
+ * The first named is outermost. Composed once, when the manifest loads; a request only calls. The asynchronous path
+ * uses the same from `choose upstream` inward.
+ */
+export function composeSync(parts: ChainParts, deps: { readonly clock: Clock; readonly random: Random }): Send {
+  const targets = parts.upstreams.map((upstream) => createTarget(upstream, deps.clock));
+  const tried = retrying(
+    {
+      retry: parts.route.retry,
+      attemptTimeoutMs: parts.route.attemptTimeoutMs,
+      targets,
+      worthOf: parts.worthOf,
+      timeoutIsTransient: parts.timeoutIsTransient,
+    },
+    deps,
+  );
+  return parts.strategies.length === 0 ? tried : fallingBack(parts.strategies, deps.clock)(tried);
+}

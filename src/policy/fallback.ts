@@ -1,0 +1,54 @@
+import type { Clock } from "../core/clock.ts";
+import { FALLBACK_GRACE_MS, type Policy } from "../core/exchange.ts";
+import type { FallbackAnswer, FallbackStrategy } from "./fallback/strategies.ts";
+
+/** One strategy may take this long; then the next in the list is asked. */
+const STRATEGY_MS = 300;
+
+/**
+ * Answers in the app's place when the tries are over without a good or final answer. Good answers are shown to the
+ * strategies first, since `last_good` keeps them.
+ */
+export function fallingBack(strategies: readonly FallbackStrategy[], clock: Clock): Policy {
+  const keepers = strategies.filter((strategy) => strategy.remember !== undefined);
+  return (inner) => async (x) => {
+    const reply = await inner(x);
+    if (reply.kind === "answer" && (reply.worth === "ok" || reply.worth === "permanent")) {
+      if (reply.worth === "ok") for (const keeper of keepers) keeper.remember?.(x, reply);
+      return reply;
+    }
+    if (x.gone || (reply.kind === "fault" && reply.aborted)) return reply;
+    for (const strategy of strategies) {
+      const left = x.deadlineAt + FALLBACK_GRACE_MS - clock.now();
+      const answer = await within(clock, strategy.answer(x, reply), Math.min(STRATEGY_MS, left));
+      if (answer === null) continue;
+      if (reply.kind === "answer") reply.stream?.abort();
+      return {
+        kind: "substitute",
+        strategy: strategy.name,
+        reason: reply.reason ?? "status",
+        status: answer.status,
+        headers: answer.headers,
+        body: answer.body,
+      };
+    }
+    return reply;
+  };
+}
+
+// Most strategies answer at once; only one that waits for something costs a timer.
+function within(
+  clock: Clock,
+  answer: FallbackAnswer | null | Promise<FallbackAnswer | null>,
+  ms: number,
+): FallbackAnswer | null | Promise<FallbackAnswer | null> {
+  if (!(answer instanceof Promise)) return answer;
+  return new Promise((resolve) => {
+    const timer = clock.after(ms, resolve, null);
+    const end = (value: FallbackAnswer | null): void => {
+      clock.cancel(timer);
+      resolve(value);
+    };
+    answer.then(end, () => end(null));
+  });
+}

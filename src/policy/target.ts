@@ -1,0 +1,107 @@
+import type { Clock } from "../core/clock.ts";
+import type { Attempt, Exchange, Reply, Worth } from "../core/exchange.ts";
+import { fault } from "../core/fault.ts";
+import { type BreakerCell, breakerResult } from "./breaker.ts";
+import type { RetryBudget } from "./budget.ts";
+import type { Bulkhead } from "./bulkhead.ts";
+import type { Target } from "./choose.ts";
+
+/** What one upstream brings to a route: state shared by its routes, and the way to it. */
+export interface TargetParts {
+  readonly name: string;
+  readonly priority: number;
+  readonly weight: number;
+  /** Of this route and upstream. */
+  readonly breaker: BreakerCell;
+  /** Of this upstream, over all routes. */
+  readonly slots: Bulkhead;
+  readonly budget: RetryBudget;
+  /** Percent, of this route. */
+  readonly budgetPercent: number;
+  /** One try on the wire. It calls `leave` of the slots exactly once, when the last byte of it is done with. */
+  readonly send: (x: Exchange) => Promise<Reply>;
+  readonly worthOf: (reply: Reply) => Worth;
+}
+
+/** The order inside one upstream: breaker, then a slot, then the try, whose result settles the breaker. */
+export function createTarget(parts: TargetParts, clock: Clock): Target {
+  const { breaker, slots, budget } = parts;
+  return {
+    name: parts.name,
+    priority: parts.priority,
+    weight: parts.weight,
+    admits: (now) => breaker.admits(now),
+    retryAfterMs: (now) => breaker.retryAfterMs(now),
+    sent: (now) => budget.sent(now),
+    mayRepeat: (now) => budget.tryRetry(now, parts.budgetPercent),
+    repeatEnded: () => budget.retryEnded(),
+    send: async (x) => {
+      const permit = breaker.admit(clock.now());
+      if (permit < 0) {
+        return fault("breaker_open", `the circuit breaker of upstream ${parts.name} is open`, {
+          upstream: parts.name,
+          retryAfterMs: breaker.retryAfterMs(clock.now()),
+        });
+      }
+      if (!slots.tryEnter()) {
+        const refused = await waitForSlot(parts, clock, x);
+        if (refused !== null) {
+          breaker.settle(permit, "none", clock.now());
+          return refused;
+        }
+      }
+      const startedAt = clock.now();
+      const reply = await parts.send(x);
+      const endedAt = clock.now();
+      const worth = parts.worthOf(reply);
+      breaker.settle(permit, breakerResult(worth, reply.kind === "answer" ? reply.status : 0), endedAt);
+      x.attempts.push(attemptOf(x, parts.name, reply, worth, startedAt, endedAt));
+      return reply;
+    },
+  };
+}
+
+async function waitForSlot(parts: TargetParts, clock: Clock, x: Exchange): Promise<Reply | null> {
+  const from = clock.now();
+  const entered = await parts.slots.wait(x, x.deadlineAt - from, clock);
+  const now = clock.now();
+  x.waitedMs += now - from;
+  // The time of this try was set before the wait.
+  x.tryMs = Math.min(x.tryMs, x.deadlineAt - now);
+  switch (entered) {
+    case "entered":
+      return null;
+    case "gone":
+      return fault("reset", "the caller went away", { aborted: true });
+    case "full":
+      return fault("overload", `all slots of upstream ${parts.name} are taken and its queue is full`, {
+        upstream: parts.name,
+        retryAfterMs: 1000,
+      });
+    case "timeout":
+      return fault("overload", `no slot of upstream ${parts.name} became free in time`, {
+        upstream: parts.name,
+        retryAfterMs: 1000,
+      });
+  }
+}
+
+function attemptOf(
+  x: Exchange,
+  upstream: string,
+  reply: Reply,
+  worth: Worth,
+  startedAt: number,
+  endedAt: number,
+): Attempt {
+  return {
+    n: x.attempts.length,
+    upstream,
+    worth,
+    reason: reply.reason,
+    status: reply.kind === "fault" ? 0 : reply.status,
+    startedAt,
+    durationMs: endedAt - startedAt,
+    detail: reply.kind === "substitute" ? null : reply.detail,
+  };
+}

@@ -1,0 +1,56 @@
+import type { IncomingMessage } from "node:http";
+import { type BodyEnd, CALL, type Call, type Carrier } from "./call.ts";
+
+/**
+ * Reads the whole request body into `call.body`, at most `body_limit` bytes and not beyond the deadline; every byte
+ * is booked on the memory ledger before it is kept. Resolves once, never rejects. Listeners are shared functions that
+ * find their call on the message: no closure a request.
+ */
+export function readBody(call: Call): Promise<BodyEnd> {
+  return new Promise((resolve) => {
+    const { req, shared } = call;
+    call.bodyDone = resolve;
+    call.bodyChunks = [];
+    (req as Carrier)[CALL] = call;
+    call.bodyTimer = shared.clock.after(call.deadlineAt - shared.clock.now(), onLate, call);
+    req.on("data", onData);
+    req.on("end", onEnd);
+  });
+}
+
+/** The caller went away while its body was read. */
+export function abandonBody(call: Call): void {
+  end(call, "gone");
+}
+
+function onData(this: IncomingMessage, chunk: Buffer): void {
+  const call = (this as Carrier)[CALL];
+  if (call === undefined || call.bodyChunks === null) return;
+  call.bodyBytes += chunk.length;
+  if (call.bodyBytes > call.plan.settings.bodyLimit) return end(call, "too_large");
+  if (!call.shared.memory.take(chunk.length)) return end(call, "overload");
+  call.heldBytes += chunk.length;
+  call.bodyChunks.push(chunk);
+}
+
+function onEnd(this: IncomingMessage): void {
+  const call = (this as Carrier)[CALL];
+  if (call === undefined || call.bodyChunks === null) return;
+  const [first] = call.bodyChunks;
+  if (first !== undefined) call.body = call.bodyChunks.length === 1 ? first : Buffer.concat(call.bodyChunks);
+  end(call, "whole");
+}
+
+function onLate(call: Call): void {
+  end(call, "late");
+}
+
+function end(call: Call, how: BodyEnd): void {
+  const done = call.bodyDone;
+  if (done === null) return;
+  if (call.bodyTimer !== null) call.shared.clock.cancel(call.bodyTimer);
+  call.bodyTimer = null;
+  call.bodyDone = null;
+  call.bodyChunks = null;
+  done(how);
+}

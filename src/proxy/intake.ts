@@ -1,0 +1,141 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { UNROUTED } from "../core/exchange.ts";
+import { headerValue } from "../core/headers.ts";
+import { uuidv7 } from "../core/ids.ts";
+import type { LimitSettings } from "../core/settings.service.ts";
+import { abandonBody } from "./body.ts";
+import { CALL, Call, type CallShared, type Carrier } from "./call.ts";
+import type { RoutePlan } from "./plan.ts";
+import * as refuse from "./refusals.ts";
+import { type Rejection, writeRejection } from "./reply.ts";
+import type { Router } from "./router.ts";
+import { type SyncDeps, serveSync } from "./sync.ts";
+import { checkRequest, parseTarget } from "./wire.ts";
+
+/** What a reload swaps in one assignment; requests in flight keep the plan they began with. */
+export interface Routing {
+  readonly router: Router<RoutePlan>;
+  readonly limits: LimitSettings;
+}
+
+export interface IntakeDeps extends SyncDeps {
+  readonly shared: CallShared;
+  readonly routing: () => Routing;
+  readonly servePassthrough: (call: Call, expectsContinue: boolean) => Promise<void>;
+}
+
+/** Bodies of refused requests up to this size are read and dropped, to keep the connection. */
+const DRAIN_BYTES = 64 * 1024;
+
+/**
+ * The order a request goes through before its body, in one place: wire checks → route → **deadline starts** → rate
+ * limit → in-flight and memory caps → declared length; then `serveSync` goes on with 100-continue → body → chain.
+ */
+export function takeIn(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean, deps: IntakeDeps): void {
+  const { clock } = deps.shared;
+  const startedAt = clock.now();
+  const { router, limits } = deps.routing();
+  const found = find(req, router, limits);
+  if ("status" in found) return reject(req, res, null, found, startedAt, deps);
+  const { plan, path, rest } = found;
+  const refused = admit(plan, req, limits, startedAt, deps);
+  if (refused !== null) return reject(req, res, plan, refused, startedAt, deps);
+  deps.completion.inFlight.count++;
+  plan.inFlight.count++;
+  const call = new Call(req, res, deps.shared, plan, path, rest, startedAt);
+  (res as Carrier)[CALL] = call;
+  res.on("close", onClose);
+  // A rejection of these is a bug: it is not caught, so that the process ends instead of limping on.
+  void (plan.ref.mode === "passthrough"
+    ? deps.servePassthrough(call, expectsContinue)
+    : serveSync(call, expectsContinue, deps));
+}
+
+interface FoundRoute {
+  readonly plan: RoutePlan;
+  readonly path: string;
+  readonly rest: string;
+}
+
+/** Wire checks and routing: the plan, or why there is none. Shared with upgrades. */
+export function find(req: IncomingMessage, router: Router<RoutePlan>, limits: LimitSettings): FoundRoute | Rejection {
+  const wrong = checkRequest(req, limits);
+  if (wrong !== null) return wrong;
+  const target = parseTarget(req.url ?? "");
+  if (target.kind === "refused") return target.refusal;
+  const host = headerValue(req.rawHeaders, "host") ?? "";
+  const absolute = target.kind === "absolute";
+  if (absolute && target.authority.toLowerCase() !== host.toLowerCase()) return refuse.OTHER_AUTHORITY;
+  const match = router.find(req.method ?? "", host, target.path, req.rawHeaders);
+  if (match.kind === "none") return refuse.notFound(target.path);
+  if (match.kind === "method") return refuse.otherMethod(match.allow);
+  if (absolute && match.value.settings.match.host === null) return refuse.OTHER_AUTHORITY;
+  return { plan: match.value, path: target.path, rest: match.rest + target.query };
+}
+
+function admit(
+  plan: RoutePlan,
+  req: IncomingMessage,
+  limits: LimitSettings,
+  now: number,
+  deps: IntakeDeps,
+): Rejection | null {
+  const waitMs = plan.takeToken === null ? 0 : plan.takeToken(now);
+  if (waitMs > 0) return refuse.rateLimited(plan, waitMs);
+  if (deps.completion.inFlight.count >= limits.inFlight) return refuse.FULL;
+  if (plan.ref.mode === "passthrough") return null;
+  const declared = declaredLength(req);
+  if (declared > plan.settings.bodyLimit) return refuse.bodyTooLarge(plan);
+  if (deps.shared.memory.held + declared > limits.buffered) return refuse.FULL;
+  return null;
+}
+
+/** Refuses and says so: every refusal is counted, routed or not. */
+export function reject(
+  req: IncomingMessage,
+  res: ServerResponse,
+  plan: RoutePlan | null,
+  rejection: Rejection,
+  startedAt: number,
+  deps: IntakeDeps,
+): void {
+  const { clock, closing } = deps.shared;
+  const id = uuidv7(clock, deps.random);
+  // A large body that nobody will read is not worth waiting for.
+  const close = rejection.close === true || closing() || declaredLength(req) > DRAIN_BYTES;
+  writeRejection(res, id, { ...rejection, close });
+  const durationMs = clock.now() - startedAt;
+  deps.completion.bus.emit({
+    type: "request.completed",
+    at: clock.wall(),
+    route: plan?.ref ?? UNROUTED,
+    id,
+    method: req.method ?? "",
+    outcome: "rejected",
+    reason: rejection.reason,
+    strategy: null,
+    status: rejection.status,
+    durationMs,
+    overheadMs: durationMs,
+    attempts: [],
+    retries: [],
+    denied: null,
+    labels: {},
+  });
+}
+
+function declaredLength(req: IncomingMessage): number {
+  const text = req.headers["content-length"];
+  return text === undefined ? 0 : Number(text);
+}
+
+// Comes after every answer, too: then the call is finished and nothing is left to do.
+function onClose(this: ServerResponse): void {
+  const call = (this as Carrier)[CALL];
+  if (call === undefined || call.finished || call.gone) return;
+  call.gone = true;
+  abandonBody(call);
+  const { onGone } = call;
+  call.onGone = null;
+  onGone?.();
+}

@@ -1,0 +1,174 @@
+import type { ServerResponse } from "node:http";
+import type { Answer, Reply } from "../core/exchange.ts";
+import { type Fault, faultStatus, proxyErrorOf } from "../core/fault.ts";
+import { type Outcome, outcomeField, type Reason, type Strategy } from "../core/outcome.ts";
+import { PROBLEM_JSON, type Problem, problem } from "../core/problem.ts";
+import type { Call } from "./call.ts";
+
+/** What became of a call, as its caller saw it. */
+export interface Verdict {
+  readonly outcome: Outcome;
+  readonly reason: Reason | null;
+  readonly strategy: Strategy | null;
+  readonly status: number;
+}
+
+/** A request refused by us: 4xx, or 503 where we are full. The connection is closed where the rest can't be trusted. */
+export interface Rejection {
+  readonly status: number;
+  /** The problem's name for programs, as in `urn:outrigger:problem:<name>`. */
+  readonly name: string;
+  readonly title: string;
+  readonly detail: string;
+  readonly reason: Reason | null;
+  readonly retryAfterMs?: number;
+  readonly allow?: readonly string[];
+  readonly close?: boolean;
+}
+
+const NO_BODY = Buffer.alloc(0);
+
+/** Says what a chain's reply means to the caller. */
+export function verdictOf(reply: Reply): Verdict {
+  switch (reply.kind) {
+    case "substitute":
+      return { outcome: "fallback", reason: reply.reason, strategy: reply.strategy, status: reply.status };
+    case "fault":
+      return reply.aborted
+        ? { outcome: "aborted", reason: null, strategy: null, status: 0 }
+        : { outcome: "failed", reason: reply.reason, strategy: null, status: faultStatus(reply.reason) };
+    case "answer":
+      if (reply.worth === "ok") return { outcome: "ok", reason: null, strategy: null, status: reply.status };
+      if (reply.worth === "permanent") {
+        return { outcome: "declined", reason: null, strategy: null, status: reply.status };
+      }
+      return reply.reason === "invalid_response"
+        ? { outcome: "failed", reason: "invalid_response", strategy: null, status: 502 }
+        : { outcome: "failed", reason: "status", strategy: null, status: reply.status };
+  }
+}
+
+/**
+ * Writes a chain's reply. True when the answer is streamed: then it is only begun, and `onStreamed` hears when its
+ * last byte went, or why it never will.
+ */
+export function writeReply(
+  call: Call,
+  reply: Reply,
+  verdict: Verdict,
+  onStreamed: (fault: Fault | null) => void,
+): boolean {
+  const field = outcomeField(verdict.outcome, verdict.reason, verdict.strategy);
+  if (reply.kind === "answer" && verdict.status === reply.status) {
+    if (reply.stream !== null) {
+      streamAnswer(call, reply, field, onStreamed);
+      return true;
+    }
+    writeWhole(call.res, call, reply.status, reply.headers, reply.body, field, null);
+  } else if (reply.kind === "substitute") {
+    writeWhole(call.res, call, reply.status, reply.headers, reply.body, field, proxyStatus(reply));
+  } else {
+    const made = failure(call, reply as Fault | Answer, verdict);
+    writeWhole(call.res, call, verdict.status, made.headers, made.body, field, proxyStatus(reply));
+  }
+  return false;
+}
+
+function writeWhole(
+  res: ServerResponse,
+  call: Call,
+  status: number,
+  own: readonly string[],
+  body: Buffer,
+  outcome: string,
+  proxy: string | null,
+): void {
+  const headers = own.slice();
+  headers.push("X-Request-ID", call.id, "Outrigger-Outcome", outcome);
+  if (proxy !== null) headers.push("Proxy-Status", proxy);
+  const bodiless = status === 204 || status === 304 || call.method === "HEAD";
+  if (!bodiless) headers.push("Content-Length", String(body.length));
+  if (call.shared.closing()) headers.push("Connection", "close");
+  res.writeHead(status, headers);
+  res.end(bodiless ? NO_BODY : body);
+}
+
+function streamAnswer(call: Call, answer: Answer, outcome: string, onStreamed: (fault: Fault | null) => void): void {
+  const { res } = call;
+  const stream = answer.stream as NonNullable<Answer["stream"]>;
+  const headers = answer.headers.slice();
+  headers.push("X-Request-ID", call.id, "Outrigger-Outcome", outcome);
+  if (call.shared.closing()) headers.push("Connection", "close");
+  res.writeHead(answer.status, headers);
+  res.on("drain", () => stream.resume());
+  call.onGone = () => stream.abort();
+  stream.pipe(
+    (chunk) => res.write(chunk),
+    (broken) => {
+      // Ending the body would make a cut answer look whole: the caller must see the connection break.
+      if (broken === null) res.end();
+      else res.destroy();
+      onStreamed(broken);
+    },
+  );
+}
+
+function failure(call: Call, reply: Fault | Answer, verdict: Verdict): { headers: string[]; body: Buffer } {
+  const reason = verdict.reason ?? "status";
+  const headers = ["Content-Type", PROBLEM_JSON];
+  if (reply.retryAfterMs !== null) headers.push("Retry-After", seconds(reply.retryAfterMs));
+  const { title, next } = FAILURES[reason] ?? { title: "The app gave no usable answer", next: "Try again later." };
+  const made = problem(verdict.status, reason.replaceAll("_", "-"), title, `${reply.detail ?? title}. ${next}`, {
+    reason,
+    app: call.route.app,
+    capability: call.route.capability,
+    request_id: call.id,
+  });
+  return { headers, body: Buffer.from(JSON.stringify(made)) };
+}
+
+const FAILURES: Readonly<Partial<Record<Reason, { readonly title: string; readonly next: string }>>> = {
+  timeout: { title: "The app did not answer in time", next: "It may have done the work: repeat only with a key." },
+  connect: { title: "The app could not be reached", next: "Nothing was sent to it; it is safe to try again." },
+  dns: { title: "The app's name could not be resolved", next: "Nothing was sent to it; it is safe to try again." },
+  tls: { title: "No secure connection to the app", next: "Nothing was sent to it; check its certificate." },
+  reset: { title: "The app broke off", next: "It may have done the work: repeat only with a key." },
+  invalid_response: { title: "The app's answer was not valid", next: "It may have done the work." },
+  breaker_open: { title: "The app is failing and is left alone", next: "Try again after Retry-After." },
+  no_upstream: { title: "No upstream of the app is usable", next: "Try again after Retry-After." },
+  overload: { title: "Too many calls to the app at once", next: "Try again after Retry-After." },
+};
+
+/** Refuses a request: problem+json, `Outrigger-Outcome: rejected`, and `Connection: close` where asked. */
+export function writeRejection(res: ServerResponse, id: string | null, rejection: Rejection): void {
+  const made: Problem = problem(rejection.status, rejection.name, rejection.title, rejection.detail, {
+    ...(rejection.reason === null ? {} : { reason: rejection.reason }),
+    ...(id === null ? {} : { request_id: id }),
+  });
+  const body = Buffer.from(JSON.stringify(made));
+  const headers = ["Content-Type", PROBLEM_JSON, "Content-Length", String(body.length)];
+  if (id !== null) headers.push("X-Request-ID", id);
+  headers.push("Outrigger-Outcome", outcomeField("rejected", rejection.reason));
+  headers.push(
+    "Proxy-Status",
+    `outrigger; error=${rejection.status === 503 ? "connection_limit_reached" : "http_request_denied"}`,
+  );
+  if (rejection.retryAfterMs !== undefined) headers.push("Retry-After", seconds(rejection.retryAfterMs));
+  if (rejection.allow !== undefined) headers.push("Allow", rejection.allow.join(", "));
+  if (rejection.close === true) headers.push("Connection", "close");
+  res.writeHead(rejection.status, headers);
+  res.end(body);
+}
+
+/** RFC 9209: what went wrong on the way to the app, as a Structured Field. Details are plain ASCII. */
+function proxyStatus(reply: Reply): string {
+  if (reply.kind === "substitute") return `outrigger; error=${proxyErrorOf(reply.reason)}`;
+  if (reply.kind === "answer") return `outrigger; error=${proxyErrorOf(reply.reason ?? "status")}`;
+  const details = reply.detail.replace(/[^\x20-\x7e]/g, " ").replace(/["\\]/g, "'");
+  return `outrigger; error=${reply.proxyError ?? proxyErrorOf(reply.reason)}; details="${details}"`;
+}
+
+// RFC 9110 section 10.2.3: whole seconds; rounded up, so that nobody comes back early.
+function seconds(ms: number): string {
+  return String(Math.max(1, Math.ceil(ms / 1000)));
+}

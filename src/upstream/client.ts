@@ -1,0 +1,44 @@
+import { Pool } from "undici";
+import type { UpstreamSettings } from "../core/settings.ts";
+import { type ConnectDeps, createConnector, type TlsMaterial } from "./connect.ts";
+
+/** Connections to one upstream of one app: never shared with another app, whatever the address. */
+export interface UpstreamClient {
+  readonly settings: UpstreamSettings;
+  readonly pool: Pool;
+  /** The longest `connect_timeout` of the routes that use it; each route's own is kept by its tries. */
+  connectTimeoutMs: number;
+  /** Ends idle connections; those in use end with their request. Twice is safe. */
+  close(): Promise<void>;
+}
+
+/** A response's head may be this large; what is larger is no answer. */
+const MAX_RESPONSE_HEAD = 64 * 1024;
+
+/** Opens nothing yet: connections come with the first tries, at most `connections` of them. */
+export function createUpstreamClient(
+  settings: UpstreamSettings,
+  options: { readonly connections: number; readonly connectTimeoutMs: number; readonly tls: TlsMaterial | null },
+  deps: ConnectDeps,
+): UpstreamClient {
+  const origin = `${settings.secure ? "https" : "http"}://${settings.hostname.includes(":") ? `[${settings.hostname}]` : settings.hostname}:${settings.port}`;
+  const client: UpstreamClient = {
+    settings,
+    connectTimeoutMs: options.connectTimeoutMs,
+    pool: new Pool(origin, {
+      connections: options.connections,
+      pipelining: 1,
+      allowH2: false,
+      // Ours are exact; undici's are half a second coarse and would only come later.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: 4_000,
+      maxHeaderSize: MAX_RESPONSE_HEAD,
+      connect: createConnector(settings, options.tls, () => client.connectTimeoutMs, deps) as never,
+    }),
+    close: async () => {
+      if (!client.pool.closed && !client.pool.destroyed) await client.pool.close();
+    },
+  };
+  return client;
+}

@@ -1,0 +1,34 @@
+import type { Dispatcher } from "undici";
+import type { Exchange } from "../core/exchange.ts";
+import type { Signer } from "./sign.ts";
+
+/** Fields of an app's answer that are ours to write. */
+export const OURS: ReadonlySet<string> = new Set(["content-length", "x-request-id", "outrigger-outcome"]);
+
+/** The headers of one try: those of every try, then what is this one's. */
+export function outHeaders(x: Exchange, signer: Signer | null, wallMs: number): string[] {
+  const headers = x.outHeaders.slice();
+  headers.push("X-Timeout-Ms", String(Math.max(1, Math.round(x.tryMs))));
+  headers.push("X-Retry-Attempt", String(x.attempts.length), "X-Max-Attempts", String(x.maxAttempts));
+  signer?.sign(x.webhookId, wallMs, x.body, headers);
+  return headers;
+}
+
+/** The fields of a response as they came: undici keeps the bytes on its controller, which its types do not say. */
+export function rawHeaders(controller: Dispatcher.DispatchController): string[] {
+  const raw = (controller as unknown as { readonly rawHeaders: readonly Buffer[] }).rawHeaders;
+  return raw.map(latin1);
+}
+
+/** The Content-Length among `headers`, or -1. */
+export function declaredLength(headers: readonly string[]): number {
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name.length === 14 && name.toLowerCase() === "content-length") return Number(headers[i + 1]);
+  }
+  return -1;
+}
+
+function latin1(bytes: Buffer): string {
+  return bytes.toString("latin1");
+}
