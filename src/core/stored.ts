@@ -39,9 +39,11 @@ export interface NewRevision {
   readonly files: number;
   /** Their bytes in all. */
   readonly bytes: number;
+  /** As JSON, secrets masked. */
+  readonly manifest: string;
 }
 
-export interface StoredRevision extends NewRevision {
+export interface StoredRevision extends Omit<NewRevision, "manifest"> {
   readonly revision: number;
 }
 

@@ -1,0 +1,148 @@
+import type { Worker } from "node:worker_threads";
+import type { Clock, Timer } from "../core/clock.ts";
+import type { Command } from "./database.ts";
+import { StorageError } from "./error.ts";
+import type { FromThread, ToThread } from "./protocol.ts";
+
+/**
+ * The main thread's side. All commands of one turn of the event loop leave in one message. Should the thread die,
+ * everything unanswered fails at once (it may or may not have been done), and the thread is started again after a
+ * wait that doubles while it keeps dying: storage that is away costs no request its answer.
+ */
+export interface Channel {
+  /** Rejects with a `StorageError`. */
+  call(name: string, arg: unknown): Promise<unknown>;
+  /** Answers what was called, then ends the thread. Twice is safe. */
+  close(): Promise<void>;
+}
+
+export interface ChannelOptions {
+  readonly start: () => Worker;
+  readonly clock: Clock;
+  readonly onFailing: (store: string, detail: string) => void;
+  /** The thread is there again after it had died. */
+  readonly onBack: () => void;
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: StorageError) => void;
+}
+
+/** Calls without an answer: beyond them storage is too far behind, and the caller hears it at once. */
+export const MAX_WAITING = 65_536;
+const RESTART_MIN_MS = 1_000;
+const RESTART_MAX_MS = 30_000;
+/** A thread that lived this long had not been dying of its start. */
+const STEADY_MS = 60_000;
+/** A disk that stalls must not hold up the end of the process for ever. */
+const CLOSE_MS = 10_000;
+const CLOSE: ToThread = { kind: "close" };
+
+/** Starts the thread and waits until its files are open; rejects with the `StorageError` that kept it from that. */
+export async function openChannel(options: ChannelOptions): Promise<Channel> {
+  const { clock } = options;
+  /** The last one started … */
+  let current: Worker | null = null;
+  /** … and the same once its files are open. */
+  let worker: Worker | null = null;
+  let ended: Promise<void> = Promise.resolve();
+  let closing: Promise<void> | null = null;
+  let restart: Timer | null = null;
+  let deaths = 0;
+  let outgoing: Command[] = [];
+  let waiting: Waiting[] = [];
+
+  function launch(opened: () => void, refused: (error: StorageError) => void): void {
+    const started = options.start();
+    current = started;
+    const startedAt = clock.now();
+    let cause = new StorageError("thread", "the storage thread ended");
+    started.on("message", (message: FromThread) => {
+      switch (message.kind) {
+        case "opened":
+          worker = started;
+          if (closing) started.postMessage(CLOSE);
+          return opened();
+        case "refused":
+          cause = new StorageError(message.code, message.message);
+          return;
+        case "replies":
+          return settle(message.replies);
+        case "failing":
+          return options.onFailing(message.store, message.detail);
+      }
+    });
+    started.on("error", (error: Error) => {
+      cause = new StorageError("thread", `the storage thread ended: ${error.message}`, { cause: error });
+    });
+    ended = new Promise((resolve) => {
+      started.on("exit", () => {
+        const wasOpen = worker === started;
+        worker = null;
+        current = null;
+        abandon(closing ? new StorageError("closed", "storage is closed") : cause);
+        if (!wasOpen) refused(cause);
+        else died(cause, clock.now() - startedAt);
+        resolve();
+      });
+    });
+  }
+
+  function settle(replies: Extract<FromThread, { kind: "replies" }>["replies"]): void {
+    const answered = waiting.slice(0, replies.length);
+    waiting = waiting.slice(replies.length);
+    for (const [i, { resolve, reject }] of answered.entries()) {
+      const reply = replies[i];
+      if (reply?.ok) resolve(reply.value);
+      else if (reply) reject(new StorageError(reply.code, reply.message));
+    }
+  }
+
+  function abandon(error: StorageError): void {
+    const abandoned = waiting;
+    waiting = [];
+    outgoing = [];
+    for (const { reject } of abandoned) reject(error);
+  }
+
+  function died(error: StorageError, livedMs: number): void {
+    if (closing) return;
+    deaths = livedMs >= STEADY_MS ? 1 : deaths + 1;
+    const waitMs = Math.min(RESTART_MIN_MS * 2 ** (deaths - 1), RESTART_MAX_MS);
+    options.onFailing("thread", `${error.message}; it is started again in ${waitMs / 1000} s`);
+    restart = clock.after(waitMs, () => launch(options.onBack, (again) => died(again, 0)), undefined);
+  }
+
+  function post(): void {
+    if (outgoing.length === 0 || !worker) return;
+    const message: ToThread = { kind: "batch", commands: outgoing };
+    outgoing = [];
+    worker.postMessage(message);
+  }
+
+  async function end(): Promise<void> {
+    if (restart) clock.cancel(restart);
+    post();
+    worker?.postMessage(CLOSE);
+    const stalled = clock.after(CLOSE_MS, () => void current?.terminate(), undefined);
+    await ended;
+    clock.cancel(stalled);
+  }
+
+  await new Promise<void>((resolve, reject) => launch(resolve, reject));
+  return {
+    call(name, arg) {
+      if (closing) return Promise.reject(new StorageError("closed", "storage is closed"));
+      if (!worker) return Promise.reject(new StorageError("thread", "the storage thread is being started again"));
+      if (waiting.length >= MAX_WAITING) return Promise.reject(new StorageError("busy", "storage is too far behind"));
+      if (outgoing.length === 0) setImmediate(post);
+      outgoing.push([name, arg]);
+      return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+    },
+    close() {
+      closing ??= end();
+      return closing;
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import Sqlite from "better-sqlite3";
+
+export type Connection = Sqlite.Database;
+
+/** A WAL that a burst made large shrinks to this at the next checkpoint. */
+const WAL_KEPT_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Opens the file for its one writer: WAL, and `synchronous=NORMAL`, under which a commit survives the death of the
+ * process at once, and a power cut from the next checkpoint on (sqlite.org/pragma.html#pragma_synchronous).
+ */
+export function connect(path: string): Connection {
+  const db = new Sqlite(path, { timeout: 5_000 });
+  try {
+    db.pragma("journal_mode = WAL");
+    db.pragma("synchronous = NORMAL");
+    db.pragma(`journal_size_limit = ${WAL_KEPT_BYTES}`);
+    db.pragma("foreign_keys = ON");
+    // Bad cells are found when a page is read, before their content is taken for data.
+    db.pragma("cell_size_check = ON");
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** Opens the file beside its writer, for reading only. */
+export function connectReadonly(path: string): Connection {
+  return new Sqlite(path, { readonly: true, fileMustExist: true, timeout: 5_000 });
+}

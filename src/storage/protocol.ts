@@ -1,0 +1,24 @@
+import type { Command, Reply } from "./database.ts";
+import type { StorageCode } from "./error.ts";
+
+/**
+ * What the two threads say to each other. Commands are answered in the order they were sent, so replies carry no
+ * numbers: the n-th reply belongs to the n-th command, however they were packed into messages.
+ */
+
+export type ToThread =
+  | { readonly kind: "batch"; readonly commands: readonly Command[] }
+  /** Everything before is answered first. */
+  | { readonly kind: "close" };
+
+export type FromThread =
+  | { readonly kind: "opened" }
+  /** It could not start; the thread then ends. */
+  | { readonly kind: "refused"; readonly code: StorageCode; readonly message: string }
+  | { readonly kind: "replies"; readonly replies: readonly Reply[] }
+  /** An operator must know: becomes the event `storage.failing`. */
+  | { readonly kind: "failing"; readonly store: string; readonly detail: string };
+
+export interface ThreadOptions {
+  readonly dataDir: string;
+}
