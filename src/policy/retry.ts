@@ -35,7 +35,7 @@ export function retrying(plan: RetryPlan, deps: RetryDeps): Send {
     const tries = new Tries(plan, deps, x);
     for (;;) {
       const target = tries.next();
-      if (target === null) return tries.last ?? (x.gone ? GONE : nothingUsable(plan.targets, deps.clock.now()));
+      if (target === null) return tries.stranded();
       const reply = await tries.run(target);
       const verdict = tries.verdict(target, reply);
       if (verdict.kind === "done") return verdict.reply;
@@ -88,6 +88,16 @@ class Tries {
     return this.#plan.targets[index] as Target;
   }
 
+  /** The reply when no upstream admits any more: what a try brought, if there was one. */
+  stranded(): Reply {
+    const x = this.#x;
+    if (x.gone) return GONE;
+    const fault = nothingUsable(this.#plan.targets, this.#deps.clock.now());
+    if (this.last === null) return fault;
+    x.denied = fault.reason;
+    return this.last;
+  }
+
   async run(target: Target): Promise<Reply> {
     this.#x.tryMs = this.#tryMs();
     const reply = await target.send(this.#x);
@@ -106,7 +116,8 @@ class Tries {
     const untried = untriedCount(this.#plan.targets, this.#x.tried, now) > 0;
     if (reply.kind === "fault" && !reply.written && REFUSED_UNTRIED.has(reply.reason)) {
       // Refused by breaker or slots before anything was tried: the same upstream would refuse again.
-      return untried && !this.#x.gone ? { kind: "again", waitMs: 0 } : { kind: "done", reply: this.last ?? reply };
+      if (untried && !this.#x.gone) return { kind: "again", waitMs: 0 };
+      return this.last === null ? { kind: "done", reply } : this.#done(this.last, reply.reason);
     }
     target.sent(now);
     this.last = reply;

@@ -10,7 +10,9 @@ export function faultOf(error: Error, started: boolean, status: number): Fault {
   if (error instanceof ConnectError) {
     return fault(error.reason, error.message, { proxyError: error.proxyError });
   }
-  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError) {
+  // undici calls any parser error a mismatch of lengths once it has seen a Content-Length: without a head it is none.
+  const headBroken = error instanceof errors.ResponseContentLengthMismatchError && status === 0;
+  if (headBroken || error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError) {
     return fault("invalid_response", oneLine(error.message), { written: true, proxyError: "http_protocol_error" });
   }
   if (error instanceof errors.SocketError && /^bad (response|upgrade)/.test(error.message)) {
