@@ -37,8 +37,8 @@ const RATINGS = {
 } as const satisfies Record<string, Rating>;
 
 const MAX_STATUS = 999;
-/** The words of the lists that name kinds of failure; every other word is an error code of an envelope. */
-const KINDS: ReadonlySet<WorthCode> = new Set(["timeout", "network", "invalid_response"]);
+/** The words of the lists that name kinds of failure or classes; every other word is an error code of an envelope. */
+const NO_ERROR_CODE = /^(?:timeout|network|invalid_response|[1-9]xx)$/;
 
 /**
  * Compiles the lists to one table over all statuses. Codes beat classes; `transient` beats `permanent` between equals.
@@ -77,7 +77,7 @@ export function compileClassifier(
     ofFault,
     invalidResponse,
     ofEnvelope(code, retryable, status, pushedBack) {
-      const byCode = KINDS.has(code) || listed(status) !== null ? null : listed(code);
+      const byCode = NO_ERROR_CODE.test(code) || listed(status) !== null ? null : listed(code);
       if (byCode !== null) return byCode;
       if (status >= 400) return ofStatus(status, pushedBack);
       return retryable ? RATINGS.transient : RATINGS.permanent;

@@ -1,10 +1,11 @@
 import { createContext, Script } from "node:vm";
-import { Ajv, type AnySchemaObject, type ValidateFunction } from "ajv";
+import { Ajv, type AnySchemaObject, type Options, type ValidateFunction } from "ajv";
 import { Ajv2019 } from "ajv/dist/2019.js";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { err, ok, type Result } from "../core/result.ts";
 import type { JsonObject, JsonValue } from "../core/settings.route.ts";
+import { isCostly } from "./response.schema.cost.ts";
 
 /**
  * JSON Schemas of the manifest, compiled when it loads. They are trusted, the responses they judge are not: a
@@ -18,6 +19,7 @@ export type SchemaCheck = (value: unknown) => string | null;
 /** Of its JSON text. */
 export const MAX_SCHEMA_BYTES = 256 * 1024;
 const MAX_SCHEMA_DEPTH = 100;
+const MAX_MESSAGE = 500;
 /** For one check of one response. */
 export const SCHEMA_CHECK_MS = 50;
 
@@ -29,8 +31,6 @@ const OPTIONS = {
   strictRequired: false,
   allErrors: false,
   validateFormats: true,
-  // Nothing is kept by its id: two routes may bring different schemas of one name, and a reload brings them again.
-  addUsedSchema: false,
   logger: false,
 } as const;
 
@@ -54,42 +54,52 @@ function compileAnew(schema: JsonObject): Result<SchemaCheck, string> {
   if (Buffer.byteLength(JSON.stringify(schema)) > MAX_SCHEMA_BYTES) {
     return err(`it is larger than ${MAX_SCHEMA_BYTES / 1024} KiB`);
   }
-  const ajv = ajvFor(schema.$schema);
-  if (ajv === null) return err("$schema names none of draft 2020-12, 2019-09 and draft-07");
+  const dialect = dialectOf(schema.$schema);
+  if (dialect === null) return err("$schema names none of draft 2020-12, 2019-09 and draft-07");
   try {
+    const judge = dialectJudge(dialect);
+    if (judge.validateSchema(schema as AnySchemaObject) !== true) {
+      return err(judge.errorsText(judge.errors, { dataVar: "it" }).slice(0, MAX_MESSAGE));
+    }
+    // An instance of its own: instances keep what schemas name, and two schemas may use one name.
+    const ajv = createAjv(dialect, { ...OPTIONS, meta: false, validateSchema: false });
     const validate = ajv.compile(schema as AnySchemaObject);
-    ajv.removeSchema(schema as AnySchemaObject);
-    return ok(needsWatch(schema) ? watched(validate) : plain(validate));
+    return ok(isCostly(schema) ? watched(validate) : plain(validate));
   } catch (error) {
-    return err((error instanceof Error ? error.message : String(error)).slice(0, 500));
+    return err((error instanceof Error ? error.message : String(error)).slice(0, MAX_MESSAGE));
   }
 }
 
-type AnyAjv = Pick<Ajv, "compile" | "removeSchema">;
-const instances = new Map<string, AnyAjv>();
+type Dialect = "2020-12" | "2019-09" | "draft-07";
+type AnyAjv = Ajv | Ajv2019 | Ajv2020;
+const judges = new Map<Dialect, AnyAjv>();
 
-// One instance a dialect, made when first asked for: compiling a dialect's own schema is most of the cost.
-function ajvFor(dialect: JsonValue | undefined): AnyAjv | null {
-  const name = dialect === undefined ? "2020" : dialectOf(dialect);
-  if (name === null) return null;
-  let ajv = instances.get(name);
-  if (ajv === undefined) {
-    const made = name === "2020" ? new Ajv2020(OPTIONS) : name === "2019" ? new Ajv2019(OPTIONS) : new Ajv(OPTIONS);
-    addFormats.default(made);
-    instances.set(name, made);
-    ajv = made;
+/** Says whether schemas of a dialect are well formed. Shared, since compiling the dialect's own schema is slow. */
+function dialectJudge(dialect: Dialect): AnyAjv {
+  let judge = judges.get(dialect);
+  if (judge === undefined) {
+    judge = createAjv(dialect, OPTIONS);
+    judges.set(dialect, judge);
   }
+  return judge;
+}
+
+function createAjv(dialect: Dialect, options: Options): AnyAjv {
+  const ajv =
+    dialect === "2020-12" ? new Ajv2020(options) : dialect === "2019-09" ? new Ajv2019(options) : new Ajv(options);
+  addFormats.default(ajv);
   return ajv;
 }
 
-function dialectOf(dialect: JsonValue): "2020" | "2019" | "07" | null {
+function dialectOf(dialect: JsonValue | undefined): Dialect | null {
+  if (dialect === undefined) return "2020-12";
   switch (typeof dialect === "string" ? dialect.replace(/#$/, "") : null) {
     case "https://json-schema.org/draft/2020-12/schema":
-      return "2020";
+      return "2020-12";
     case "https://json-schema.org/draft/2019-09/schema":
-      return "2019";
+      return "2019-09";
     case "http://json-schema.org/draft-07/schema":
-      return "07";
+      return "draft-07";
     default:
       return null;
   }
@@ -104,26 +114,6 @@ function brokenRule(validate: ValidateFunction): string {
   return `it breaks the schema's rule ${validate.errors?.[0]?.schemaPath ?? "#"}`.slice(0, 200);
 }
 
-/** Keywords whose check may take more than linear time: backtracking, comparing all with all, recursion by choice. */
-const COSTLY: ReadonlySet<string> = new Set([
-  "pattern",
-  "patternProperties",
-  "uniqueItems",
-  "$ref",
-  "$dynamicRef",
-  "$recursiveRef",
-]);
-/** Formats that are no regular expression, or a short one without a choice. */
-const CHEAP_FORMATS: ReadonlySet<JsonValue> = new Set(["date", "time", "date-time", "uuid", "ipv4", "int32", "int64"]);
-
-function needsWatch(schema: JsonValue): boolean {
-  if (schema === null || typeof schema !== "object") return false;
-  return Object.entries(schema).some(
-    ([key, value]: [string, JsonValue]) =>
-      COSTLY.has(key) || (key === "format" && !CHEAP_FORMATS.has(value)) || needsWatch(value),
-  );
-}
-
 interface Run {
   validate: (value: unknown) => boolean;
   value: unknown;
@@ -133,7 +123,7 @@ const sandbox: Run = { ...IDLE };
 let guard: (() => boolean) | null = null;
 
 // The only way to stop synchronous code from inside its own thread is a script with a timeout. It costs a watchdog
-// thread a call, so only the schemas that need one have it.
+// thread a call (a quarter of a millisecond), so only the schemas that need one have it.
 function watched(validate: ValidateFunction): SchemaCheck {
   guard ??= makeGuard();
   const run = guard;
