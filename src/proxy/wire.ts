@@ -93,9 +93,16 @@ function is(name: string, usual: string, lower: string): boolean {
   return name === usual || name === lower || name.toLowerCase() === lower;
 }
 
+const ZERO = 0x30;
+const NINE = 0x39;
+
 /** Sizes that a JavaScript number can't count exactly are beyond every limit; Node takes them up to 2^64-1. */
 function checkLength(value: string): Refusal | null {
-  if (!/^\d+$/.test(value)) return LENGTH;
+  for (let i = 0; i < value.length; i++) {
+    const c = value.charCodeAt(i);
+    if (c < ZERO || c > NINE) return LENGTH;
+  }
+  if (value === "") return LENGTH;
   return Number(value) > Number.MAX_SAFE_INTEGER ? TOO_LARGE : null;
 }
 
