@@ -1,3 +1,4 @@
+import { chmodSync, existsSync } from "node:fs";
 import Sqlite from "better-sqlite3";
 
 export type Connection = Sqlite.Database;
@@ -8,10 +9,14 @@ const WAL_KEPT_BYTES = 64 * 1024 * 1024;
 /**
  * Opens the file for its one writer: WAL, and `synchronous=NORMAL`, under which a commit survives the death of the
  * process at once, and a power cut from the next checkpoint on (sqlite.org/pragma.html#pragma_synchronous).
+ * A new file is for its owner only (0600), for the directory may be an older one that is open to others.
  */
 export function connect(path: string): Connection {
+  const created = !existsSync(path);
   const db = new Sqlite(path, { timeout: 5_000 });
   try {
+    // Before the WAL is made, which takes its mode from the file.
+    if (created) chmodSync(path, 0o600);
     db.pragma("journal_mode = WAL");
     db.pragma("synchronous = NORMAL");
     db.pragma(`journal_size_limit = ${WAL_KEPT_BYTES}`);

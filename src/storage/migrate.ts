@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Connection } from "./connection.ts";
 import { isDamage, StorageError } from "./error.ts";
@@ -48,6 +48,7 @@ function keepCopy(db: Connection, copy: string): void {
   // Left by a migration that failed: of the same state as the file is in now.
   if (existsSync(copy)) rmSync(copy);
   db.prepare("VACUUM INTO ?").run(copy);
+  chmodSync(copy, 0o600);
 }
 
 function dropOtherCopies(path: string, kept: string): void {

@@ -9,7 +9,9 @@ import { toStorageError } from "./error.ts";
  * a crash in between, it would be replayed into the new file that takes the old one's place.
  */
 export function setAside(path: string, wall: number): string {
-  const damaged = `${path}.damaged-${wall}`;
+  let at = wall;
+  while (existsSync(`${path}.damaged-${at}`)) at++;
+  const damaged = `${path}.damaged-${at}`;
   for (const suffix of ["-wal", "-shm", ""]) {
     if (existsSync(path + suffix)) renameSync(path + suffix, damaged + suffix);
   }

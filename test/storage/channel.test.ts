@@ -1,0 +1,240 @@
+import { once } from "node:events";
+import { MessageChannel, Worker } from "node:worker_threads";
+import { describe, expect, onTestFinished, test } from "vitest";
+import type { StorageFailing } from "../../src/core/events.ts";
+import { MAX_WAITING } from "../../src/storage/channel.ts";
+import type { FromThread, ThreadOptions, ToThread } from "../../src/storage/protocol.ts";
+import { serve } from "../../src/storage/serve.ts";
+import { spawn } from "../../src/storage/spawn.ts";
+import { openStorage } from "../../src/storage/storage.ts";
+import { createManualClock } from "../help/manual-clock.ts";
+import { breakerRow, tempDir } from "./support.ts";
+
+/** Storage whose threads the test can watch and end. */
+async function setup(dataDir = tempDir(), startThread = (options: ThreadOptions) => spawn("thread", options)) {
+  const clock = createManualClock();
+  const threads: Worker[] = [];
+  const sent: ToThread[] = [];
+  const events: StorageFailing[] = [];
+  const storage = await openStorage({ dataDir, clock, onEvent: (event) => events.push(event) }, (options) => {
+    const thread = startThread(options);
+    const post = thread.postMessage.bind(thread);
+    thread.postMessage = (message: ToThread) => {
+      sent.push(message);
+      post(message);
+    };
+    threads.push(thread);
+    return thread;
+  });
+  onTestFinished(() => storage.close());
+  /** Ends the running thread, as an error in it would. */
+  const die = async (): Promise<void> => {
+    await threads.at(-1)?.terminate();
+  };
+  /** Resolves when the thread started last has its files open. */
+  const back = async (): Promise<void> => {
+    const [message] = (await once(threads.at(-1)!, "message")) as [FromThread];
+    expect(message.kind).toBe("opened");
+  };
+  return { storage, history: storage.history, clock, threads, sent, events, die, back };
+}
+
+test("all commands of one turn leave in one message and come back in order", async () => {
+  const { history, sent } = await setup();
+  const numbers = [1, 2, 3].map((i) =>
+    history.addRevision({ hash: `${i}`, at: i, by: "start", files: 1, bytes: 1, manifest: "{}" }),
+  );
+  history.saveBreaker(breakerRow());
+  const rows = history.loadBreakers();
+  expect(await Promise.all(numbers)).toEqual([1, 2, 3]);
+  expect(await rows).toEqual([breakerRow()]);
+  expect(sent).toHaveLength(1);
+  expect(sent[0]).toMatchObject({ kind: "batch", commands: { length: 5 } });
+});
+
+test("of one breaker's rows only the first and the newest travel", async () => {
+  const { storage, history, sent } = await setup();
+  for (let i = 0; i < 1000; i++) history.saveBreaker(breakerRow({ savedAt: i }));
+  await storage.flush();
+  const saves = sent.flatMap((m) =>
+    m.kind === "batch" ? m.commands.filter(([name]) => name === "breakers.save") : [],
+  );
+  expect(saves).toHaveLength(2);
+  expect(await history.loadBreakers()).toEqual([breakerRow({ savedAt: 999 })]);
+});
+
+test("too many unanswered calls are refused at once, and those before are answered", async () => {
+  const { history } = await setup();
+  const calls = Array.from({ length: MAX_WAITING }, () => history.meta("k"));
+  await expect(history.meta("k")).rejects.toMatchObject({ code: "busy" });
+  expect((await Promise.all(calls)).every((value) => value === null)).toBe(true);
+  expect(await history.meta("k")).toBe(null);
+});
+
+test("a call that fails rejects with its reason, alone", async () => {
+  const { storage, history } = await setup();
+  const bad = history.setMeta("k", null as unknown as string);
+  const good = history.setMeta("k", "v");
+  await expect(bad).rejects.toMatchObject({ name: "StorageError", code: "failed" });
+  await good;
+  history.saveBreaker(breakerRow({ state: "ajar" as "open" }));
+  await expect(storage.flush()).rejects.toThrow("the state of 1 breakers could not be written");
+});
+
+test("a row that could not be written is tried again by itself", async () => {
+  const { history, clock, sent } = await setup();
+  const saves = (): number =>
+    sent.flatMap((m) => (m.kind === "batch" ? m.commands.filter(([name]) => name === "breakers.save") : [])).length;
+  history.saveBreaker(breakerRow({ state: "ajar" as "open" }));
+  await history.meta("k");
+  expect(saves()).toBe(1);
+  clock.advance(5_000);
+  await history.meta("k");
+  expect(saves()).toBe(2);
+});
+
+describe("when the thread dies", () => {
+  test("what waits fails, it is said, and a new one goes on with the breakers' newest rows", async () => {
+    const { storage, history, clock, events, threads, die, back } = await setup();
+    const waiting = expect(history.meta("k")).rejects.toMatchObject({ code: "thread" });
+    history.saveBreaker(breakerRow({ savedAt: 1 }));
+    await die();
+    await waiting;
+    expect(events).toMatchObject([
+      { type: "storage.failing", store: "thread", detail: expect.stringContaining("in 1 s") },
+    ]);
+    await expect(history.meta("k")).rejects.toMatchObject({ code: "thread" });
+    history.saveBreaker(breakerRow({ savedAt: 2 }));
+    expect(threads).toHaveLength(1);
+    clock.advance(1_000);
+    await back();
+    await storage.flush();
+    expect(await history.loadBreakers()).toEqual([breakerRow({ savedAt: 2 })]);
+  });
+
+  test("again and again, the waits double; after a steady minute they begin anew", async () => {
+    const { clock, events, die, back } = await setup();
+    for (const waitMs of [1_000, 2_000, 4_000]) {
+      await die();
+      clock.advance(waitMs);
+      await back();
+    }
+    clock.advance(60_000);
+    await die();
+    expect(events.map((event) => /in (\d+) s/.exec(event.detail)?.[1])).toEqual(["1", "2", "4", "1"]);
+  });
+
+  test("and cannot open its files, it tries again later", async () => {
+    const dir = tempDir();
+    const { clock, events, threads, die, back, history } = await setup(dir);
+    await die();
+    const usurper = await setup(dir);
+    clock.advance(1_000);
+    await once(threads.at(-1)!, "exit");
+    expect(events.at(-1)?.detail).toMatch(/in use by this very process.*in 2 s/);
+    await usurper.storage.close();
+    clock.advance(2_000);
+    await back();
+    expect(await history.meta("k")).toBe(null);
+  });
+
+  test("and storage is closed meanwhile, nothing is started", async () => {
+    const { storage, clock, threads, die } = await setup();
+    await die();
+    await storage.close();
+    clock.advance(60_000);
+    expect(threads).toHaveLength(1);
+    expect(clock.pending()).toBe(0);
+  });
+
+  test("and storage is closed while the next one opens, that one closes too", async () => {
+    const { storage, clock, threads, die } = await setup();
+    await die();
+    clock.advance(1_000);
+    await storage.close();
+    expect(threads.map((thread) => thread.threadId)).toEqual([-1, -1]);
+  });
+});
+
+test("a thread that throws at its start is an error of opening", async () => {
+  const crash = () => new Worker("throw new Error('no such luck')", { eval: true });
+  await expect(setup(tempDir(), crash)).rejects.toMatchObject({
+    code: "thread",
+    message: "the storage thread ended: no such luck",
+  });
+});
+
+test("a thread that never answers cannot hold up the end for ever", async () => {
+  const code =
+    "const { parentPort } = require('node:worker_threads'); parentPort.on('message', () => {}); parentPort.postMessage({ kind: 'opened' });";
+  const { storage, history, clock } = await setup(tempDir(), () => new Worker(code, { eval: true }));
+  const waiting = expect(history.meta("k")).rejects.toMatchObject({ code: "closed" });
+  const closed = storage.close();
+  clock.advance(10_000);
+  await closed;
+  await waiting;
+});
+
+describe("the thread's side", () => {
+  const serveHere = (dataDir: string, problems: Promise<readonly string[]> = Promise.resolve([])) => {
+    const { port1, port2 } = new MessageChannel();
+    let stopped = 0;
+    serve(port2, { dataDir, wall: () => 1, check: () => ({ problems, stop: () => stopped++ }) });
+    onTestFinished(() => port1.close());
+    const said: FromThread[] = [];
+    port1.on("message", (message: FromThread) => said.push(message));
+    return { port: port1, said, stopped: () => stopped };
+  };
+
+  test("answers several waiting messages in one, then closes when asked", async () => {
+    const { port, said, stopped } = serveHere(tempDir());
+    port.postMessage({ kind: "batch", commands: [["meta.set", ["k", "v"]]] } satisfies ToThread);
+    port.postMessage({ kind: "batch", commands: [["meta.get", "k"]] } satisfies ToThread);
+    port.postMessage({ kind: "close" } satisfies ToThread);
+    await once(port, "close");
+    expect(said).toEqual([
+      { kind: "opened" },
+      {
+        kind: "replies",
+        replies: [
+          { ok: true, value: undefined },
+          { ok: true, value: "v" },
+        ],
+      },
+    ]);
+    expect(stopped()).toBe(1);
+  });
+
+  test("says why it cannot start, and leaves the directory free", async () => {
+    const dir = tempDir();
+    const first = serveHere(dir);
+    const second = serveHere(dir);
+    await once(second.port, "close");
+    expect(second.said).toMatchObject([{ kind: "refused", code: "owned" }]);
+    first.port.postMessage({ kind: "close" } satisfies ToThread);
+    await once(first.port, "close");
+    const third = serveHere(dir);
+    third.port.postMessage({ kind: "close" } satisfies ToThread);
+    await once(third.port, "close");
+    expect(third.said).toEqual([{ kind: "opened" }]);
+  });
+
+  test("replaces a file that the check finds bad, and says when the check itself failed", async () => {
+    const bad = serveHere(tempDir(), Promise.resolve(["page 7 is junk"]));
+    while (bad.said.length < 2) await once(bad.port, "message");
+    expect(bad.said).toContainEqual({
+      kind: "failing",
+      store: "history",
+      detail: expect.stringContaining("(page 7 is junk)"),
+    });
+    const unchecked = serveHere(tempDir(), Promise.reject(new Error("no memory")));
+    while (unchecked.said.length < 2) await once(unchecked.port, "message");
+    expect(unchecked.said).toContainEqual({
+      kind: "failing",
+      store: "history",
+      detail: "it could not be checked: no memory",
+    });
+    for (const { port } of [bad, unchecked]) port.postMessage({ kind: "close" } satisfies ToThread);
+    await Promise.all([bad, unchecked].map(({ port }) => once(port, "close")));
+  });
+});

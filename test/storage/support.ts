@@ -1,0 +1,47 @@
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import type { StoredBreaker } from "../../src/core/stored.ts";
+
+/** A directory of the test's own, gone with it. */
+export function tempDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), "outrigger-storage-"));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+export function breakerRow(more: Partial<StoredBreaker> = {}): StoredBreaker {
+  return {
+    app: "quiz",
+    capability: "winner",
+    upstream: "primary",
+    url: "http://10.0.0.5:9000",
+    state: "open",
+    since: 1_700_000_000_000,
+    until: 1_700_000_060_000,
+    reopenings: 1,
+    consecutiveFailures: 5,
+    savedAt: 1_700_000_000_000,
+    ...more,
+  };
+}
+
+const PAGE_BYTES = 4096;
+
+/** Overwrites whole pages, counted from 1, with junk. */
+export function junkPages(path: string, pages: readonly number[]): void {
+  const fd = openSync(path, "r+");
+  for (const page of pages) writeSync(fd, Buffer.alloc(PAGE_BYTES, 0xa5), 0, PAGE_BYTES, (page - 1) * PAGE_BYTES);
+  closeSync(fd);
+}
+
+/** Numbers of the pages that hold this text. */
+export function pagesWith(path: string, text: string): number[] {
+  const bytes = readFileSync(path);
+  const pages: number[] = [];
+  for (let page = 1; page <= bytes.length / PAGE_BYTES; page++) {
+    if (bytes.subarray((page - 1) * PAGE_BYTES, page * PAGE_BYTES).includes(text)) pages.push(page);
+  }
+  return pages;
+}
