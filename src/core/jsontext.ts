@@ -7,7 +7,7 @@ import { arrayIndex } from "./pointer.ts";
  */
 
 /** A value's place: `text.slice(start, end)` is its JSON text, without space around it. */
-export interface Span {
+interface Span {
   readonly start: number;
   readonly end: number;
 }
@@ -33,18 +33,34 @@ export function jsonAt(text: string, tokens: readonly string[]): string | undefi
   return text.slice(start, end);
 }
 
-/** The places of the elements of the array that `text` is, in order; null where it is no array. */
-export function arrayItems(text: string): Span[] | null {
+/** How many elements the array that `text` is has; null where it is no array. */
+export function countItems(text: string): number | null {
+  let count = 0;
+  return eachItem(text, () => count++) ? count : null;
+}
+
+/** The JSON texts of the elements with these indexes, in the order asked for. Those that do not exist are "". */
+export function itemsAt(text: string, indexes: readonly number[]): string[] {
+  const items = indexes.map(() => "");
+  const wanted = new Map(indexes.map((index, place) => [index, place]));
+  eachItem(text, (index, start, end) => {
+    const place = wanted.get(index);
+    if (place !== undefined) items[place] = text.slice(start, end);
+  });
+  return items;
+}
+
+// Nothing is kept of an element on the way: a body may hold a million of them.
+function eachItem(text: string, visit: (index: number, start: number, end: number) => void): boolean {
   const start = afterSpace(text, 0);
-  if (text.charCodeAt(start) !== OPEN_ARRAY) return null;
-  const items: Span[] = [];
+  if (text.charCodeAt(start) !== OPEN_ARRAY) return false;
   let at = afterSpace(text, start + 1);
-  while (at < text.length && text.charCodeAt(at) !== CLOSE_ARRAY) {
+  for (let index = 0; at < text.length && text.charCodeAt(at) !== CLOSE_ARRAY; index++) {
     const end = endOfValue(text, at);
-    items.push({ start: at, end });
+    visit(index, at, end);
     at = afterComma(text, end);
   }
-  return items;
+  return true;
 }
 
 function childOf(text: string, start: number, token: string): Span | null {

@@ -2,7 +2,7 @@ import type { Clock, Timer } from "../core/clock.ts";
 
 /** The slots of one upstream and the bounded queue before them, so that one slow app cannot take all there is. */
 
-export interface BulkheadSettings {
+interface BulkheadSettings {
   /** Calls at once. */
   readonly max: number;
   /** How many more may wait, in each lane. */

@@ -1,6 +1,6 @@
 /** Rate limiting by the generic cell rate algorithm: a token bucket whose whole state is one time. */
 
-export interface RateSettings {
+interface RateSettings {
   readonly rps: number;
   readonly burst: number;
 }

@@ -21,7 +21,7 @@ export const MAX_SCHEMA_BYTES = 256 * 1024;
 const MAX_SCHEMA_DEPTH = 100;
 const MAX_MESSAGE = 500;
 /** For one check of one response. */
-export const SCHEMA_CHECK_MS = 50;
+const SCHEMA_CHECK_MS = 50;
 
 const OPTIONS = {
   // A misspelt keyword would check nothing and nobody would know.

@@ -16,7 +16,7 @@ const scratch = Buffer.alloc(SCRATCH_BYTES);
 
 /**
  * HMAC as RFC 2104 defines it, by two one-shot hashes over prepared blocks: `createHmac` builds and frees a native
- * object a call, which costs two thirds more for a body of 1 KiB. Every try of every signed route pays this.
+ * object a call, which costs half as much again for a body of 1 KiB. Every try of every signed route pays this.
  */
 export function createHmacSha256(key: Buffer): HmacSha256 {
   const object = createSecretKey(key);

@@ -1,5 +1,5 @@
 /** A good answer as kept for `last_good`. */
-export interface GoodAnswer {
+interface GoodAnswer {
   readonly status: number;
   readonly headers: readonly string[];
   readonly body: Buffer;

@@ -1,4 +1,4 @@
-import { arrayItems } from "../../core/jsontext.ts";
+import { countItems, itemsAt } from "../../core/jsontext.ts";
 import { parsePointer } from "../../core/pointer.ts";
 import type { Random } from "../../core/random.ts";
 import type { JsonValue } from "../../core/settings.route.ts";
@@ -22,9 +22,9 @@ export function randomPick(settings: SettingsOf<"random_pick">, random: Random):
     name: "random_pick",
     answer(x) {
       const list = read(x);
-      const items = list === undefined ? null : arrayItems(list);
-      if (list === undefined || items === null || items.length === 0) return null;
-      const picked = draw(items, settings.count, random).map(({ start, end }) => list.slice(start, end));
+      const among = list === undefined ? null : countItems(list);
+      if (list === undefined || among === null || among === 0) return null;
+      const picked = itemsAt(list, draw(among, settings.count, random));
       return answer(x, settings.count === 1 ? picked[0] : `[${picked.join(",")}]`);
     },
   };
@@ -37,14 +37,17 @@ function envelopeAt(tokens: readonly string[]): JsonValue {
   return { success: true, data };
 }
 
-/** The first `count` steps of a shuffle (Fisher and Yates), which moves the items of `from`. */
-function draw<T>(from: T[], count: number, random: Random): T[] {
-  const end = Math.min(count, from.length);
-  for (let i = 0; i < end; i++) {
-    const j = i + random.below(from.length - i);
-    const item = from[j] as T;
-    from[j] = from[i] as T;
-    from[i] = item;
+/**
+ * The first `count` steps of a shuffle of 0 … n-1 (Fisher and Yates). Only the numbers that moved are written down, so
+ * that a pick costs what it picks, not what it picks from.
+ */
+function draw(n: number, count: number, random: Random): number[] {
+  const drawn: number[] = [];
+  const moved = new Map<number, number>();
+  for (let i = 0; i < Math.min(count, n); i++) {
+    const j = i + random.below(n - i);
+    drawn.push(moved.get(j) ?? j);
+    moved.set(j, moved.get(i) ?? i);
   }
-  return from.slice(0, end);
+  return drawn;
 }

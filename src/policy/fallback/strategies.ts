@@ -10,7 +10,7 @@ import type { FallbackStrategy } from "./strategy.ts";
 
 export type { FallbackAnswer, FallbackStrategy } from "./strategy.ts";
 
-export interface FallbackDeps {
+interface FallbackDeps {
   readonly clock: Clock;
   readonly random: Random;
   /** One a process: answers outlive a reload. */
