@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/core/clock.ts";
 import type { StorageFailing } from "../../src/core/events.ts";
 import { StorageError } from "../../src/storage/error.ts";
+import { spawn } from "../../src/storage/spawn.ts";
 import { openStorage, type Storage } from "../../src/storage/storage.ts";
 import { breakerRow, junkPages, pagesWith, tempDir } from "./support.ts";
 
@@ -203,6 +204,25 @@ test("a bad page that no command has met is found in the background, and what wa
   );
   expect(await after.history.loadBreakers()).toEqual([breakerRow()]);
   expect((await after.history.audit({ limit: 1000, cursor: null })).items).toHaveLength(1000);
+});
+
+test("a large file is read through by a thread of its own, which tells and ends", async () => {
+  const dir = tempDir();
+  const path = join(dir, "history.db");
+  const storage = await open(dir);
+  await Promise.all(Array.from({ length: 12 }, (_, i) => storage.history.setMeta(`${i}`, "x".repeat(1024 * 1024))));
+  const check = async (): Promise<unknown> => {
+    const thread = spawn("check", { path });
+    const [[problems]] = await Promise.all([once(thread, "message"), once(thread, "exit")]);
+    return problems;
+  };
+  expect(await check()).toEqual([]);
+  await storage.close();
+  // A page in the middle of such a value: its junk now points at a page that is not there.
+  junkPages(path, [statSync(path).size / 4096 - 100]);
+  const told = Promise.withResolvers<StorageFailing>();
+  await open(dir, told.resolve);
+  expect((await told.promise).detail).toContain("was damaged");
 });
 
 test("runs from a build as it does from a checkout", async () => {
