@@ -1,0 +1,12 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Manifest } from "../core/settings.ts";
+
+/** The keys that differ and can't change in a running process: a reload that changes them is refused, naming them. */
+export function restartKeys(old: Manifest, next: Manifest): string[] {
+  const keys: readonly (readonly [key: string, of: (manifest: Manifest) => unknown])[] = [
+    ["listen", (m) => m.listen],
+    ["data_dir", (m) => m.dataDir],
+    ["spool.driver", (m) => m.spool.driver],
+  ];
+  return keys.filter(([, of]) => !isDeepStrictEqual(of(old), of(next))).map(([key]) => key);
+}

@@ -1,0 +1,122 @@
+import { dirname, resolve } from "node:path";
+import type { z } from "zod";
+import type { Files } from "./files.ts";
+import { interpolate, UNKNOWN } from "./interpolate.ts";
+import type { Report } from "./problem.ts";
+import { parseYaml, type Source } from "./source.ts";
+import { locate, type Node, nodeAt, toTree } from "./tree.ts";
+import { validate } from "./validate.ts";
+
+/** What loading shares among the files of one manifest. */
+export interface Loading {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly files: Files;
+  readonly report: Report;
+  /** Values that must never be shown. */
+  readonly secrets: Set<string>;
+}
+
+/** One file, parsed and checked: its values (what was wrong is cut out) and where each was written. */
+export interface Document<T> {
+  readonly source: Source;
+  readonly root: Node;
+  readonly value: T;
+  /** Did this path, or anything below it, hold a problem? Then a proof about it would only confuse. */
+  tainted(path: readonly PropertyKey[]): boolean;
+  /** Where a path was written: its key, or its value. */
+  place(path: readonly PropertyKey[], prefer?: "key" | "value"): { readonly source: Source; readonly offset: number };
+  /** Is there anything at this path? */
+  has(path: readonly PropertyKey[]): boolean;
+  /** Absolute path of one that the file names. */
+  resolve(path: string): string;
+}
+
+/** A file as text in a tree, before its schema. */
+export interface Parsed {
+  readonly source: Source;
+  readonly root: Node;
+}
+
+/**
+ * Reads a file and replaces what stands in `${…}`; null where it can't be read or is no YAML, which is reported.
+ * `file` is how problems name it, `path` is absolute. `trusted` is false where `${…}` is refused.
+ */
+export function parseFile(file: string, path: string, trusted: boolean, loading: Loading): Parsed | null {
+  const { report, files } = loading;
+  const start: Source = { file, path, position: () => ({ line: 1, col: 1 }) };
+  const read = files.text(path);
+  if ("error" in read) {
+    report.error({ source: start, offset: 0 }, ["file"], read.error);
+    return null;
+  }
+  const text = read.text.replace(/^\uFEFF/, "");
+  let source = start;
+  const complain = (offset: number, at: readonly PropertyKey[], message: string, severity?: "warning"): void =>
+    report[severity === "warning" ? "warn" : "error"]({ source, offset }, at, message);
+  const lineStarts = startsOfLines(text);
+  source = { file, path, position: (offset) => positionIn(lineStarts, Math.min(offset, text.length)) };
+  const yaml = parseYaml(text, complain);
+  if (yaml === "broken") return null;
+  if (yaml === null) {
+    // Half-written files are often empty: applying one as "no apps" would drop every route.
+    report.error({ source, offset: 0 }, ["file"], "the file holds no manifest; expected at least version: 1");
+    return null;
+  }
+  const around = {
+    env: loading.env,
+    readText: (named: string) => files.text(resolve(dirname(path), named)),
+    secret: (value: string) => loading.secrets.add(value),
+    trusted,
+  };
+  const root = toTree(yaml, {
+    expand: (value, plain, offset, at) =>
+      interpolate(value, plain, around, (index, message) => complain(plain ? offset + index : offset, at, message)),
+    complain,
+    lineOf: (offset) => source.position(offset).line,
+  });
+  return { source, root };
+}
+
+/** Checks a parsed file against its schema; null where nothing of it can be used. Everything wrong is reported. */
+export function checkFile<S extends z.ZodType>(
+  parsed: Parsed,
+  schema: S,
+  report: Report,
+): Document<z.output<S>> | null {
+  const { source, root } = parsed;
+  const { value, issues } = validate(schema, root.value);
+  const tainted = new Set<string>();
+  for (const issue of issues) {
+    for (let n = 0; n <= issue.path.length; n++) tainted.add(JSON.stringify(issue.path.slice(0, n).map(String)));
+    if (nodeAt(root, issue.path)?.value === UNKNOWN) continue;
+    const prefer = issue.message.endsWith("is missing") ? "key" : issue.about;
+    report.error({ source, offset: locate(root, issue.path, prefer) }, issue.path, issue.message);
+  }
+  if (value === null) return null;
+  return {
+    source,
+    root,
+    value,
+    tainted: (path) => tainted.size > 0 && tainted.has(JSON.stringify(path.map(String))),
+    place: (path, prefer = "key") => ({ source, offset: locate(root, path, prefer) }),
+    has: (path) => nodeAt(root, path) !== null,
+    resolve: (path) => resolve(dirname(source.path), path),
+  };
+}
+
+function startsOfLines(text: string): number[] {
+  const starts = [0];
+  for (let i = text.indexOf("\n"); i !== -1; i = text.indexOf("\n", i + 1)) starts.push(i + 1);
+  return starts;
+}
+
+function positionIn(starts: readonly number[], offset: number): { line: number; col: number } {
+  let low = 0;
+  let high = starts.length;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((starts[middle] ?? 0) <= offset) low = middle;
+    else high = middle;
+  }
+  return { line: low + 1, col: offset - (starts[low] ?? 0) + 1 };
+}

@@ -1,0 +1,133 @@
+import type { JsonValue, RouteSettings } from "../core/settings.route.ts";
+import type { Document } from "./document.ts";
+import type { LoadedManifest } from "./load.ts";
+import { maskJson } from "./mask.ts";
+import { originOf } from "./origin.ts";
+import type { ResolvedApp, ResolvedRoute } from "./resolve.ts";
+import { type Timeline, timelineOf } from "./timeline.ts";
+import { formatDuration, formatSize } from "./units.ts";
+
+/** One effective value of a route, spelled as in the manifest. */
+export interface ExplainedValue {
+  /** As in `retry.attempts`; what belongs to the app begins with `app.`. */
+  readonly path: string;
+  /** Durations and sizes with their units; secrets as `***`. */
+  readonly value: JsonValue;
+  /** `file:line`, the name of a variable, or `built-in`. */
+  readonly origin: string;
+}
+
+export interface Explanation {
+  readonly route: string;
+  readonly values: readonly ExplainedValue[];
+  readonly timeline: Timeline;
+}
+
+/** All that decides what happens to a route's requests, with where each was set. Null for a route that is not there. */
+export function explainRoute(loaded: LoadedManifest, routeKey: string, method = "POST"): Explanation | null {
+  const route = loaded.origins.routes.find(({ settings }) => settings.key === routeKey);
+  if (route === undefined) return null;
+  const { settings } = route;
+  const { key: _key, app: _app, capability: _capability, upstreams: _upstreams, ...own } = settings;
+  const { name: _name, ...app } = route.app.settings;
+  const values = [
+    ...flatten(own, []).map((leaf) => explain(leaf, routeOrigin(route, leaf.path), loaded)),
+    { path: "upstreams", value: settings.upstreams.map((u) => `${u.name} ${u.url}`), origin: upstreamsOrigin(route) },
+    ...flatten(app, [])
+      .filter(({ path }) => path[0] !== "upstreams")
+      .map((leaf) =>
+        explain({ ...leaf, path: ["app", ...leaf.path] }, appOrigin(route.app, leaf.path, loaded), loaded),
+      ),
+  ];
+  return { route: routeKey, values, timeline: timelineOf(settings, method) };
+}
+
+interface Leaf {
+  readonly path: readonly string[];
+  readonly value: unknown;
+}
+
+/** Replaced whole, so shown whole. */
+const ATOMS: ReadonlySet<string> = new Set([
+  "fallback",
+  "verify",
+  "orderBy",
+  "inbound",
+  "schema",
+  "sign",
+  "tls",
+  "rateLimit",
+  "idempotency",
+]);
+
+function flatten(value: object, path: readonly string[]): Leaf[] {
+  return Object.entries(value).flatMap(([key, inner]: [string, unknown]) => {
+    const at = [...path, key];
+    const nested = inner !== null && typeof inner === "object" && !Array.isArray(inner) && !ATOMS.has(key);
+    return nested ? flatten(inner, at) : [{ path: at, value: inner }];
+  });
+}
+
+/** `maxResponseTimeMs` → `max_response_time`; a few names lose more than their unit. */
+function spell(key: string): string {
+  if (key === "maxBytes") return "max";
+  return key.replace(/Ms$/, "").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function explain({ path, value }: Leaf, origin: string, { mask }: LoadedManifest): ExplainedValue {
+  return { path: path.map(spell).join("."), value: withUnits(path.at(-1) ?? "", value, mask), origin };
+}
+
+function withUnits(key: string, value: unknown, mask: LoadedManifest["mask"]): JsonValue {
+  if (typeof value === "number" && key.endsWith("Ms")) return formatDuration(value);
+  if (typeof value === "number" && (key === "bodyLimit" || key === "maxBytes")) return formatSize(value);
+  if (isStatusRanges(value)) return value.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(",");
+  if (Array.isArray(value)) return value.map((item) => withUnits("", item, mask));
+  if (value !== null && typeof value === "object" && !ArrayBuffer.isView(value)) {
+    return Object.fromEntries(Object.entries(value).map(([k, inner]) => [spell(k), withUnits(k, inner, mask)]));
+  }
+  return maskJson(value, mask);
+}
+
+function isStatusRanges(value: unknown): value is RouteSettings["response"]["status"] {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every(
+      (item: unknown) =>
+        item !== null && typeof item === "object" && "from" in item && "to" in item && typeof item.to === "number",
+    )
+  );
+}
+
+function routeOrigin({ layers }: ResolvedRoute, path: readonly string[]): string {
+  const { layer, path: at } = originOf(layers, path.map(spell));
+  if (layer.kind === "file") return lineOf(layer.document, at);
+  return layer.kind === "env" ? (layer.names.get(at.join(".")) ?? "environment") : "built-in";
+}
+
+function upstreamsOrigin(route: ResolvedRoute): string {
+  if (route.settings.upstreams !== route.app.settings.upstreams) return routeOrigin(route, ["url"]);
+  return lineOf(route.app.document, [...route.app.path, route.app.entry.upstreams ? "upstreams" : "url"]);
+}
+
+/** Variables set these two only; a file beats them. */
+const HEALTH_VARIABLES: Readonly<Record<string, string>> = {
+  intervalMs: "APP_HEALTH_CHECK_INTERVAL",
+  timeoutMs: "APP_HEALTH_CHECK_TIMEOUT",
+};
+
+function appOrigin(app: ResolvedApp, path: readonly string[], { origins: { env } }: LoadedManifest): string {
+  const written = [...app.path, ...path.map(spell)];
+  if (app.document.has(written)) return lineOf(app.document, written);
+  const [block, key = ""] = path;
+  const name = block === "health" ? HEALTH_VARIABLES[key] : undefined;
+  const fromEnv =
+    name === "APP_HEALTH_CHECK_INTERVAL" || name === "APP_HEALTH_CHECK_TIMEOUT" ? env.number(name) : undefined;
+  const effective = key === "intervalMs" ? app.settings.health.intervalMs : app.settings.health.timeoutMs;
+  return name !== undefined && fromEnv === effective ? name : "built-in";
+}
+
+function lineOf(document: Document<unknown>, path: readonly PropertyKey[]): string {
+  return `${document.source.file}:${document.source.position(document.place(path).offset).line}`;
+}

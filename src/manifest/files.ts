@@ -1,0 +1,87 @@
+import { createHash } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+
+/** Reads a file whole: bytes, or text in UTF-8. Throws as `node:fs` does. */
+export type ReadFile = (path: string) => string | Uint8Array;
+
+/** Everything beside the manifest itself that is read while loading: each file once, within bounds, remembered. */
+export interface Files {
+  bytes(path: string): { readonly bytes: Uint8Array } | { readonly error: string };
+  /** Refuses what is not UTF-8. */
+  text(path: string): { readonly text: string } | { readonly error: string };
+  /** Remembers a path that a change of matters, without reading it. */
+  watch(path: string): void;
+  /** Absolute, in order. */
+  watched(): string[];
+  /** A digest of the contents of the files read so far whose path `wanted` says yes to, in the order of their paths. */
+  digest(wanted: (path: string) => boolean): string;
+}
+
+const MAX_BYTES = 8 * 1024 * 1024;
+
+function readRegularFile(path: string): Uint8Array {
+  const stat = statSync(path);
+  // A named pipe would wait for ever for somebody to write.
+  if (!stat.isFile()) throw Object.assign(new Error(`${path} is no regular file`), { code: "ENOTFILE" });
+  if (stat.size > MAX_BYTES) throw Object.assign(new Error(`${path} is too large`), { code: "EFBIG" });
+  return readFileSync(path);
+}
+
+export function createFiles(readFile: ReadFile = readRegularFile): Files {
+  const read = new Map<string, { bytes: Uint8Array } | { error: string }>();
+  const watched = new Set<string>();
+  const bytes: Files["bytes"] = (path) => {
+    watched.add(path);
+    let result = read.get(path);
+    if (result === undefined) {
+      try {
+        const content = readFile(path);
+        result = { bytes: typeof content === "string" ? new TextEncoder().encode(content) : content };
+      } catch (error) {
+        result = { error: whyUnreadable(path, error) };
+      }
+      read.set(path, result);
+    }
+    return result;
+  };
+  return {
+    bytes,
+    text(path) {
+      const result = bytes(path);
+      if ("error" in result) return result;
+      try {
+        return { text: new TextDecoder("utf-8", { fatal: true }).decode(result.bytes) };
+      } catch {
+        return { error: `${path} is not UTF-8 text` };
+      }
+    },
+    watch: (path) => watched.add(path),
+    watched: () => [...watched].sort(),
+    digest(wanted) {
+      const hash = createHash("sha256");
+      for (const path of [...read.keys()].sort()) {
+        const result = read.get(path);
+        if (result && "bytes" in result && wanted(path))
+          hash.update(`${path}\0${result.bytes.length}\0`).update(result.bytes);
+      }
+      return hash.digest("hex");
+    },
+  };
+}
+
+function whyUnreadable(path: string, error: unknown): string {
+  switch ((error as { code?: string }).code) {
+    case "ENOENT":
+      return `there is no file ${path}`;
+    case "EACCES":
+    case "EPERM":
+      return `${path} may not be read by this user`;
+    case "EISDIR":
+    case "ENOTFILE":
+      return `${path} is no regular file`;
+    case "EFBIG":
+      return `${path} is larger than ${MAX_BYTES / 1024 / 1024}MiB`;
+    default:
+      return `${path} can't be read: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}

@@ -1,0 +1,14 @@
+import type { Report } from "./problem.ts";
+import { proveApps } from "./prove.app.ts";
+import { proveMatches } from "./prove.match.ts";
+import { proveRoutes } from "./prove.route.ts";
+import { proveService } from "./prove.service.ts";
+import type { Resolved } from "./resolve.ts";
+
+/** Refuses promises that cannot hold, with the arithmetic, and warns of what is unwise. */
+export function prove(all: Resolved, report: Report): void {
+  proveService(all, report);
+  proveApps(all, report);
+  proveRoutes(all, report);
+  proveMatches(all.routes, report);
+}

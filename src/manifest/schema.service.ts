@@ -1,0 +1,240 @@
+import { isIP } from "node:net";
+import { z } from "zod";
+import { EVENT_TYPES } from "../core/events.ts";
+import { block, checkName, choice, duration, list, mapOf, number, scalar, shown, size, text } from "./schema.parts.ts";
+import * as ref from "./schema.refs.ts";
+import * as value from "./schema.values.ts";
+
+/** The keys that are about the whole process. */
+
+export const listen = block(
+  "Where we listen.",
+  {},
+  {
+    proxy: value.address("For callers. Default 127.0.0.1:8080."),
+    admin: value.address("For operators. Default 127.0.0.1:9090."),
+    tls: block(
+      "TLS on the proxy listener; re-read when the files change.",
+      { cert: text("A file."), key: text("A file.") },
+      {
+        client_ca: text("A file: callers need a certificate of one of these."),
+      },
+    ),
+  },
+);
+
+const count = (description: string, max: number) => number(description, 1, max);
+
+export const limits = block(
+  "Bounds on what callers and manifests may ask for.",
+  {},
+  {
+    min_timeout: duration("Default 1s.", 1, 86_400_000),
+    max_sync_timeout: duration("Default 30s.", 1, 86_400_000),
+    max_async_timeout: duration("Default 15m.", 1, 86_400_000),
+    body: size("No body_limit is larger. Default 1MiB.", 1, 2 ** 30),
+    header_bytes: size("Default 16KiB.", 1024, 2 ** 20),
+    headers: count("Default 100.", 2000),
+    headers_timeout: duration("Default 10s.", 1, 86_400_000),
+    request_timeout: duration("Default 60s.", 1, 86_400_000),
+    connections: count("Default 10000.", 1_000_000),
+    in_flight: count("Default 5000.", 1_000_000),
+    buffered: size("All bodies held together. Default 256MiB.", 2 ** 16),
+    drain: duration("How long requests in flight may take at shutdown. Default 25s.", 0, 86_400_000),
+  },
+);
+
+export const spool = block(
+  "The durable queue.",
+  {},
+  {
+    driver: choice("Default sqlite.", ["sqlite", "redis"]),
+    durability: choice("normal drops the fsync. Default full.", ["full", "normal"]),
+    max_jobs: count("Waiting jobs. Default 1000000.", 1_000_000_000),
+    max_bytes: size("The file. Default 10GiB.", 2 ** 20),
+    concurrency: count("Deliveries at once. Default 64.", 10_000),
+    per_app: count("Deliveries at once to one app. Default 16.", 10_000),
+    retain_delivered: duration("Default 24h.", 0),
+    retain_dead: duration("Default 30d."),
+    batch: count("Default 256.", 10_000),
+  },
+);
+
+export function wrongRedisUrl(url: string): string | null {
+  const parsed = URL.parse(url);
+  const good = parsed !== null && /^rediss?:$/.test(parsed.protocol) && parsed.hostname !== "";
+  return good ? null : "expected a URL such as redis://127.0.0.1:6379";
+}
+
+export const redis = block(
+  "Shared state and spool of several replicas.",
+  {},
+  {
+    url: text("redis:// or rediss://.", wrongRedisUrl),
+    key_prefix: text("Default outrigger.", (v) =>
+      /^[\w:.{}-]{1,64}$/.test(v) ? null : "expected up to 64 of A-Z a-z 0-9 _ : . { } -",
+    ),
+    shared: list(
+      "What replicas agree on. Default all three.",
+      choice("A state.", ["breaker", "failover", "idempotency"]),
+      3,
+      0,
+    ),
+  },
+);
+
+export const history = block(
+  "What is kept of calls.",
+  {},
+  {
+    retain: duration("Default 90d."),
+    samples: choice("Which single calls are kept. Default all.", ["all", "failures", "none"]),
+    samples_rate: number("Single calls kept a second at most. Default 1000.", 0, 1_000_000),
+    max_bytes: size("Default 5GiB.", 2 ** 20),
+  },
+);
+
+const token = text("The token itself, at least 16 characters.", (v) =>
+  v.length >= 16 && /^[\x21-\x7e]+$/.test(v) ? null : "expected at least 16 visible ASCII characters",
+);
+
+export const admin = block(
+  "Who may use the admin listener.",
+  {},
+  {
+    tokens: list(
+      "Bearer tokens.",
+      block(
+        "One token.",
+        {
+          name: text("A name.", checkName),
+          role: choice("viewer reads, operator does all.", ["viewer", "operator"]),
+          token,
+        },
+        {},
+      ),
+      100,
+      0,
+    ),
+    allowed_hosts: list(
+      "Host names beyond loopback and the listener's own.",
+      text("A host.", (v) => (/^[A-Za-z0-9.-]+$/.test(v) ? null : `${shown(v)} is no host name (without port)`)),
+      100,
+      0,
+    ),
+  },
+);
+
+const range = scalar({ type: "string", description: "An address range such as 10.0.0.0/8." }, (v, fail): string => {
+  const [host = "", bits, ...rest] = String(v).split("/");
+  const most = isIP(host) === 4 ? 32 : isIP(host) === 6 ? 128 : -1;
+  const good =
+    typeof v === "string" &&
+    rest.length === 0 &&
+    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most));
+  if (most === -1 || !good) return fail(`expected an address range such as 10.0.0.0/8, got ${shown(v)}`);
+  return bits === undefined ? `${host}/${most}` : `${host}/${bits}`;
+});
+
+export const egress = block(
+  "Which addresses may be dialled.",
+  {},
+  {
+    default: choice("public where others choose the URLs. Default any.", ["any", "public"]),
+    allow: list("Ranges that are opened.", range, 1000, 0),
+    deny: list("Ranges that are closed.", range, 1000, 0),
+  },
+);
+
+const httpUrl = text("A URL.", (v) =>
+  /^https?:$/.test(URL.parse(v)?.protocol ?? "") ? null : "expected a URL such as https://hooks.example/x",
+);
+const channel = z.discriminatedUnion("type", [
+  block(
+    "Mail.",
+    {
+      type: z.literal("email"),
+      smtp: text("smtp:// or smtps://.", (v) =>
+        /^smtps?:$/.test(URL.parse(v)?.protocol ?? "") ? null : "expected a URL such as smtp://127.0.0.1:1025",
+      ),
+      from: text("The sender."),
+      to: z.union([text("owner: the app's owner; or an address."), list("Addresses.", text("An address."), 100)]),
+    },
+    {},
+  ),
+  ...(["slack", "discord"] as const).map((type) => block("A chat.", { type: z.literal(type), url: httpUrl }, {})),
+  block("A webhook.", { type: z.literal("webhook"), url: httpUrl }, { secret: text("Signs it.") }),
+  block(
+    "Any HTTP endpoint.",
+    { type: z.literal("http"), url: httpUrl },
+    {
+      method: value.method,
+      headers: value.headerMap("Headers."),
+      body: ref.template("A JSON body; texts may hold {body:/pointer} of the event."),
+    },
+  ),
+]);
+
+const eventTypes = ["alert", ...EVENT_TYPES] as const;
+export const notify = block(
+  "Who is told what.",
+  {},
+  {
+    channels: mapOf("Channels by name.", checkName, channel),
+    routes: list(
+      "Which events go where.",
+      block(
+        "One rule.",
+        {
+          on: list("Events.", choice("An event; alert is all alerts.", eventTypes), 100),
+          to: list("Channels.", text("A channel.", checkName), 100),
+        },
+        { apps: list("Only of these apps.", text("An app.", checkName), 10_000) },
+      ),
+      1000,
+      0,
+    ),
+  },
+);
+
+const METRICS = [
+  "success_rate",
+  "timeout_rate",
+  "p50",
+  "p95",
+  "p99",
+  "breaker_open",
+  "dlq_size",
+  "spool_jobs",
+  "health_failures",
+] as const;
+const bound = scalar({ anyOf: [{ type: "number" }, { type: "string" }] }, (v, fail): number => {
+  if (typeof v === "number" && Number.isFinite(v)) return v;
+  const ms = value.durationOrNull(v);
+  return ms ?? fail(`expected a number or a duration, got ${shown(v)}`);
+});
+
+export const alerts = block(
+  "When to raise an alarm.",
+  {},
+  {
+    interval: duration("How often the rules are looked at. Default 5m.", 1000, 86_400_000),
+    repeat_every: duration("The same alert is not sent again sooner. Default 1h.", 1000),
+    rules: list(
+      "Instead of the default rules.",
+      block(
+        "One rule.",
+        { name: text("Its name.", checkName), metric: choice("What is measured.", METRICS) },
+        {
+          below: bound,
+          above: bound,
+          over: duration("The time measured."),
+          for: duration("How long it must hold."),
+          min_samples: number("Fewer calls say nothing. Default 0.", 0, 1_000_000_000),
+        },
+      ),
+      1000,
+      0,
+    ),
+  },
+);

@@ -1,0 +1,107 @@
+import { originOf } from "./origin.ts";
+import type { Report } from "./problem.ts";
+import type { Resolved, ResolvedApp, ResolvedRoute } from "./resolve.ts";
+
+/**
+ * What the manifest already knows and this version does not do yet: one table. A key here is an error where it is in
+ * effect on a route, and says so at its own line; defaults that no route uses, and variables, are none. A feature that
+ * arrives takes its lines out; nothing else refers to them.
+ */
+
+type Key = readonly PropertyKey[];
+
+/** Keys of a route, wherever they were inherited from. */
+const ROUTE_KEYS: readonly {
+  readonly key: Key;
+  readonly what: string;
+  readonly used: (route: ResolvedRoute) => boolean;
+}[] = [
+  { key: ["mode"], what: "async delivery", used: ({ settings }) => settings.mode === "async" },
+  {
+    key: ["fallback"],
+    what: "the fallback strategy spool",
+    used: ({ settings }) => settings.fallback.some((f) => f.strategy === "spool"),
+  },
+  { key: ["verify"], what: "verify", used: ({ settings }) => settings.verify !== null },
+  { key: ["order_by"], what: "order_by", used: ({ settings }) => settings.orderBy !== null },
+  { key: ["idempotency"], what: "idempotency", used: ({ settings }) => settings.idempotency !== null },
+  { key: ["inbound"], what: "inbound", used: ({ settings }) => settings.inbound !== null },
+];
+
+/** Keys of an app that has routes. */
+const APP_KEYS: readonly { readonly key: Key; readonly what: string; readonly used: (app: ResolvedApp) => boolean }[] =
+  [
+    { key: ["health"], what: "health", used: ({ entry }) => entry.health !== undefined },
+    { key: ["failover"], what: "failover", used: ({ entry }) => entry.failover !== undefined },
+    { key: ["network"], what: "network", used: ({ entry }) => entry.network !== undefined && entry.network !== "any" },
+    {
+      key: ["sign", "scheme"],
+      what: "the signature scheme platform",
+      used: ({ settings }) => settings.sign?.scheme === "platform",
+    },
+    {
+      key: ["sign", "secrets"],
+      what: "an ed25519 key (whsk_)",
+      used: ({ settings }) => settings.sign?.secrets.some((s) => s.startsWith("whsk_")) === true,
+    },
+  ];
+
+/** Keys of the whole process, where the file holds them. */
+const SERVICE_KEYS: readonly { readonly key: Key; readonly what: string; readonly used: (all: Resolved) => boolean }[] =
+  [
+    { key: ["redis"], what: "redis", used: ({ main }) => main.value.redis !== undefined },
+    {
+      key: ["spool", "driver"],
+      what: "the spool driver redis",
+      used: ({ main }) => main.value.spool?.driver === "redis",
+    },
+    { key: ["notify"], what: "notify", used: ({ main }) => main.value.notify !== undefined },
+    { key: ["alerts"], what: "alerts", used: ({ main }) => main.value.alerts !== undefined },
+    { key: ["history"], what: "history", used: ({ main }) => main.value.history !== undefined },
+    { key: ["egress"], what: "egress", used: ({ main }) => main.value.egress !== undefined },
+  ];
+
+export function reportUnsupported(all: Resolved, report: Report): void {
+  for (const { key, what, used } of SERVICE_KEYS) {
+    if (used(all)) report.error(all.main.place(key), key, `${what} is not supported yet`);
+  }
+  const withRoutes = new Set(all.routes.map((route) => route.app));
+  for (const app of withRoutes) {
+    for (const { key, what, used } of APP_KEYS) {
+      const path = [...app.path, ...key];
+      if (used(app)) report.error(app.document.place(path), path, `${what} is not supported yet`);
+    }
+    if (app.settings.upstreams.length > 1) {
+      const path = [...app.path, "upstreams"];
+      const said = "health probes and a memory of failed upstreams are not supported yet: each request moves by itself";
+      report.warn(app.document.place(path), path, said);
+    }
+  }
+  // One line for each key that is written, however many routes inherit it.
+  const seen = new Map<unknown, Set<string>>();
+  for (const route of all.routes) {
+    for (const { key, what, used } of ROUTE_KEYS) {
+      if (used(route))
+        atOrigin(route, key, seen, (place, path) =>
+          report.error(place, path, `${what} is not supported yet (in effect on ${route.settings.key})`),
+        );
+    }
+    if (route.settings.fallback.some((f) => f.strategy === "pending_approval")) {
+      const said = `pending_approval answers, but sending the request later is not supported yet (in effect on ${route.settings.key})`;
+      atOrigin(route, ["fallback"], seen, (place, path) => report.warn(place, path, said));
+    }
+  }
+}
+
+type Say = (place: Parameters<Report["error"]>[0], path: Key) => void;
+
+function atOrigin(route: ResolvedRoute, key: Key, seen: Map<unknown, Set<string>>, say: Say): void {
+  const { layer, path } = originOf(route.layers, key);
+  if (layer.kind !== "file") return;
+  const lines = seen.get(layer.document) ?? new Set<string>();
+  seen.set(layer.document, lines);
+  const line = JSON.stringify(path);
+  if (lines.has(line)) return;
+  lines.add(line);
+  say(layer.document.place(path), path);
+}

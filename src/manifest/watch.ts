@@ -1,0 +1,124 @@
+import { type FSWatcher, realpathSync, statSync, watch } from "node:fs";
+import { dirname } from "node:path";
+import type { Clock, Timer } from "../core/clock.ts";
+
+export interface WatchOptions {
+  readonly clock: Clock;
+  /** Changes within this are one: editors write, rename and touch. Default 200. */
+  readonly debounceMs?: number;
+  /** How often to look without being told: for missing directories, network disks, exhausted watches. Default 5000. */
+  readonly pollMs?: number;
+}
+
+export interface ManifestWatch extends Disposable {
+  /** Watches these instead: a new manifest may include other files. */
+  update(files: readonly string[]): void;
+  stop(): void;
+}
+
+/**
+ * Calls `onChange` after any of `files` (or directories) changed, came or went. What is watched are the directories:
+ * editors replace a file by renaming, and a Kubernetes ConfigMap swaps a symlink beside it. A notice from the system
+ * only hastens the comparison of what the paths lead to, so a missed one is made up for and a false one does nothing.
+ */
+export function watchManifest(files: readonly string[], onChange: () => void, options: WatchOptions): ManifestWatch {
+  const { clock, debounceMs = 200, pollMs = 5000 } = options;
+  const watchers = new Map<string, FSWatcher>();
+  let wanted = files;
+  let known = statesOf(wanted);
+  let soon: Timer | null = null;
+  let later: Timer | null = null;
+  let stopped = false;
+
+  const compare = (): void => {
+    if (soon) clock.cancel(soon);
+    soon = null;
+    arm();
+    const now = statesOf(wanted);
+    if (!differ(known, now)) return;
+    known = now;
+    onChange();
+  };
+  const noticed = (): void => {
+    if (stopped) return;
+    if (soon) clock.cancel(soon);
+    soon = clock.after(debounceMs, compare, undefined);
+  };
+  const arm = (): void => {
+    const directories = new Set(wanted.flatMap((path) => [dirname(path), path]).filter(isDirectory));
+    for (const [path, watcher] of watchers) {
+      if (directories.has(path)) continue;
+      watcher.close();
+      watchers.delete(path);
+    }
+    for (const path of directories) if (!watchers.has(path)) open(path);
+  };
+  const open = (path: string): void => {
+    try {
+      const watcher = watch(path, { persistent: false }, noticed);
+      const lost = (): void => {
+        watcher.close();
+        // The next comparison opens it again, if the directory is still there.
+        if (watchers.get(path) === watcher) watchers.delete(path);
+      };
+      watcher.on("error", lost);
+      // A directory that is itself replaced is said so by its own name; the old watch would look at the old one.
+      watcher.on("change", (event, name) => {
+        if (event === "rename" && name !== null && path.endsWith(`/${String(name)}`)) lost();
+      });
+      watchers.set(path, watcher);
+    } catch {
+      // Not allowed, or no watches left: polling still sees every change.
+    }
+  };
+  const poll = (): void => {
+    if (stopped) return;
+    if (soon === null && differ(known, statesOf(wanted))) noticed();
+    later = clock.after(pollMs, poll, undefined);
+  };
+  const stop = (): void => {
+    stopped = true;
+    for (const timer of [soon, later]) if (timer) clock.cancel(timer);
+    for (const watcher of watchers.values()) watcher.close();
+    watchers.clear();
+  };
+
+  arm();
+  later = clock.after(pollMs, poll, undefined);
+  return {
+    update(next) {
+      if (stopped) return;
+      wanted = next;
+      // What changed while the new manifest was being loaded is still news.
+      known = new Map([...statesOf(next)].map(([path, state]) => [path, known.get(path) ?? state]));
+      arm();
+      noticed();
+    },
+    stop,
+    [Symbol.dispose]: stop,
+  };
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+type States = ReadonlyMap<string, string>;
+
+/** What the paths lead to right now. A missing path is a state like any other. */
+function statesOf(paths: readonly string[]): States {
+  return new Map(paths.map((path) => [path, stateOf(path)]));
+}
+
+function differ(before: States, now: States): boolean {
+  return [...now].some(([path, state]) => before.get(path) !== state);
+}
+
+function stateOf(path: string): string {
+  try {
+    const { ino, size, mtimeMs, ctimeMs } = statSync(path);
+    return `${realpathSync(path)} ${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+  } catch {
+    return `${path} missing`;
+  }
+}
