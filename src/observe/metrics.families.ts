@@ -1,0 +1,103 @@
+import { Gauge, type Registry } from "prom-client";
+import { type Count, counterFamily, type Family, histogramFamily, type Sample } from "./metrics.family.ts";
+
+/** What a scrape asks for, since it changes by itself and is no event. */
+export interface MetricSources {
+  readonly build: { readonly version: string; readonly node: string };
+  /** Every breaker there is now. */
+  breakers(): Iterable<BreakerGauge>;
+  /** Requests being worked on now, by app. */
+  inFlight(): Iterable<readonly [app: string, requests: number]>;
+}
+
+export interface BreakerGauge {
+  readonly app: string;
+  readonly capability: string;
+  readonly upstream: string;
+  readonly state: "closed" | "half_open" | "open";
+}
+
+/** Every counter and histogram of ours, by the names of the contract. */
+export interface Families {
+  readonly requests: Family<Count>;
+  readonly duration: Family<Sample>;
+  readonly attempts: Family<Count>;
+  readonly attemptDuration: Family<Sample>;
+  readonly overhead: Family<Sample>;
+  readonly retries: Family<Count>;
+  readonly denied: Family<Count>;
+  readonly fallbacks: Family<Count>;
+  readonly transitions: Family<Count>;
+  readonly rejected: Family<Count>;
+  readonly reloads: Family<Count>;
+}
+
+export interface Gauges {
+  readonly manifest: Gauge<"revision" | "hash">;
+}
+
+/** From a fast answer on the same machine to the longest sync timeout of 30 s. */
+const WEBHOOK_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 15, 30];
+/** Ours is microseconds; the tail shows a busy event loop. */
+const OVERHEAD_SECONDS = [0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1];
+
+const STATE_VALUE = { closed: 0, half_open: 1, open: 2 } as const;
+
+export function defineFamilies(): Families {
+  const counter = (name: string, help: string): Family<Count> => counterFamily(`outrigger_${name}`, help);
+  const seconds = (name: string, help: string, bounds = WEBHOOK_SECONDS): Family<Sample> =>
+    histogramFamily(`outrigger_${name}`, help, bounds);
+  return {
+    requests: counter("requests_total", "Requests by what became of them."),
+    duration: seconds("request_duration_seconds", "Whole time of a request, as its caller saw it."),
+    attempts: counter("attempts_total", "Tries by what they were worth."),
+    attemptDuration: seconds("attempt_duration_seconds", "Time of one try at an upstream."),
+    overhead: seconds("overhead_seconds", "Time of Outrigger itself in a request.", OVERHEAD_SECONDS),
+    retries: counter("retries_total", "Repeats made, by what they answered to."),
+    denied: counter("retries_denied_total", "Repeats wanted and not made, by why not."),
+    fallbacks: counter("fallbacks_total", "Answers by a fallback."),
+    transitions: counter("breaker_transitions_total", "Moves of a breaker."),
+    rejected: counter("rejected_total", "Requests refused, with an empty app where no route was known."),
+    reloads: counter("manifest_reloads_total", "Reloads of the manifest, by whether it was applied or rejected."),
+  };
+}
+
+/** The gauges; those of `sources` are asked anew at each scrape, so that what is gone leaves no series behind. */
+export function defineGauges(registry: Registry, sources: MetricSources): Gauges {
+  const registers = [registry];
+  new Gauge({
+    name: "outrigger_build_info",
+    help: "The program and its runtime: always 1.",
+    labelNames: ["version", "node"],
+    registers,
+  }).set(sources.build, 1);
+  new Gauge({
+    name: "outrigger_breaker_state",
+    help: "State of each breaker: 0 closed, 1 half-open, 2 open.",
+    labelNames: ["app", "capability", "upstream"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { app, capability, upstream, state } of sources.breakers())
+        this.set({ app, capability, upstream }, STATE_VALUE[state]);
+    },
+  });
+  new Gauge({
+    name: "outrigger_in_flight",
+    help: "Requests being worked on now.",
+    labelNames: ["app"],
+    registers,
+    collect() {
+      this.reset();
+      for (const [app, requests] of sources.inFlight()) this.set({ app }, requests);
+    },
+  });
+  return {
+    manifest: new Gauge({
+      name: "outrigger_manifest_info",
+      help: "The manifest that runs: always 1.",
+      labelNames: ["revision", "hash"],
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,158 @@
+import { setImmediate } from "node:timers/promises";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import type { BreakerMoved, FallbackUsed, Listener } from "../core/events.ts";
+import type { RouteRef } from "../core/exchange.ts";
+import { defineFamilies, defineGauges, type Families, type Gauges, type MetricSources } from "./metrics.families.ts";
+import { type LabelValues, observe } from "./metrics.family.ts";
+import { createRouteSeries, type RouteSeries } from "./metrics.route.ts";
+
+/** A route of the running manifest with the names its upstreams have there. */
+export interface RouteNames {
+  readonly app: string;
+  readonly capability: string;
+  readonly upstreams: readonly string[];
+}
+
+export interface Metrics {
+  /** Takes every event of the bus. */
+  readonly record: Listener;
+  /** Counts a request refused before a route was known. `reason` comes from a closed list, never from the request. */
+  refused(reason: string): void;
+  /**
+   * Drops the series of routes and upstreams that the manifest no longer names, and takes no new ones: the labels
+   * are those of the manifest, so their number is bounded by it. Call it with every manifest applied.
+   */
+  retain(routes: Iterable<RouteNames>): void;
+  /** One scrape in the Prometheus text format. */
+  scrape(): Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+/** `promtool check metrics` refuses these three: gauges named like counters. */
+const REFUSED_DEFAULTS = [
+  "nodejs_active_handles_total",
+  "nodejs_active_requests_total",
+  "nodejs_active_resources_total",
+] as const;
+
+/** A request without a route has no app. An app may well be called `none`, but never the empty text. */
+const NO_APP = "";
+
+/** All metrics in a registry of their own, fed by the event bus and, at a scrape, by `sources`. */
+export function createMetrics(sources: MetricSources): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  for (const name of REFUSED_DEFAULTS) registry.removeSingleMetric(name);
+  const gauges = defineGauges(registry, sources);
+  const families = defineFamilies();
+  for (const result of ["applied", "rejected"]) families.reloads.child({ result });
+  let names: Names | null = null;
+  let series = new WeakMap<RouteRef, RouteSeries>();
+
+  const seriesOf = (route: RouteRef): RouteSeries | null => {
+    const own = series.get(route);
+    if (own !== undefined) return own;
+    const upstreams = names === null ? null : names.upstreams(route.app, route.capability);
+    // A request that outlives its route: its series are gone, and must not come back for ever.
+    if (upstreams === undefined) return null;
+    const made = createRouteSeries(families, route, upstreams);
+    series.set(route, made);
+    return made;
+  };
+  return {
+    record: createRecorder(families, gauges, seriesOf, (labels) => names === null || names.allow(labels)),
+    refused: (reason) => families.rejected.child({ app: NO_APP, reason }).value++,
+    retain(routes) {
+      const kept = createNames(routes);
+      names = kept;
+      series = new WeakMap();
+      for (const family of Object.values(families)) family.keep(kept.allow);
+    },
+    scrape: async () => ({
+      contentType: registry.contentType,
+      body: `${await registry.metrics()}${await printed(families)}`,
+    }),
+  };
+}
+
+function createRecorder(
+  families: Families,
+  gauges: Gauges,
+  seriesOf: (route: RouteRef) => RouteSeries | null,
+  allow: (labels: LabelValues) => boolean,
+): Listener {
+  const fallback = ({ route: { app, capability }, strategy, reason }: FallbackUsed): void => {
+    const labels = { app, capability, strategy, reason };
+    if (allow(labels)) families.fallbacks.child(labels).value++;
+  };
+  const breaker = ({ app, capability, upstream, type }: BreakerMoved): void => {
+    const labels = { app, capability, upstream, to: TRANSITION[type] };
+    if (allow(labels)) families.transitions.child(labels).value++;
+  };
+  const overhead = families.overhead.child({});
+  return (event) => {
+    switch (event.type) {
+      case "request.completed":
+        observe(overhead, event.overheadMs / 1000);
+        return seriesOf(event.route)?.completed(event);
+      case "fallback.used":
+        return fallback(event);
+      case "breaker.opened":
+      case "breaker.half_open":
+      case "breaker.closed":
+        return breaker(event);
+      case "manifest.applied":
+        // The first manifest is a start, no reload.
+        if (event.by !== "start") families.reloads.child({ result: "applied" }).value++;
+        gauges.manifest.reset();
+        return gauges.manifest.set({ revision: String(event.revision), hash: event.hash }, 1);
+      case "manifest.rejected":
+        families.reloads.child({ result: "rejected" }).value++;
+        return;
+      default:
+        return;
+    }
+  };
+}
+
+const TRANSITION = {
+  "breaker.opened": "open",
+  "breaker.half_open": "half_open",
+  "breaker.closed": "closed",
+} as const satisfies Record<BreakerMoved["type"], string>;
+
+interface Names {
+  /** undefined: no such route. */
+  upstreams(app: string, capability: string): ReadonlySet<string> | undefined;
+  readonly allow: (labels: LabelValues) => boolean;
+}
+
+/** The names labels may have under one manifest. */
+function createNames(routes: Iterable<RouteNames>): Names {
+  const byRoute = new Map<string, Set<string>>();
+  const byApp = new Map<string, Set<string>>();
+  for (const { app, capability, upstreams } of routes) {
+    byRoute.set(`${app}/${capability}`, new Set(upstreams));
+    const all = byApp.get(app) ?? new Set();
+    for (const upstream of upstreams) all.add(upstream);
+    byApp.set(app, all);
+  }
+  return {
+    upstreams: (app, capability) => byRoute.get(`${app}/${capability}`),
+    allow({ app, capability, upstream }) {
+      if (app === undefined || app === NO_APP) return true;
+      const known = capability === undefined ? byApp.get(app) : byRoute.get(`${app}/${capability}`);
+      return known !== undefined && (upstream === undefined || known.has(upstream));
+    },
+  };
+}
+
+/** Series printed before requests get their turn again: 10,000 routes are a third of a million lines. */
+const SERIES_AT_ONCE = 500;
+
+async function printed(families: Families): Promise<string> {
+  const pieces: string[] = [];
+  for (const family of Object.values(families)) {
+    for (const piece of family.print()) if (pieces.push(piece) % SERIES_AT_ONCE === 0) await setImmediate();
+  }
+  return pieces.join("");
+}

@@ -1,0 +1,78 @@
+import { expect, test } from "vitest";
+import { eventApp, eventLabel, eventRecord, timeText } from "../../src/core/event.record.ts";
+import { attemptOf, breakerMoved, fallbackUsed, requestCompleted } from "../help/events.ts";
+
+test("a completed request leaves as a flat record with snake_case names, times as text and durations in milliseconds", () => {
+  const event = requestCompleted({
+    outcome: "fallback",
+    reason: "timeout",
+    strategy: "random_pick",
+    durationMs: 1000.12349,
+    attempts: [attemptOf({ worth: "transient", reason: "timeout", status: 0, detail: "no answer in time" })],
+    retries: ["reset"],
+    denied: "deadline",
+    labels: { room: "42" },
+  });
+  expect(eventRecord(event)).toEqual({
+    type: "request.completed",
+    at: "2026-01-01T00:00:00.000Z",
+    app: "quiz",
+    capability: "winner",
+    mode: "sync",
+    id: "request-1",
+    method: "POST",
+    outcome: "fallback",
+    reason: "timeout",
+    strategy: "random_pick",
+    status: 200,
+    duration_ms: 1000.123,
+    overhead_ms: 0.2,
+    attempts: [
+      {
+        n: 0,
+        upstream: "primary",
+        worth: "transient",
+        reason: "timeout",
+        duration_ms: 4,
+        detail: "no answer in time",
+      },
+    ],
+    retries: ["reset"],
+    denied: "deadline",
+    labels: { room: "42" },
+  });
+});
+
+test("other events keep their fields, and lose those that are unknown", () => {
+  expect(eventRecord(breakerMoved())).toEqual({
+    type: "breaker.opened",
+    at: "2026-01-01T00:00:00.000Z",
+    app: "quiz",
+    capability: "winner",
+    upstream: "primary",
+    until: "2026-01-01T00:01:00.000Z",
+    cause: "failures",
+    dry_run: false,
+  });
+  expect(eventRecord(breakerMoved({ until: null }))).not.toHaveProperty("until");
+  expect(eventRecord(fallbackUsed({ labels: { roomName: "A" } }))).toMatchObject({
+    app: "quiz",
+    capability: "winner",
+    mode: "sync",
+    labels: { roomName: "A" },
+  });
+});
+
+test("an event says its app and its labels, where it has them", () => {
+  expect(eventApp(requestCompleted())).toBe("quiz");
+  expect(eventApp(breakerMoved({ app: "shop" }))).toBe("shop");
+  expect(eventApp({ type: "redis.lost", at: 0 })).toBeNull();
+  expect(eventLabel(requestCompleted({ labels: { room: "7" } }), "room")).toBe("7");
+  expect(eventLabel(requestCompleted(), "room")).toBeNull();
+  expect(eventLabel(requestCompleted(), "constructor")).toBeNull();
+  expect(eventLabel({ type: "spool.full", at: 0 }, "room")).toBeNull();
+});
+
+test("a number that is no time is no crash", () => {
+  expect(timeText(Number.NaN)).toBe("1970-01-01T00:00:00.000Z");
+});
