@@ -30,12 +30,16 @@ export interface LoadedManifest {
   /** The way back from values to where they were written: for `explainRoute`. */
   readonly origins: Resolved;
   readonly mask: Mask;
+  /** What {@link mask} replaces. */
+  readonly secrets: readonly string[];
   /** The resolved manifest with secrets as `***`. */
   masked(): JsonValue;
 }
 
 export interface LoadDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What a relative `file` is relative to; problems still name it as given. Default: the process's directory. */
+  readonly cwd?: string;
   /** Default: from the disk, regular files only, within bounds. */
   readonly readFile?: ReadFile;
   /** Compiles a `response.schema`; without it only its being JSON is checked. */
@@ -50,7 +54,7 @@ export function loadManifest(file: string, deps: LoadDeps): Result<LoadedManifes
   const report = createReport();
   const loading: Loading = { env: deps.env, files: createFiles(deps.readFile), report, secrets: new Set() };
   const environment = readEnvironment(deps.env, report);
-  const parsed = parseFile(file, resolve(file), true, loading);
+  const parsed = parseFile(file, resolve(deps.cwd ?? ".", file), true, loading);
   const documents: Parsed[] = parsed === null ? [] : [parsed];
   const resolved = parsed === null ? null : resolveAll(parsed, { loading, environment, deps, documents });
   if (resolved !== null) {
@@ -69,6 +73,7 @@ export function loadManifest(file: string, deps: LoadDeps): Result<LoadedManifes
     hash: hashOf(documents, environment, loading),
     origins: resolved,
     mask,
+    secrets: [...loading.secrets],
     masked: () => maskManifest(manifest, mask),
   });
 }

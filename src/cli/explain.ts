@@ -1,0 +1,116 @@
+import { headerValue } from "../core/headers.ts";
+import type { RouteSettings } from "../core/settings.route.ts";
+import { type Explanation, explainRoute } from "../manifest/explain.ts";
+import { formatProblem, loadManifest } from "../manifest/load.ts";
+import { formatDuration } from "../manifest/units.ts";
+import { compileSchema } from "../policy/response.schema.ts";
+import { createRouter } from "../proxy/router.ts";
+import { CONFIG_OPTION, type Command, type ExitCode, type Io, manifestPath, paint, usage } from "./command.ts";
+
+/** `explain METHOD PATH`: which route would answer, each effective value with its origin, and the worst case in time. */
+export const explainCommand: Command = {
+  name: "explain",
+  register(program, io, settle) {
+    program
+      .command("explain <method> <path>")
+      .description(
+        "the route that would answer, each effective value and where it was set, worst-case timeline of the tries",
+      )
+      .option(
+        "-H, --header <name: value>",
+        "a request header; Host too (repeatable)",
+        (one: string, all: string[]) => [...all, one],
+        [],
+      )
+      .option(...CONFIG_OPTION)
+      .option("--json", "for programs: one JSON document")
+      .action((method: string, path: string, options: Options) =>
+        settle(explain(method.toUpperCase(), path, options, io)),
+      );
+  },
+};
+
+interface Options {
+  readonly header: readonly string[];
+  readonly config?: string;
+  readonly json?: true;
+}
+
+function explain(method: string, path: string, options: Options, io: Io): ExitCode {
+  if (!path.startsWith("/")) return usage(io, `${path} is no path`, "Try: outrigger explain POST /quiz/answer");
+  const headers: string[] = [];
+  for (const line of options.header) {
+    const [, name, value] = /^([^:\s]+):\s*(.*)$/.exec(line) ?? [];
+    if (name === undefined || value === undefined)
+      return usage(io, `${line} is no header`, 'Try: -H "X-Event: winner"');
+    headers.push(name, value);
+  }
+  const file = manifestPath(io, options.config);
+  const loaded = loadManifest(file, { env: io.env, cwd: io.cwd, checkSchema: compileSchema });
+  if (!loaded.ok) {
+    for (const problem of loaded.error) io.stderr(`${formatProblem(problem)}\n`);
+    io.stderr(`nothing to explain while the manifest is refused; see outrigger check ${file}\n`);
+    return 1;
+  }
+  const { routes } = loaded.value.manifest;
+  const router = createRouter(routes.map((route) => ({ match: route.match, value: route })));
+  const host = headerValue(headers, "host") ?? "";
+  const found = router.find(method, host, path.replace(/\?.*/s, ""), headers);
+  if (found.kind !== "found")
+    return noRoute(found.kind === "method" ? found.allow : null, { method, path, routes }, io);
+  const explanation = explainRoute(loaded.value, found.value.key, method);
+  if (explanation === null) throw new Error(`the router knows ${found.value.key}, the manifest does not`);
+  if (options.json) io.stdout(`${JSON.stringify(explanation, null, 2)}\n`);
+  else print(explanation, found.value, io);
+  return 0;
+}
+
+interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly routes: readonly RouteSettings[];
+}
+
+function noRoute(allow: readonly string[] | null, { method, path, routes }: Asked, io: Io): ExitCode {
+  if (allow !== null) {
+    io.stderr(`405: ${path} is known, but not for ${method}; allowed: ${allow.join(", ")}\n`);
+    return 1;
+  }
+  io.stderr(`404: no route answers ${method} ${path}\n`);
+  const shown = routes.slice(0, 10).map(({ match, key }) => {
+    const headers = match.headers.map(([name, value]) => ` -H "${name}: ${value}"`).join("");
+    return `  ${match.methods?.join("|") ?? "any"} ${match.host ?? ""}${match.path}${headers}  (${key})\n`;
+  });
+  if (shown.length === 0) io.stderr("the manifest has no routes: add an app with webhooks\n");
+  else
+    io.stderr(`routes there are:\n${shown.join("")}${routes.length > 10 ? `  and ${routes.length - 10} more\n` : ""}`);
+  return 1;
+}
+
+function print({ route, values, timeline }: Explanation, settings: RouteSettings, io: Io): void {
+  const { bold, dim } = paint(io);
+  io.stdout(
+    `${bold(route)}  ${settings.mode}  to ${settings.upstreams.map((u) => `${u.url}${settings.path}`).join(", ")}\n\n`,
+  );
+  const rows = values.map(
+    ({ path, value, origin }) => [path, typeof value === "string" ? value : JSON.stringify(value), origin] as const,
+  );
+  const widths = [0, 1].map((i) => Math.min(44, Math.max(...rows.map((row) => (row[i] ?? "").length))));
+  for (const [path, value, origin] of rows) {
+    io.stdout(`${path.padEnd(widths[0] ?? 0)}  ${value.padEnd(widths[1] ?? 0)}  ${dim(origin)}\n`);
+  }
+  io.stdout(`\n${bold("worst case in time")}\n`);
+  for (const { attempt, startsAtMs, upToMs, waitMs } of timeline.tries) {
+    const wait = waitMs === 0 ? "" : `, after a wait of up to ${formatDuration(waitMs)}`;
+    io.stdout(
+      `try ${attempt}: starts by ${formatDuration(startsAtMs)}, takes up to ${formatDuration(upToMs)}${wait}\n`,
+    );
+  }
+  if (timeline.note !== null) io.stdout(`${timeline.note}\n`);
+  if (timeline.answeredByMs !== null) {
+    const fallback = settings.fallback.map((f) => f.strategy).join(", then ") || "the error (fallback none)";
+    io.stdout(
+      `tries end by ${formatDuration(settings.timeoutMs)}; ${fallback}; the caller has an answer by ${formatDuration(timeline.answeredByMs)}\n`,
+    );
+  }
+}
