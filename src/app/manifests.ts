@@ -2,6 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { EventBus } from "../core/events.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { formatProblem, type LoadedManifest, loadManifest, restartKeys } from "../manifest/load.ts";
+import { compileSchema } from "../policy/response.schema.ts";
 import type { Routing } from "../proxy/intake.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
 import { createRouter } from "../proxy/router.ts";
@@ -32,18 +33,20 @@ export interface ManifestDeps extends PlanDeps {
   readonly clock: Clock;
   readonly bus: EventBus;
   /** Keeps the revision in history and returns its number. */
-  readonly keepRevision: (loaded: LoadedManifest, at: number, by: string) => Promise<number>;
-  /** Called after each swap: lets go of what the new manifest no longer names. */
-  readonly applied: (applied: Applied) => Promise<void>;
+  readonly keepRevision: (applied: Pick<Applied, "loaded" | "at" | "by">) => Promise<number>;
+  /** Called with each new manifest: lets go of what it no longer names. */
+  readonly applied: (applied: Applied) => void;
+}
+
+/** A manifest that may be applied at once. */
+export interface Prepared {
+  readonly loaded: LoadedManifest;
+  readonly routes: readonly Compiled[];
 }
 
 /** Loads and compiles without touching anything live: what `start` and `reload` share. */
-export function prepare(
-  file: string,
-  env: ManifestDeps["env"],
-  clock: Clock,
-): Result<{ readonly loaded: LoadedManifest; readonly routes: readonly Compiled[] }, readonly string[]> {
-  const result = loadManifest(file, { env });
+export function prepare(file: string, env: ManifestDeps["env"], clock: Clock): Result<Prepared, readonly string[]> {
+  const result = loadManifest(file, { env, checkSchema: compileSchema });
   if (!result.ok) return err(result.error.map(formatProblem));
   const compiled = result.value.manifest.routes.map((route) => compileRoute(route, clock));
   const problems = compiled.flatMap((one) => (one.ok ? [] : [`${file} ${one.error}`]));
@@ -52,10 +55,7 @@ export function prepare(
 }
 
 /** Applies the first manifest, already prepared, and keeps the ones that follow. */
-export async function startManifests(
-  first: { readonly loaded: LoadedManifest; readonly routes: readonly Compiled[] },
-  deps: ManifestDeps,
-): Promise<Manifests> {
+export async function startManifests(first: Prepared, deps: ManifestDeps): Promise<Manifests> {
   let current = await apply(first, "start", deps);
   let running: Promise<Result<Applied, readonly string[]>> | null = null;
   let waiting: Promise<Result<Applied, readonly string[]>> | null = null;
@@ -94,18 +94,14 @@ export async function startManifests(
   };
 }
 
-async function apply(
-  prepared: { readonly loaded: LoadedManifest; readonly routes: readonly Compiled[] },
-  by: string,
-  deps: ManifestDeps,
-): Promise<Applied> {
+async function apply(prepared: Prepared, by: string, deps: ManifestDeps): Promise<Applied> {
   const { loaded } = prepared;
   const at = deps.clock.wall();
-  const revision = await deps.keepRevision(loaded, at, by);
+  const revision = await deps.keepRevision({ loaded, at, by });
   const plans = prepared.routes.map((route) => createPlan(route, deps));
   const router = createRouter(plans.map((plan) => ({ match: plan.settings.match, value: plan })));
   const applied: Applied = { loaded, plans, router, limits: loaded.manifest.limits, revision, at, by };
-  await deps.applied(applied);
+  deps.applied(applied);
   deps.bus.emit({ type: "manifest.applied", at, revision, hash: loaded.hash, by });
   return applied;
 }

@@ -4,7 +4,8 @@ import type { MemoryLedger } from "../core/memory.ts";
 import type { Random } from "../core/random.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { RouteSettings } from "../core/settings.route.ts";
-import type { AppSettings } from "../core/settings.ts";
+import type { AppSettings, UpstreamSettings } from "../core/settings.ts";
+import type { BreakerId } from "../core/stored.ts";
 import type { Breakers } from "../policy/breaker.ts";
 import { composeSync } from "../policy/chain.ts";
 import { type Classifier, compileClassifier } from "../policy/classify.ts";
@@ -92,6 +93,7 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
     keyHeaders: ["idempotency-key", "webhook-id", ...(route.idempotency ? [route.idempotency.header] : [])],
     maxAttempts: route.retry.attempts,
     inFlight: state.inFlight,
+    breakers: route.upstreams.map((upstream) => breakerId(route, upstream)),
   };
 }
 
@@ -108,18 +110,21 @@ function targetParts(compiled: Compiled, index: number, worthOf: (reply: Reply) 
     check,
   };
   const sendDeps = { clock: deps.clock, memory: deps.memory, leave: () => shared.slots.leave() };
-  const id = { app: route.app.name, capability: route.capability, upstream: upstream.name, url: upstream.url };
   return {
     name: upstream.name,
     priority: upstream.priority,
     weight: upstream.weight,
-    breaker: deps.breakers.cell(id, route.breaker),
+    breaker: deps.breakers.cell(breakerId(route, upstream), route.breaker),
     slots: shared.slots,
     budget: shared.budget,
     budgetPercent: route.retry.budget,
     send: (x: Exchange) => sendOnce(shared.client, plan, sendDeps, x),
     worthOf,
   };
+}
+
+function breakerId(route: RouteSettings, upstream: UpstreamSettings): BreakerId {
+  return { app: route.app.name, capability: route.capability, upstream: upstream.name, url: upstream.url };
 }
 
 function worth(reply: Reply, classifier: Classifier): Worth {

@@ -1,6 +1,7 @@
 import type { Labels } from "../core/events.ts";
 import type { Exchange, RouteRef, Send } from "../core/exchange.ts";
 import type { RouteSettings } from "../core/settings.route.ts";
+import type { BreakerId } from "../core/stored.ts";
 
 /** What the way in needs of a route, all computed when the manifest loads. */
 export interface RoutePlan {
@@ -20,4 +21,6 @@ export interface RoutePlan {
   readonly maxAttempts: number;
   /** Requests of the app under way, over all its routes. */
   readonly inFlight: { count: number };
+  /** The breakers of its upstreams, in their order. */
+  readonly breakers: readonly BreakerId[];
 }

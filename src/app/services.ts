@@ -1,0 +1,118 @@
+import type { Clock } from "../core/clock.ts";
+import { createEventBus, type EventBus } from "../core/events.ts";
+import { createMemoryLedger } from "../core/memory.ts";
+import type { Random } from "../core/random.ts";
+import type { Result } from "../core/result.ts";
+import { createLog, type Log, type LogLevel } from "../observe/log.ts";
+import { createMetrics, type Metrics } from "../observe/metrics.ts";
+import { type Breakers, createBreakers } from "../policy/breaker.ts";
+import { createLastGoodStore } from "../policy/fallback/last_good.store.ts";
+import type { CallShared } from "../proxy/call.ts";
+import { openStorage, type Storage } from "../storage/storage.ts";
+import { createApps } from "./apps.ts";
+import { type Applied, type Manifests, type Prepared, startManifests } from "./manifests.ts";
+import { createUpstreams } from "./upstreams.ts";
+
+export interface AppOptions {
+  /** The manifest's file, absolute. */
+  readonly file: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly build: { readonly version: string; readonly node: string };
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Where the log goes: a file descriptor (1 is stdout) or a path. */
+  readonly logTo: number | string;
+  /** How long a stopping process goes on accepting, so that whoever routes to it can notice. */
+  readonly lingerMs: number;
+}
+
+/** The running process. */
+export interface App {
+  /** Where it listens, as bound. */
+  readonly proxy: string;
+  readonly admin: string;
+  readonly manifests: Manifests;
+  readonly bus: EventBus;
+  reload(by: string): Promise<Result<unknown, readonly string[]>>;
+  /** Stops in order: readiness off, a last while of accepting, drain, abort what is left, close the stores. */
+  stop(): Promise<void>;
+}
+
+/** What the listeners stand on. */
+export interface Services {
+  readonly options: AppOptions;
+  readonly bus: EventBus;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly storage: Storage;
+  readonly breakers: Breakers;
+  readonly manifests: Manifests;
+  readonly shared: CallShared;
+  /** Requests under way, by app. */
+  readonly inFlight: () => ReadonlyMap<string, number>;
+}
+
+/** Opens everything but the listeners, in order; `started` is told how to undo each. Rejects with a readable error. */
+export async function openServices(
+  first: Prepared,
+  options: AppOptions & { readonly level: LogLevel },
+  state: { readonly stopping: boolean },
+  started: AsyncDisposableStack,
+): Promise<Services> {
+  const { clock } = options;
+  const { dataDir, limits } = first.loaded.manifest;
+  let secrets = first.loaded.secrets;
+  const log = createLog({ clock, level: options.level, destination: options.logTo, secrets: () => secrets });
+  started.defer(() => log.flush());
+  const bus = createEventBus((error) => log.error({ err: error }, "a listener of events failed"));
+  bus.on(log.record);
+  const storage = started.use(await openStorage({ dataDir, clock, onEvent: bus.emit }));
+
+  const breakers = createBreakers({ clock, emit: bus.emit, persist: storage.history.saveBreaker });
+  breakers.restore(await storage.history.loadBreakers());
+  const apps = createApps(clock);
+  const metrics = createMetrics({
+    build: options.build,
+    breakers: () => breakers.list(clock.now()),
+    inFlight: apps.inFlight,
+  });
+  bus.on(metrics.record);
+  const upstreams = createUpstreams(clock);
+  started.defer(() => upstreams.close());
+  const memory = createMemoryLedger(limits.buffered);
+
+  const manifests = await startManifests(first, {
+    ...options,
+    bus,
+    memory,
+    breakers,
+    upstreams,
+    appState: apps.state,
+    lastGood: createLastGoodStore(),
+    keepRevision: (applied) => keepRevision(storage, applied),
+    applied: ({ loaded, plans }) => {
+      secrets = loaded.secrets;
+      memory.limit = loaded.manifest.limits.buffered;
+      metrics.retain(plans.map(({ ref, settings }) => ({ ...ref, upstreams: settings.upstreams.map((u) => u.name) })));
+      breakers.retain(plans.flatMap((plan) => plan.breakers));
+      apps.retain(new Set(loaded.manifest.apps.map((app) => app.name)));
+      for (const { file, line, message } of loaded.warnings) log.warn({ file, line }, message);
+      // Old connections end when their last request does: nobody waits for that.
+      void upstreams.sweep();
+    },
+  });
+  const shared: CallShared = { clock, memory, closing: () => state.stopping };
+  return { options, bus, log, metrics, storage, breakers, manifests, shared, inFlight: apps.inFlight };
+}
+
+// History failing must not keep a good manifest from being applied: it then bears the number 0.
+async function keepRevision(storage: Storage, applied: Pick<Applied, "loaded" | "at" | "by">): Promise<number> {
+  const { loaded, at, by } = applied;
+  const manifest = JSON.stringify(loaded.masked());
+  try {
+    const { hash, files } = loaded;
+    return await storage.history.addRevision({ hash, at, by, files: files.length, bytes: manifest.length, manifest });
+  } catch {
+    return 0;
+  }
+}
