@@ -126,9 +126,11 @@ export interface RecordingUpstream {
   readonly url: string;
   /** Every byte received, over all connections, in order of arrival. */
   saw(): Buffer;
-  /** The whole requests among them. Throws where one contradicts itself. */
+  /** The whole requests among them. One that contradicts itself throws as it comes. */
   requests(): RawMessage[];
   connections(): number;
+  /** Forgets what was seen, but keeps its connections. */
+  forget(): void;
   /** Resolves once `count` whole requests have come, all told. */
   received(count: number): Promise<void>;
   /** Resolves once every connection is closed. */
@@ -145,8 +147,9 @@ const OK: RawAnswer = { bytes: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" 
 export async function recordingUpstream(
   answer: (request: RawMessage, socket: Socket, n: number) => RawAnswer | null = () => OK,
 ): Promise<RecordingUpstream> {
-  const seen: Buffer[] = [];
-  const perSocket = new Map<Socket, Buffer[]>();
+  let seen: Buffer[] = [];
+  let whole: RawMessage[] = [];
+  let connections = 0;
   const open = new Set<Socket>();
   let count = 0;
   let waiting: { readonly done: () => boolean; readonly resolve: () => void }[] = [];
@@ -160,9 +163,8 @@ export async function recordingUpstream(
     waiting = waiting.filter((w) => !w.done());
   };
   const server = createServer((socket) => {
-    const chunks: Buffer[] = [];
-    let answered = 0;
-    perSocket.set(socket, chunks);
+    let unread: Buffer = Buffer.alloc(0);
+    connections++;
     open.add(socket);
     socket.on("error", () => undefined);
     socket.on("close", () => {
@@ -171,11 +173,10 @@ export async function recordingUpstream(
     });
     socket.on("data", (chunk: Buffer) => {
       seen.push(chunk);
-      chunks.push(chunk);
-      for (const request of parseMessages(Buffer.concat(chunks)).messages.slice(answered)) {
-        answered++;
-        give(socket, answer(request, socket, count++));
-      }
+      const { messages, rest } = parseMessages(Buffer.concat([unread, chunk]));
+      unread = rest;
+      whole.push(...messages);
+      for (const request of messages) give(socket, answer(request, socket, count++));
       wake();
     });
   });
@@ -186,8 +187,12 @@ export async function recordingUpstream(
     port,
     url: `http://127.0.0.1:${port}`,
     saw: () => Buffer.concat(seen),
-    requests: () => [...perSocket.values()].flatMap((chunks) => parseMessages(Buffer.concat(chunks)).messages),
-    connections: () => perSocket.size,
+    requests: () => whole,
+    connections: () => connections,
+    forget: () => {
+      seen = [];
+      whole = [];
+    },
     received: (wanted) => until(() => count >= wanted),
     idle: () => until(() => open.size === 0),
     stop: async () => {

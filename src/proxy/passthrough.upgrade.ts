@@ -1,0 +1,180 @@
+import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { type Fault, fault } from "../core/fault.ts";
+import { endToEnd, type RawHeaders } from "../core/headers.ts";
+import { answerHead, badAnswer, CUT, callerGone, faultOfError, openRequest } from "./passthrough.out.ts";
+import type { PassthroughDeps, PassthroughExchange, PassthroughResult, Relay } from "./passthrough.relay.ts";
+import { createWatch, type Watch } from "./passthrough.watch.ts";
+
+/** What a caller may send before the app has said yes. */
+const EARLY_BYTES = 64 * 1024;
+
+const OURS: ReadonlySet<string> = new Set(["content-length", "x-request-id", "outrigger-outcome"]);
+const UPGRADE: RawHeaders = ["Connection", "Upgrade", "Upgrade", "websocket"];
+
+/** One WebSocket (RFC 6455): the handshake is relayed, then bytes both ways, of which nothing is understood. */
+export class WebSocketRelay implements Relay {
+  readonly #method: string;
+  readonly #socket: Socket;
+  readonly #res: ServerResponse;
+  readonly #x: PassthroughExchange;
+  readonly #idleMs: number;
+  readonly #out: ClientRequest;
+  readonly #watch: Watch;
+  readonly #done: Promise<PassthroughResult>;
+  #resolve: (result: PassthroughResult) => void = () => undefined;
+  #early: Buffer[];
+  #earlyBytes = 0;
+  #peer: Socket | null = null;
+  #answer: IncomingMessage | null = null;
+  #written = false;
+  #status = 0;
+  #over = false;
+
+  constructor(
+    req: IncomingMessage,
+    socket: Socket,
+    head: Buffer,
+    res: ServerResponse,
+    x: PassthroughExchange,
+    deps: PassthroughDeps,
+  ) {
+    this.#method = req.method ?? "";
+    this.#socket = socket;
+    this.#res = res;
+    this.#x = x;
+    this.#idleMs = deps.idleMs;
+    this.#early = head.length > 0 ? [head] : [];
+    this.#done = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    this.#out = openRequest(x, "GET", UPGRADE);
+    this.#watch = createWatch(deps.clock, x.timeoutMs, deps.totalMs, (what) => this.end(this.#lapse(what)));
+    this.#listen();
+    this.#out.end();
+  }
+
+  run(): Promise<PassthroughResult> {
+    return this.#done;
+  }
+
+  #listen(): void {
+    const out = this.#out;
+    out.on("socket", () => {
+      this.#written = true;
+    });
+    out.on("error", (error) => {
+      if (!this.#answer?.complete) this.end(faultOfError(error, this.#written, this.#status));
+    });
+    out.on("upgrade", (answer, peer, head) => this.#onUpgrade(answer, peer as Socket, head));
+    out.on("response", (answer) => this.#onRefusal(answer));
+    // Reading is the only way to hear that the caller left.
+    this.#socket.on("data", this.#onEarly);
+    this.#socket.on("end", this.#onLeft);
+    this.#socket.on("close", this.#onLeft);
+  }
+
+  readonly #onEarly = (chunk: Buffer): void => {
+    this.#early.push(chunk);
+    this.#earlyBytes += chunk.length;
+    if (this.#earlyBytes > EARLY_BYTES) this.#socket.pause();
+  };
+
+  readonly #onLeft = (): void => {
+    if (this.#peer === null && !this.#res.writableEnded) this.end(callerGone("the caller went away"));
+  };
+
+  #onUpgrade(answer: IncomingMessage, peer: Socket, head: Buffer): void {
+    peer.on("error", () => peer.destroy());
+    if (this.#over || answer.headers.upgrade?.toLowerCase() !== "websocket") {
+      peer.destroy();
+      this.end(badAnswer("the app switched to a protocol that nobody asked for"));
+      return;
+    }
+    this.#status = 101;
+    this.#peer = peer;
+    this.#watch.allow(this.#idleMs);
+    const socket = this.#socket;
+    socket.off("data", this.#onEarly);
+    this.#res.detachSocket(socket);
+    const fields = [...endToEnd(answer.rawHeaders, OURS), ...UPGRADE, ...this.#x.answerHeaders(101)];
+    const lines = fields.map((text, i) => (i % 2 === 0 ? `${text}: ` : `${text}\r\n`)).join("");
+    socket.write(Buffer.from(`HTTP/1.1 101 Switching Protocols\r\n${lines}\r\n`, "latin1"));
+    if (head.length > 0) socket.write(head);
+    for (const chunk of this.#early) peer.write(chunk);
+    this.#early = [];
+    this.#join(socket, peer);
+  }
+
+  #join(socket: Socket, peer: Socket): void {
+    for (const side of [socket, peer]) {
+      side.setTimeout(0);
+      side.setNoDelay(true);
+      side.on("data", this.#watch.touch);
+    }
+    peer.pipe(socket);
+    socket.pipe(peer);
+    // `pipe` hands on a goodbye but no death: whoever is left gets what was on its way, then the end.
+    let endedWell = false;
+    peer.on("end", () => {
+      endedWell = true;
+    });
+    socket.on("end", () => {
+      endedWell = true;
+    });
+    peer.on("close", () => {
+      socket.destroySoon();
+      this.#finish(endedWell ? null : CUT);
+    });
+    socket.on("close", () => {
+      peer.destroySoon();
+      this.#finish(endedWell ? null : callerGone("the caller went away"));
+    });
+  }
+
+  /** The app answered like any web server: the caller gets that answer, and the connection ends with it. */
+  #onRefusal(answer: IncomingMessage): void {
+    this.#answer = answer;
+    answer.on("error", () => undefined);
+    const head = answerHead(this.#method, answer);
+    if (head === null) return this.end(badAnswer("the framing of the app's answer can't be trusted"));
+    if (this.#over) return;
+    const res = this.#res;
+    this.#status = answer.statusCode ?? 0;
+    this.#watch.allow(this.#idleMs);
+    this.#socket.resume();
+    res.writeHead(this.#status, [...head, ...this.#x.answerHeaders(this.#status)]);
+    answer.on("data", this.#watch.touch);
+    answer.on("close", () => {
+      if (!answer.complete) this.end(CUT);
+    });
+    res.on("finish", () => this.#finish(null));
+    answer.pipe(res);
+  }
+
+  #lapse(what: "idle" | "total"): Fault {
+    if (what === "total") return fault("timeout", "the longest time of a WebSocket is over", { written: true });
+    if (this.#status === 0) {
+      const detail = `no answer within ${this.#x.timeoutMs} ms`;
+      return fault("timeout", detail, { written: this.#written, proxyError: "http_response_timeout" });
+    }
+    if (this.#socket.writableNeedDrain) return callerGone("the caller stopped reading");
+    return fault("timeout", `nothing was said for ${this.#idleMs} ms`, { written: true });
+  }
+
+  end(reason: Fault): void {
+    if (this.#over) return;
+    this.#finish(reason);
+    this.#out.destroy();
+    this.#peer?.destroySoon();
+    if (this.#status > 0) this.#socket.destroySoon();
+  }
+
+  #finish(reason: Fault | null): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#watch.stop();
+    const named = reason === null ? null : { ...reason, upstream: this.#x.upstream.name };
+    this.#resolve({ status: this.#status, fault: named, headSent: this.#status > 0 });
+  }
+}
