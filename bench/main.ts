@@ -1,0 +1,117 @@
+import { parseArgs } from "node:util";
+import { micro } from "./cases/micro.ts";
+import { routes } from "./cases/routes.ts";
+import { sync } from "./cases/sync.ts";
+import { type Bench, type Case, type Options, openBench, type Report } from "./lib/bench.ts";
+import { findGenerator } from "./lib/load.ts";
+import { machineLine } from "./lib/machine.ts";
+import { formatReport, writeResults } from "./lib/report.ts";
+
+/** `npm run bench`: measures and prints. It judges nothing: only a run that could not be made ends with code 1. */
+
+const CASES: readonly Case[] = [sync, routes, micro];
+const DEFAULT_CASES: readonly Case[] = [sync];
+
+const USAGE = `npm run bench [-- CASE… OPTIONS]
+
+Cases (${DEFAULT_CASES.map(({ name }) => name).join(", ")} if none is named):
+${CASES.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n")}
+
+  --full          more and longer pairs; writes bench/results.md
+  --pairs N       runs of ours and each peer, in turn (3, --full 7)
+  --seconds N     length of one run under full load (2, --full 5)
+  --peer NAME     only against this peer; may be repeated
+  --load NAME     wrk or autocannon (wrk where it is installed)
+  --profile       instead of peers: where our own time goes, by function (sync)
+  --json          figures for programs instead of tables
+`;
+
+/** No run takes this long: what does hangs, and is ended. */
+const LIMIT_MS = { short: 10 * 60_000, full: 60 * 60_000 };
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      full: { type: "boolean", default: false },
+      pairs: { type: "string" },
+      seconds: { type: "string" },
+      peer: { type: "string", multiple: true },
+      load: { type: "string" },
+      profile: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const { full, profile } = values;
+  const options: Options = {
+    full,
+    profile,
+    pairs: wholeNumber("--pairs", values.pairs, full ? 7 : 3),
+    seconds: wholeNumber("--seconds", values.seconds, full ? 5 : 2),
+    peers: values.peer ?? null,
+  };
+  const cases = positionals.length === 0 ? DEFAULT_CASES : positionals.map(caseNamed);
+  const found = findGenerator(values.load);
+  const context = [machineLine(), `Load: ${found.version}`].join("\n");
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  say(context);
+
+  const reports: Report[] = [];
+  for (const one of cases) {
+    const bench = openBench(options, found.generator, say);
+    reports.push(await bounded(bench, full ? LIMIT_MS.full : LIMIT_MS.short, one));
+  }
+  const command = `npm run bench -- ${process.argv.slice(2).join(" ")}`.trim();
+  if (values.json) process.stdout.write(`${JSON.stringify({ command, context, cases: reports }, null, 2)}\n`);
+  else process.stdout.write(`\n${reports.map(formatReport).join("\n\n\n")}\n\n${context}\n`);
+  if (full && !profile) {
+    const date = new Date().toISOString().slice(0, 10);
+    writeResults(new URL("./results.md", import.meta.url), command, date, context, reports);
+  }
+  return 0;
+}
+
+/** Runs one case, and ends what it started however it ends: by itself, by a signal, by an error or by the limit. */
+async function bounded(bench: Bench, limitMs: number, one: Case): Promise<Report> {
+  const abandon = (): void => bench.abandon();
+  process.once("exit", abandon);
+  const limit = setTimeout(() => {
+    bench.say(`${one.name} did not end in ${limitMs / 60_000} minutes`);
+    process.exit(1);
+  }, limitMs);
+  try {
+    return await one.run(bench);
+  } finally {
+    clearTimeout(limit);
+    await bench.close();
+    process.off("exit", abandon);
+  }
+}
+
+function caseNamed(name: string): Case {
+  const found = CASES.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`no case ${name}; there are ${CASES.map((one) => one.name).join(", ")}`);
+  return found;
+}
+
+function wholeNumber(option: string, given: string | undefined, otherwise: number): number {
+  const value = Number(given ?? otherwise);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`${option} takes a whole number from 1`);
+  return value;
+}
+
+// The exit listener of the case under way kills by id what it started.
+process.once("SIGINT", () => process.exit(130));
+process.once("SIGTERM", () => process.exit(143));
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

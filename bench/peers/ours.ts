@@ -1,0 +1,60 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Bench } from "../lib/bench.ts";
+import { packageVersion } from "../lib/machine.ts";
+import type { Target } from "../lib/target.ts";
+
+const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+const PACKAGE = new URL("../../package.json", import.meta.url);
+
+export interface OursOptions {
+  readonly name?: string;
+  /** How many routes the manifest has; the load goes to ten of them. */
+  readonly routes?: number;
+  /** Flags of Node, as for a profile. */
+  readonly nodeArgs?: readonly string[];
+}
+
+/**
+ * Outrigger as anyone would run it, through its own command, with everything on: what the manifest does not name is on
+ * by default, and signing is named.
+ */
+export async function startOurs(bench: Bench, upstreamPort: number, options: OursOptions = {}): Promise<Target> {
+  const { name = "outrigger", routes = 1, nodeArgs = [] } = options;
+  const folder = bench.folder(name.replaceAll(/\W+/g, "-"));
+  const file = join(folder, "outrigger.yaml");
+  const capabilities = Array.from({ length: routes }, (_, i) => (i === 0 ? "quiz_answer" : `quiz_answer_${i}`));
+  writeFileSync(file, manifest(folder, upstreamPort, capabilities));
+  const proc = bench.procs.start(name, process.execPath, [...nodeArgs, MAIN, "serve", "-c", file]);
+  const port = await proc.line(readyPort);
+  const every = Math.max(1, Math.floor(routes / 10));
+  const paths = capabilities.filter((_, i) => i % every === 0).map((capability) => `/bench/${capability}`);
+  return { name, port, paths, pid: proc.pid, stop: proc.stop };
+}
+
+export function oursVersion(): string {
+  const { version } = JSON.parse(readFileSync(PACKAGE, "utf8")) as { readonly version: string };
+  return `outrigger ${version} on undici ${packageVersion("undici")}`;
+}
+
+function manifest(folder: string, upstreamPort: number, capabilities: readonly string[]): string {
+  return `version: 1
+listen: { proxy: "127.0.0.1:0", admin: "127.0.0.1:0" }
+data_dir: ${JSON.stringify(join(folder, "data"))}
+apps:
+  bench:
+    owner: bench@quiz.example
+    url: "http://127.0.0.1:${upstreamPort}"
+    sign: { scheme: standard-webhooks, secrets: ["whsec_${randomBytes(32).toString("base64")}"] }
+    webhooks:
+${capabilities.map((capability) => `      ${capability}: /webhooks/answer\n`).join("")}`;
+}
+
+function readyPort(line: string): number | null {
+  if (!line.startsWith("{")) return null;
+  const said = JSON.parse(line) as { readonly event?: string; readonly proxy?: string };
+  if (said.event !== "ready" || said.proxy === undefined) return null;
+  return Number(said.proxy.slice(said.proxy.lastIndexOf(":") + 1));
+}
