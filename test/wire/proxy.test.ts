@@ -1,0 +1,52 @@
+import { recordingUpstream } from "../help/raw.ts";
+import { type Sidecar, startSidecar } from "../help/sidecar.ts";
+import { runAnswerVectors } from "./answers.run.ts";
+import { runRequestVectors } from "./vectors.run.ts";
+
+/** The same bytes against the whole proxy: nothing may be lost between the checks and the last layer. */
+
+const manifest = (port: number, mode: string): string => `
+apps:
+  wire:
+    owner: dev@wire.example
+    url: "http://127.0.0.1:${port}"
+    webhooks:
+      any:
+        mode: ${mode}
+        path: /wire
+        match: { path: "/wire/*" }
+        retry: { attempts: 1 }
+`;
+
+async function startRequests(mode: string) {
+  const upstream = await recordingUpstream();
+  const sidecar = await startSidecar(manifest(upstream.port, mode));
+  return {
+    port: sidecar.port,
+    upstreamSaw: upstream.saw,
+    upstreamRequests: upstream.requests,
+    forget: upstream.forget,
+    stop: async () => {
+      await sidecar.stop();
+      await upstream.stop();
+    },
+  };
+}
+
+async function startAnswers(mode: string, upstreamPort: number) {
+  const sidecar: Sidecar = await startSidecar(manifest(upstreamPort, mode));
+  return {
+    port: sidecar.port,
+    firstReason: async () => (await sidecar.event("request.completed")).reason,
+    stop: sidecar.stop,
+  };
+}
+
+runRequestVectors("a sync route", () => startRequests("sync"));
+runAnswerVectors("a sync route", (port) => startAnswers("sync", port), {
+  failing: {
+    "100 before the answer": "undici takes a 100 that nobody asked for as a bad response",
+    "a bare 101": "undici reports it as a connection that was closed, so the reason is reset",
+    "a coding other than chunked": "undici takes gzip, chunked: the caller gets bytes without the name of their coding",
+  },
+});
