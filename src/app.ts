@@ -45,7 +45,17 @@ export async function startApp(options: AppOptions): Promise<Result<App, readonl
       }
       await running.disposeAsync();
     };
-    return ok({ proxy: proxy.address, admin: admin.address, manifests, bus, reload, stop });
+    return ok({
+      proxy: proxy.address,
+      admin: admin.address,
+      manifests,
+      bus,
+      connections: proxy.connections,
+      inFlight: proxy.inFlight,
+      heldBytes: () => shared.memory.held,
+      reload,
+      stop,
+    });
   } catch (error) {
     return err([error instanceof Error ? error.message : String(error)]);
   }

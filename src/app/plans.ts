@@ -15,7 +15,7 @@ import { compileResponseCheck, type ResponseCheck } from "../policy/response.ts"
 import type { TargetParts } from "../policy/target.ts";
 import { contextLabels } from "../policy/values.ts";
 import { OUR_HEADERS } from "../proxy/outgoing.ts";
-import type { RoutePlan } from "../proxy/plan.ts";
+import type { RoutePlan, Way } from "../proxy/plan.ts";
 import type { TlsMaterial } from "../upstream/connect.ts";
 import { type SendPlan, sendOnce } from "../upstream/send.ts";
 import { compileSigner, type Signer, signatureHeaderNames } from "../upstream/sign.ts";
@@ -67,7 +67,8 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
   });
   const worthOf = (reply: Reply): Worth => worth(reply, classifier);
   const state = deps.appState(app);
-  const signed = app.sign === null ? [] : signatureHeaderNames(app.sign);
+  // A streamed body can't be signed, so there the platform's own signature goes through.
+  const signed = app.sign === null || route.mode === "passthrough" ? [] : signatureHeaderNames(app.sign);
   return {
     ref,
     settings: route,
@@ -81,6 +82,7 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
       },
       deps,
     ),
+    ways: route.mode === "passthrough" ? route.upstreams.map((_, i) => way(compiled, i, deps)) : [],
     drop: new Set([
       ...OUR_HEADERS,
       ...signed,
@@ -103,6 +105,7 @@ function targetParts(compiled: Compiled, index: number, worthOf: (reply: Reply) 
   const shared = deps.upstreams.get(route.app, upstream, compiled.tls, route.connectTimeoutMs);
   const plan: SendPlan = {
     path: `${upstream.prefix}${route.path}`,
+    preserveHost: route.app.preserveHost,
     connectTimeoutMs: route.connectTimeoutMs,
     maxBytes: route.response.maxBytes,
     refuseLarge: check.refuseLarge,
@@ -120,6 +123,27 @@ function targetParts(compiled: Compiled, index: number, worthOf: (reply: Reply) 
     budgetPercent: route.retry.budget,
     send: (x: Exchange) => sendOnce(shared.client, plan, sendDeps, x),
     worthOf,
+  };
+}
+
+/** One upstream of a passthrough route: the same breaker and slots as its sync neighbours, a connection of its own. */
+function way(compiled: Compiled, index: number, deps: PlanDeps): Way {
+  const { route, classifier } = compiled;
+  const upstream = route.upstreams[index] as UpstreamSettings;
+  const shared = deps.upstreams.get(route.app, upstream, compiled.tls, route.connectTimeoutMs);
+  const breaker = deps.breakers.cell(breakerId(route, upstream), route.breaker);
+  return {
+    name: upstream.name,
+    priority: upstream.priority,
+    weight: upstream.weight,
+    upstream,
+    agent: shared.agent,
+    path: `${upstream.prefix}${route.path}`,
+    breaker,
+    slots: shared.slots,
+    classifier,
+    admits: (now) => breaker.admits(now),
+    retryAfterMs: (now) => breaker.retryAfterMs(now),
   };
 }
 

@@ -33,6 +33,12 @@ export interface App {
   readonly admin: string;
   readonly manifests: Manifests;
   readonly bus: EventBus;
+  /** Callers connected now. */
+  connections(): number;
+  /** Requests without their end yet. */
+  inFlight(): number;
+  /** Bytes of bodies held now. */
+  heldBytes(): number;
   reload(by: string): Promise<Result<unknown, readonly string[]>>;
   /** Stops in order: readiness off, a last while of accepting, drain, abort what is left, close the stores. */
   stop(): Promise<void>;

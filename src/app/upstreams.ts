@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
+import type { Agent } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { AppSettings, ClientTls, UpstreamSettings } from "../core/settings.ts";
 import { createRetryBudget, type RetryBudget } from "../policy/budget.ts";
 import { type Bulkhead, createBulkhead } from "../policy/bulkhead.ts";
+import { createPassthroughAgent } from "../proxy/passthrough.ts";
 import { createUpstreamClient, type UpstreamClient } from "../upstream/client.ts";
 import type { TlsMaterial } from "../upstream/connect.ts";
 
@@ -12,6 +14,8 @@ export interface UpstreamState {
   readonly client: UpstreamClient;
   readonly slots: Bulkhead;
   readonly budget: RetryBudget;
+  /** For passthrough: the same way of connecting, within the same slots. */
+  readonly agent: Agent;
 }
 
 /** Every upstream in use. One that a reload leaves as it was keeps its connections, slots and budget. */
@@ -31,8 +35,10 @@ export function createUpstreams(clock: Clock): Upstreams {
       let state = known.get(key);
       if (state === undefined) {
         const connections = app.concurrency.max;
+        const client = createUpstreamClient(upstream, { connections, connectTimeoutMs, tls }, { clock });
         state = {
-          client: createUpstreamClient(upstream, { connections, connectTimeoutMs, tls }, { clock }),
+          client,
+          agent: createPassthroughAgent(client.connect, connections),
           slots: createBulkhead(app.concurrency),
           budget: createRetryBudget(),
         };
@@ -49,14 +55,19 @@ export function createUpstreams(clock: Clock): Upstreams {
       const gone = [...known].filter(([key]) => !asked.has(key));
       asked = new Set();
       for (const [key] of gone) known.delete(key);
-      await Promise.all(gone.map(([, state]) => state.client.close()));
+      await Promise.all(gone.map(([, state]) => closeState(state)));
     },
     async close() {
       const all = [...known.values()];
       known.clear();
-      await Promise.all(all.map((state) => state.client.close()));
+      await Promise.all(all.map(closeState));
     },
   };
+}
+
+function closeState(state: UpstreamState): Promise<void> {
+  state.agent.destroy();
+  return state.client.close();
 }
 
 /** Reads the files of an app's `tls` block; the error names the file and what is wrong with it. */

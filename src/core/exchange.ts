@@ -89,7 +89,9 @@ export interface Exchange {
   readonly rest: string;
   /** The caller's path as received, without the query: for patterns and `last_good` keys. */
   readonly target: string;
-  /** End-to-end headers as received. */
+  /** The Host header as received: sent on where the app says `preserve_host`. */
+  readonly host: string;
+  /** Headers as received. */
   readonly headers: RawHeaders;
   /** Headers every try carries, built once: the caller's, less ours and hop-by-hop, plus ours that never change. */
   readonly outHeaders: RawHeaders;

@@ -21,6 +21,9 @@ export interface Target {
   repeatEnded(): void;
 }
 
+/** What choosing looks at. */
+export type Candidate = Pick<Target, "priority" | "weight" | "admits">;
+
 /** At most this many upstreams a route: they are bits of `Exchange.tried`. */
 export const MAX_UPSTREAMS = 30;
 
@@ -28,8 +31,8 @@ export const MAX_UPSTREAMS = 30;
  * Picks the upstream of the next try: usable and untried by priority, then by weight; then usable and tried.
  * Returns its index, or -1 where every breaker is open. One upstream, the common case, costs one comparison.
  */
-export function choose(targets: readonly Target[], tried: number, now: number, random: Random): number {
-  if (targets.length === 1) return (targets[0] as Target).admits(now) ? 0 : -1;
+export function choose(targets: readonly Candidate[], tried: number, now: number, random: Random): number {
+  if (targets.length === 1) return (targets[0] as Candidate).admits(now) ? 0 : -1;
   const fresh = pick(targets, (i) => (tried & (1 << i)) === 0, now, random);
   return fresh >= 0 ? fresh : pick(targets, (i) => (tried & (1 << i)) !== 0, now, random);
 }
@@ -44,11 +47,11 @@ export function untriedCount(targets: readonly Target[], tried: number, now: num
   return count;
 }
 
-function pick(targets: readonly Target[], wanted: (i: number) => boolean, now: number, random: Random): number {
+function pick(targets: readonly Candidate[], wanted: (i: number) => boolean, now: number, random: Random): number {
   let best = Number.POSITIVE_INFINITY;
   let total = 0;
   for (let i = 0; i < targets.length; i++) {
-    const target = targets[i] as Target;
+    const target = targets[i] as Candidate;
     if (!wanted(i) || target.priority > best || !target.admits(now)) continue;
     if (target.priority < best) {
       best = target.priority;
@@ -59,7 +62,7 @@ function pick(targets: readonly Target[], wanted: (i: number) => boolean, now: n
   let draw = random.float() * total;
   let last = -1;
   for (let i = 0; i < targets.length; i++) {
-    const target = targets[i] as Target;
+    const target = targets[i] as Candidate;
     if (target.priority !== best || !wanted(i) || !target.admits(now)) continue;
     last = i;
     draw -= target.weight;
@@ -69,14 +72,14 @@ function pick(targets: readonly Target[], wanted: (i: number) => boolean, now: n
 }
 
 /** The fault where no upstream admits: an open breaker for one upstream, `no_upstream` for several. */
-export function nothingUsable(targets: readonly Target[], now: number): Fault {
+export function nothingUsable(targets: readonly Pick<Target, "name" | "retryAfterMs">[], now: number): Fault {
   let soonest: number | null = null;
   for (const target of targets) {
     const ms = target.retryAfterMs(now);
     if (ms !== null && (soonest === null || ms < soonest)) soonest = ms;
   }
-  const only = targets.length === 1 ? (targets[0] as Target) : null;
-  return only !== null
+  const only = targets.length === 1 ? targets[0] : undefined;
+  return only !== undefined
     ? fault("breaker_open", `the circuit breaker of upstream ${only.name} is open`, {
         upstream: only.name,
         retryAfterMs: soonest,

@@ -33,6 +33,8 @@ export class Call implements Exchange {
   readonly deadlineAt: number;
   readonly maxAttempts: number;
   id = "";
+  /** The Host header as received. */
+  host = "";
   outHeaders: readonly string[] = [];
   body: Buffer = NO_BODY;
   repeatable = false;

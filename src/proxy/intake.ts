@@ -32,23 +32,40 @@ const DRAIN_BYTES = 64 * 1024;
  * limit → in-flight and memory caps → declared length; then `serveSync` goes on with 100-continue → body → chain.
  */
 export function takeIn(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean, deps: IntakeDeps): void {
-  const { clock } = deps.shared;
-  const startedAt = clock.now();
-  const { router, limits } = deps.routing();
-  const found = find(req, router, limits);
-  if ("status" in found) return reject(req, res, null, found, startedAt, deps);
-  const { plan, path, rest } = found;
-  const refused = admit(plan, req, limits, startedAt, deps);
-  if (refused !== null) return reject(req, res, plan, refused, startedAt, deps);
-  deps.completion.inFlight.count++;
-  plan.inFlight.count++;
-  const call = new Call(req, res, deps.shared, plan, path, rest, startedAt);
-  (res as Carrier)[CALL] = call;
-  res.on("close", onClose);
+  const call = admitted(req, res, deps);
+  if (call === null) return;
   // A rejection of these is a bug: it is not caught, so that the process ends instead of limping on.
-  void (plan.ref.mode === "passthrough"
+  void (call.route.mode === "passthrough"
     ? deps.servePassthrough(call, expectsContinue)
     : serveSync(call, expectsContinue, deps));
+}
+
+/** The same for a WebSocket's opening handshake; `serve` relays it. */
+export function takeUpgrade(
+  req: IncomingMessage,
+  res: ServerResponse,
+  deps: IntakeDeps,
+  serve: (call: Call) => Promise<void>,
+): void {
+  const call = admitted(req, res, deps);
+  if (call !== null) void serve(call);
+}
+
+function admitted(req: IncomingMessage, res: ServerResponse, deps: IntakeDeps): Call | null {
+  const startedAt = deps.shared.clock.now();
+  const { router, limits } = deps.routing();
+  const found = find(req, router, limits);
+  const refused = "plan" in found ? admit(found.plan, req, limits, startedAt, deps) : found;
+  if (refused !== null || !("plan" in found)) {
+    reject(req, res, "plan" in found ? found.plan : null, refused as Rejection, startedAt, deps);
+    return null;
+  }
+  deps.completion.inFlight.count++;
+  found.plan.inFlight.count++;
+  const call = new Call(req, res, deps.shared, found.plan, found.path, found.rest, startedAt);
+  (res as Carrier)[CALL] = call;
+  res.on("close", onClose);
+  return call;
 }
 
 interface FoundRoute {
@@ -91,7 +108,7 @@ function admit(
 }
 
 /** Refuses and says so: every refusal is counted, routed or not. */
-export function reject(
+function reject(
   req: IncomingMessage,
   res: ServerResponse,
   plan: RoutePlan | null,

@@ -67,7 +67,7 @@ export function readHead(call: Call, peer: Peer, clock: Clock, random: Random): 
   call.repeatable =
     plan.settings.retry.repeat === "always" || IDEMPOTENT.has(call.method) || hasAny(headers, plan.keyHeaders);
   const out = endToEnd(headers, plan.drop);
-  if (plan.settings.app.preserveHost && seen.host !== "") out.push("Host", seen.host);
+  call.host = seen.host;
   out.push("X-Request-ID", call.id);
   pushTrace(out, seen, random);
   pushForwarded(out, seen, peer);

@@ -1,14 +1,36 @@
+import type { Agent } from "node:http";
 import type { Labels } from "../core/events.ts";
 import type { Exchange, RouteRef, Send } from "../core/exchange.ts";
 import type { RouteSettings } from "../core/settings.route.ts";
+import type { UpstreamSettings } from "../core/settings.ts";
 import type { BreakerId } from "../core/stored.ts";
+import type { BreakerCell } from "../policy/breaker.ts";
+import type { Bulkhead } from "../policy/bulkhead.ts";
+import type { Candidate } from "../policy/choose.ts";
+import type { Classifier } from "../policy/classify.ts";
+
+/** One upstream of a passthrough route. */
+export interface Way extends Candidate {
+  readonly name: string;
+  readonly upstream: UpstreamSettings;
+  readonly agent: Agent;
+  /** The outgoing path before the unmatched rest. */
+  readonly path: string;
+  readonly breaker: BreakerCell;
+  readonly slots: Bulkhead;
+  retryAfterMs(now: number): number | null;
+  /** What a status is worth, and a fault. */
+  readonly classifier: Classifier;
+}
 
 /** What the way in needs of a route, all computed when the manifest loads. */
 export interface RoutePlan {
   readonly ref: RouteRef;
   readonly settings: RouteSettings;
-  /** The composed chain of a sync route. */
+  /** The composed chain; passthrough routes stream past it. */
   readonly send: Send;
+  /** The ways of a passthrough route, in the order of its upstreams; empty for the other modes. */
+  readonly ways: readonly Way[];
   /** Incoming headers that are ours on this route, lower case: never forwarded. */
   readonly drop: ReadonlySet<string>;
   /** Raw headers every try carries: `headers.set`. */

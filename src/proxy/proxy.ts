@@ -5,8 +5,11 @@ import type { Random } from "../core/random.ts";
 import type { ListenSettings } from "../core/settings.ts";
 import type { CallShared } from "./call.ts";
 import type { Completion } from "./complete.ts";
-import { type IntakeDeps, type Routing, takeIn } from "./intake.ts";
+import { find, type IntakeDeps, type Routing, takeIn, takeUpgrade } from "./intake.ts";
 import { type Listener, openListener } from "./listener.ts";
+import { responseOn } from "./passthrough.out.ts";
+import { servePassthrough } from "./passthrough.serve.ts";
+import { createPassthrough } from "./passthrough.ts";
 
 export interface ProxyDeps {
   readonly listen: ListenSettings;
@@ -17,27 +20,61 @@ export interface ProxyDeps {
 }
 
 /** Everything of the way in, bound and answering. */
-export interface Proxy extends Listener {
-  readonly inFlight: number;
+export interface Proxy {
+  readonly address: string;
+  readonly connections: () => number;
+  readonly inFlight: () => number;
+  /** Reads certificate and key again: connections from now on use them. */
+  reloadTls(): void;
+  /** Takes nothing new, waits for what is under way for at most `graceMs`, then ends it. Twice is safe. */
+  close(graceMs: number): Promise<void>;
 }
+
+/** No stream and no WebSocket lasts longer: a forgotten one must end some day. */
+const STREAM_MS = 24 * 60 * 60 * 1000;
 
 export async function openProxy(deps: ProxyDeps): Promise<Proxy> {
   const { shared, random, bus, routing } = deps;
   const completion: Completion = { bus, inFlight: { count: 0 } };
-  const intake: IntakeDeps = { shared, random, completion, routing, servePassthrough: async () => undefined };
-  const listener = await openListener(
+  const idleMs = routing().limits.requestTimeoutMs;
+  const passthrough = createPassthrough({ clock: shared.clock, idleMs, totalMs: STREAM_MS });
+  const intake: IntakeDeps = {
+    shared,
+    random,
+    completion,
+    routing,
+    servePassthrough: (call, expectsContinue) => {
+      if (expectsContinue) call.res.writeContinue();
+      return servePassthrough(call, (x) => passthrough.web(call.req, call.res, x), { random, completion });
+    },
+  };
+  const upgrade = (req: IncomingMessage, socket: Socket, head: Buffer): void => {
+    const res = responseOn(req, socket);
+    takeUpgrade(req, res, intake, (call) =>
+      servePassthrough(call, (x) => passthrough.upgrade(req, socket, head, res, x), { random, completion }),
+    );
+  };
+  const upgrades = (req: IncomingMessage): boolean => {
+    const found = find(req, routing().router, routing().limits);
+    return "plan" in found && found.plan.ref.mode === "passthrough";
+  };
+  const listener: Listener = await openListener(
     deps.listen,
     () => routing().limits,
-    {
-      request: (req, res, expectsContinue) => takeIn(req, res, expectsContinue, intake),
-      upgrade: (_req: IncomingMessage, socket: Socket) => socket.destroy(),
-      upgrades: () => false,
-    },
+    { request: (req, res, expectsContinue) => takeIn(req, res, expectsContinue, intake), upgrade, upgrades },
     shared.clock,
   );
-  return Object.assign(listener, {
-    get inFlight() {
-      return completion.inFlight.count;
+  return {
+    address: listener.address,
+    connections: () => listener.connections,
+    inFlight: () => completion.inFlight.count,
+    reloadTls: () => listener.reloadTls(),
+    close: async (graceMs) => {
+      // A WebSocket would keep the listener open for ever.
+      const ends = shared.clock.after(graceMs, () => passthrough.close(), undefined);
+      await listener.close(graceMs);
+      shared.clock.cancel(ends);
+      passthrough.close();
     },
-  });
+  };
 }

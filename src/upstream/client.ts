@@ -1,11 +1,13 @@
 import { Pool } from "undici";
 import type { UpstreamSettings } from "../core/settings.ts";
-import { type ConnectDeps, createConnector, type TlsMaterial } from "./connect.ts";
+import { type Connect, type ConnectDeps, createConnector, type TlsMaterial } from "./connect.ts";
 
 /** Connections to one upstream of one app: never shared with another app, whatever the address. */
 export interface UpstreamClient {
   readonly settings: UpstreamSettings;
   readonly pool: Pool;
+  /** Opens a connection of the same kind outside the pool: for streams and WebSockets. */
+  readonly connect: Connect;
   /** The longest `connect_timeout` of the routes that use it; each route's own is kept by its tries. */
   connectTimeoutMs: number;
   /** Ends idle connections; those in use end with their request. Twice is safe. */
@@ -22,8 +24,10 @@ export function createUpstreamClient(
   deps: ConnectDeps,
 ): UpstreamClient {
   const origin = `${settings.secure ? "https" : "http"}://${settings.hostname.includes(":") ? `[${settings.hostname}]` : settings.hostname}:${settings.port}`;
+  const connect = createConnector(settings, options.tls, () => client.connectTimeoutMs, deps);
   const client: UpstreamClient = {
     settings,
+    connect,
     connectTimeoutMs: options.connectTimeoutMs,
     pool: new Pool(origin, {
       connections: options.connections,
@@ -34,7 +38,7 @@ export function createUpstreamClient(
       bodyTimeout: 0,
       keepAliveTimeout: 4_000,
       maxHeaderSize: MAX_RESPONSE_HEAD,
-      connect: createConnector(settings, options.tls, () => client.connectTimeoutMs, deps) as never,
+      connect: connect as never,
     }),
     close: async () => {
       if (!client.pool.closed && !client.pool.destroyed) await client.pool.close();

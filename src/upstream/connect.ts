@@ -33,6 +33,9 @@ export interface ConnectDeps {
 
 type Callback = (error: Error | null, socket: Socket | null) => void;
 
+/** Opens one connection; the shape that undici and Node's agents ask for. Where to is not theirs to say. */
+export type Connect = (options: unknown, callback: Callback) => void;
+
 /**
  * The way a connection to one upstream is made: TCP, then TLS where the URL says https, all within `timeoutMs`
  * (undici's own connect timer may be half a second late). Errors come as {@link ConnectError} with a reason.
@@ -42,7 +45,7 @@ export function createConnector(
   tls: TlsMaterial | null,
   timeoutMs: () => number,
   deps: ConnectDeps,
-): (options: unknown, callback: Callback) => void {
+): Connect {
   return (_options, callback) => {
     const socket = upstream.secure ? openTls(upstream, tls, deps) : openTcp(upstream, deps);
     new Opening(socket, upstream, timeoutMs(), deps.clock, callback).begin();

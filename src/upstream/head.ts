@@ -1,16 +1,17 @@
 import type { Dispatcher } from "undici";
 import type { Exchange } from "../core/exchange.ts";
-import type { Signer } from "./sign.ts";
+import type { SendPlan } from "./send.ts";
 
 /** Fields of an app's answer that are ours to write. */
 export const OURS: ReadonlySet<string> = new Set(["content-length", "x-request-id", "outrigger-outcome"]);
 
 /** The headers of one try: those of every try, then what is this one's. */
-export function outHeaders(x: Exchange, signer: Signer | null, wallMs: number): string[] {
+export function outHeaders(x: Exchange, plan: Pick<SendPlan, "preserveHost" | "signer">, wallMs: number): string[] {
   const headers = x.outHeaders.slice();
+  if (plan.preserveHost && x.host !== "") headers.push("Host", x.host);
   headers.push("X-Timeout-Ms", String(Math.max(1, Math.round(x.tryMs))));
   headers.push("X-Retry-Attempt", String(x.attempts.length), "X-Max-Attempts", String(x.maxAttempts));
-  signer?.sign(x.webhookId, wallMs, x.body, headers);
+  plan.signer?.sign(x.webhookId, wallMs, x.body, headers);
   return headers;
 }
 

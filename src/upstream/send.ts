@@ -10,6 +10,8 @@ import { Try } from "./try.ts";
 export interface SendPlan {
   /** The outgoing path before the unmatched rest: the upstream's prefix and the route's path. */
   readonly path: string;
+  /** Send the caller's Host instead of the upstream's own authority. */
+  readonly preserveHost: boolean;
   readonly connectTimeoutMs: number;
   readonly maxBytes: number;
   /** True where a response over `maxBytes` is a failure (schema, envelope); else it is streamed. */

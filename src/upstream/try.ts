@@ -48,7 +48,7 @@ export class Try implements Dispatcher.DispatchHandler, BodyStream {
         origin: undefined as never,
         path: this.#plan.path + x.rest,
         method: x.method as Dispatcher.HttpMethod,
-        headers: outHeaders(x, this.#plan.signer, this.#deps.clock.wall()),
+        headers: outHeaders(x, this.#plan, this.#deps.clock.wall()),
         body: x.body.length > 0 ? x.body : null,
         // Always the same: undici would reconnect wherever the server name changes, as with preserve_host.
         ...(this.#client.settings.secure ? { servername: this.#client.settings.hostname } : {}),

@@ -8,6 +8,7 @@ export function createExchange(given: Partial<Exchange> = {}): Exchange {
     method: "POST",
     rest: "",
     target: "/quiz/winner",
+    host: "platform.example",
     headers: [],
     outHeaders: [],
     body: Buffer.alloc(0),

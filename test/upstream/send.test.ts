@@ -17,6 +17,7 @@ afterEach(async () => {
 
 const PLAN: SendPlan = {
   path: "/hook",
+  preserveHost: false,
   connectTimeoutMs: 1000,
   maxBytes: 1024,
   refuseLarge: false,

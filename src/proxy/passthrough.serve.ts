@@ -1,0 +1,111 @@
+import type { Attempt, Worth } from "../core/exchange.ts";
+import { type Fault, fault } from "../core/fault.ts";
+import { outcomeField } from "../core/outcome.ts";
+import type { Random } from "../core/random.ts";
+import { breakerResult } from "../policy/breaker.ts";
+import { choose, nothingUsable } from "../policy/choose.ts";
+import type { Call } from "./call.ts";
+import { type Completion, complete } from "./complete.ts";
+import { peerOf, readHead } from "./outgoing.ts";
+import type { PassthroughExchange, PassthroughResult } from "./passthrough.relay.ts";
+import type { Way } from "./plan.ts";
+import { type Verdict, verdictOf, writeReply } from "./reply.ts";
+
+export interface ServeDeps {
+  readonly random: Random;
+  readonly completion: Completion;
+}
+
+/**
+ * One passthrough call from its head to its end: choose upstream → breaker → slot → relay, once. What streams can't be
+ * repeated, judged or replaced, so of the chain's policies only those that need no body hold here.
+ */
+export async function servePassthrough(
+  call: Call,
+  relay: (x: PassthroughExchange) => Promise<PassthroughResult>,
+  deps: ServeDeps,
+): Promise<void> {
+  const { clock } = call.shared;
+  readHead(call, peerOf(call.req), clock, deps.random);
+  const { ways } = call.plan;
+  const way = ways[choose(ways, 0, clock.now(), deps.random)];
+  if (way === undefined) return fail(call, nothingUsable(ways, clock.now()), deps);
+  const permit = way.breaker.admit(clock.now());
+  if (permit < 0) return fail(call, nothingUsable(ways, clock.now()), deps);
+  const refused = await enter(call, way);
+  if (refused !== null) {
+    way.breaker.settle(permit, "none", clock.now());
+    return fail(call, refused, deps);
+  }
+  const startedAt = clock.now();
+  const result = await relay(exchangeOf(call, way));
+  way.slots.leave();
+  const worth = worthOf(result, way);
+  way.breaker.settle(permit, breakerResult(worth, result.status), clock.now());
+  call.attempts.push(attemptOf(result, way, worth, startedAt, clock.now()));
+  if (result.fault !== null && !result.headSent) return fail(call, result.fault, deps);
+  complete(call, verdictOfResult(result, worth), deps.completion);
+}
+
+function exchangeOf(call: Call, way: Way): PassthroughExchange {
+  const { app, timeoutMs } = call.plan.settings;
+  return {
+    upstream: way.upstream,
+    agent: way.agent,
+    path: way.path + call.rest,
+    headers: [...call.outHeaders, "X-Timeout-Ms", String(timeoutMs), "X-Retry-Attempt", "0", "X-Max-Attempts", "1"],
+    host: app.preserveHost && call.host !== "" ? call.host : way.upstream.authority,
+    timeoutMs,
+    answerHeaders: (status) => {
+      const { worth } = way.classifier.ofStatus(status, false);
+      const { outcome, reason } = outcomeOf(worth);
+      return ["X-Request-ID", call.id, "Outrigger-Outcome", outcomeField(outcome, reason)];
+    },
+  };
+}
+
+async function enter(call: Call, way: Way): Promise<Fault | null> {
+  if (way.slots.tryEnter()) return null;
+  const { clock } = call.shared;
+  const from = clock.now();
+  const entered = await way.slots.wait(call, call.deadlineAt - from, clock);
+  call.waitedMs += clock.now() - from;
+  if (entered === "entered") return null;
+  if (entered === "gone") return fault("reset", "the caller went away", { aborted: true });
+  return fault("overload", `no slot of upstream ${way.name} is free`, { upstream: way.name, retryAfterMs: 1000 });
+}
+
+function worthOf(result: PassthroughResult, way: Way): Worth {
+  if (result.fault === null) return way.classifier.ofStatus(result.status, false).worth;
+  return result.fault.aborted ? "ignored" : way.classifier.ofFault(result.fault.reason);
+}
+
+// A status passes as it is, whatever it is worth: `failed` says that the app's answer was one.
+function outcomeOf(worth: Worth): Pick<Verdict, "outcome" | "reason"> {
+  if (worth === "ok") return { outcome: "ok", reason: null };
+  return worth === "permanent" ? { outcome: "declined", reason: null } : { outcome: "failed", reason: "status" };
+}
+
+function verdictOfResult(result: PassthroughResult, worth: Worth): Verdict {
+  if (result.fault === null) return { ...outcomeOf(worth), strategy: null, status: result.status };
+  return { ...verdictOf(result.fault), status: result.status };
+}
+
+function attemptOf(result: PassthroughResult, way: Way, worth: Worth, startedAt: number, endedAt: number): Attempt {
+  return {
+    n: 0,
+    upstream: way.name,
+    worth,
+    reason: result.fault?.reason ?? null,
+    status: result.status,
+    startedAt,
+    durationMs: endedAt - startedAt,
+    detail: result.fault?.detail ?? null,
+  };
+}
+
+function fail(call: Call, failure: Fault, deps: ServeDeps): void {
+  const verdict = verdictOf(failure);
+  if (verdict.outcome !== "aborted") writeReply(call, failure, verdict, () => undefined);
+  complete(call, verdict, deps.completion);
+}

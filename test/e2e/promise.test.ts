@@ -1,0 +1,95 @@
+import { Agent, request } from "node:http";
+import { afterEach, expect, test } from "vitest";
+import type { Clock } from "../../src/core/clock.ts";
+import { hang, startTestApp, type TestApp } from "../help/app.ts";
+import { createCountingClock } from "../help/counting-clock.ts";
+import { type Sidecar, startSidecar } from "../help/sidecar.ts";
+
+/** The main promise: whatever the app does, every caller has an answer within `timeout` + 500 ms. */
+
+const cleanUp: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const clean of cleanUp.splice(0).reverse()) await clean();
+});
+
+async function setUp(yaml: (app: TestApp) => string, clock?: Clock): Promise<{ app: TestApp; sidecar: Sidecar }> {
+  const app = await startTestApp();
+  cleanUp.push(() => app.stop());
+  const sidecar = await startSidecar(yaml(app), clock === undefined ? {} : { clock });
+  cleanUp.push(() => sidecar.stop());
+  return { app, sidecar };
+}
+
+const WINNER = (app: TestApp): string => `
+apps:
+  quiz:
+    owner: dev@quiz.example
+    url: ${app.url}
+    webhooks:
+      winner_selection:
+        path: /winner
+        timeout: 1000
+        fallback: { strategy: random_pick, from: /participants, as: /winner }
+`;
+
+interface Answered {
+  readonly status: number;
+  readonly outcome: string;
+  readonly body: string;
+  readonly ms: number;
+}
+
+function call(url: string, body: unknown, agent?: Agent): Promise<Answered> {
+  const from = performance.now();
+  return new Promise((resolve, reject) => {
+    const req = request(url, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      ...(agent && { agent }),
+    });
+    req.on("error", reject);
+    req.on("response", (res) => {
+      let text = "";
+      res.setEncoding("utf8");
+      res.on("data", (part: string) => {
+        text += part;
+      });
+      res.on("end", () => {
+        const outcome = String(res.headers["outrigger-outcome"]);
+        resolve({ status: res.statusCode ?? 0, outcome, body: text, ms: performance.now() - from });
+      });
+    });
+    req.end(JSON.stringify(body));
+  });
+}
+
+test("100 callers of an app that never answers each get a winner between 1.0 and 1.5 s, and nothing is left over", async () => {
+  const clock = createCountingClock();
+  const { app, sidecar } = await setUp(WINNER, clock);
+  const participants = ["ada", "grace", "edsger"];
+  const agent = new Agent({ keepAlive: false });
+  app.behave(hang);
+  const timers = clock.pending;
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, () => call(`${sidecar.url}/quiz/winner_selection`, { participants }, agent)),
+  );
+  for (const answer of answers) {
+    expect(answer.status).toBe(200);
+    expect(answer.outcome).toBe("fallback;reason=timeout;strategy=random_pick");
+    expect(participants).toContain((JSON.parse(answer.body) as { data: { winner: string } }).data.winner);
+    expect(answer.ms).toBeGreaterThanOrEqual(999);
+    expect(answer.ms).toBeLessThan(1500);
+  }
+  // Every connection to the app and from the callers is closed, every timer of ours is gone.
+  await app.idle();
+  await until(() => sidecar.app.connections() === 0);
+  expect(process.getActiveResourcesInfo().filter((kind) => kind === "TCPSocketWrap")).toEqual([]);
+  expect(clock.pending).toBe(timers);
+  expect(sidecar.app.inFlight()).toBe(0);
+  expect(sidecar.app.heldBytes()).toBe(0);
+}, 20_000);
+
+/** Turns of the loop until it is so: for ends that come with the last packets. */
+async function until(so: () => boolean): Promise<void> {
+  while (!so()) await new Promise(setImmediate);
+}
