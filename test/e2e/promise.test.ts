@@ -1,7 +1,7 @@
-import { Agent, request } from "node:http";
 import { afterEach, expect, test } from "vitest";
 import type { Clock } from "../../src/core/clock.ts";
 import { hang, startTestApp, type TestApp } from "../help/app.ts";
+import { post } from "../help/call.ts";
 import { createCountingClock } from "../help/counting-clock.ts";
 import { type Sidecar, startSidecar } from "../help/sidecar.ts";
 
@@ -32,51 +32,19 @@ apps:
         fallback: { strategy: random_pick, from: /participants, as: /winner }
 `;
 
-interface Answered {
-  readonly status: number;
-  readonly outcome: string;
-  readonly body: string;
-  readonly ms: number;
-}
-
-function call(url: string, body: unknown, agent?: Agent): Promise<Answered> {
-  const from = performance.now();
-  return new Promise((resolve, reject) => {
-    const req = request(url, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      ...(agent && { agent }),
-    });
-    req.on("error", reject);
-    req.on("response", (res) => {
-      let text = "";
-      res.setEncoding("utf8");
-      res.on("data", (part: string) => {
-        text += part;
-      });
-      res.on("end", () => {
-        const outcome = String(res.headers["outrigger-outcome"]);
-        resolve({ status: res.statusCode ?? 0, outcome, body: text, ms: performance.now() - from });
-      });
-    });
-    req.end(JSON.stringify(body));
-  });
-}
-
 test("100 callers of an app that never answers each get a winner between 1.0 and 1.5 s, and nothing is left over", async () => {
   const clock = createCountingClock();
   const { app, sidecar } = await setUp(WINNER, clock);
   const participants = ["ada", "grace", "edsger"];
-  const agent = new Agent({ keepAlive: false });
   app.behave(hang);
   const timers = clock.pending;
   const answers = await Promise.all(
-    Array.from({ length: 100 }, () => call(`${sidecar.url}/quiz/winner_selection`, { participants }, agent)),
+    Array.from({ length: 100 }, () => post(`${sidecar.url}/quiz/winner_selection`, { participants })),
   );
   for (const answer of answers) {
     expect(answer.status).toBe(200);
     expect(answer.outcome).toBe("fallback;reason=timeout;strategy=random_pick");
-    expect(participants).toContain((JSON.parse(answer.body) as { data: { winner: string } }).data.winner);
+    expect(participants).toContain((JSON.parse(answer.text) as { data: { winner: string } }).data.winner);
     expect(answer.ms).toBeGreaterThanOrEqual(999);
     expect(answer.ms).toBeLessThan(1500);
   }
