@@ -1,0 +1,33 @@
+import type { Clock } from "../../core/clock.ts";
+import type { Random } from "../../core/random.ts";
+import type { Narrator } from "./narrator.ts";
+import type { Promised } from "./score.ts";
+import type { Sidecar } from "./sidecar.ts";
+import type { ToyApp } from "./toy.ts";
+
+/** What a chapter plays with. All that it starts here ends with the demo, whatever becomes of the chapter. */
+export interface Stage {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly say: Narrator;
+  /** Aborted when the demo ends early: the person's wish, or something that it started died. */
+  readonly signal: AbortSignal;
+  /** Starts a toy app in its own process, at `port` (0: any free one). */
+  toyApp(secret: string, port?: number): Promise<ToyApp>;
+  /** Writes the manifest into the demo's own directory and starts Outrigger with it, in its own process. */
+  sidecar(manifest: string): Promise<Sidecar>;
+}
+
+/** What is left when a chapter has been played. */
+export interface Played {
+  /** What was promised, and whether it held: one broken promise makes the demo fail. */
+  readonly promised: readonly Promised[];
+  readonly sidecar: Sidecar;
+  /** One call of a gentle load, for as long as the person looks around afterwards. */
+  readonly keepOn: () => Promise<unknown>;
+}
+
+/** One story, a file each in `chapters/`. */
+export interface Chapter {
+  play(stage: Stage): Promise<Played>;
+}

@@ -1,0 +1,22 @@
+import { moduleUrl } from "./child.ts";
+import type { Narrator } from "./narrator.ts";
+import type { Sidecar } from "./sidecar.ts";
+
+/** Says how to look at the sidecar that the demo leaves running. */
+export function tellHowToLook(say: Narrator, { admin, tokenFile, manifest, proxy }: Sidecar): void {
+  const command = moduleUrl("./look").pathname.endsWith(".ts") ? "npm run -s outrigger --" : "outrigger";
+  say.line("\nIt keeps running, with a few calls a second. In another terminal:\n");
+  say.quote([
+    `export ADMIN=http://${admin} OUTRIGGER_ADMIN_TOKEN=$(cat ${tokenFile})`,
+    `${command} status --admin $ADMIN          # breakers, what runs`,
+    `${command} routes --admin $ADMIN`,
+    `${command} breaker list --admin $ADMIN`,
+    `${command} tail --admin $ADMIN            # live events`,
+    `curl -s $ADMIN/metrics`,
+    "",
+    `curl -i http://${proxy}/quiz/winner_selection \\`,
+    `  --json '{"participants":["You","Me"]}'`,
+  ]);
+  say.line(`\nManifest, reloaded when you change it: ${manifest}`);
+  say.line("Ctrl-C ends everything.");
+}

@@ -1,0 +1,100 @@
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Io } from "../command.ts";
+import { type Child, exitText, modulePath, moduleUrl, startChild } from "./child.ts";
+
+/** Outrigger itself, running in a process of its own as anybody would run it. */
+export interface Sidecar {
+  readonly pid: number;
+  /** `host:port` of the listeners. */
+  readonly proxy: string;
+  readonly admin: string;
+  /** The file with the manifest it runs. */
+  readonly manifest: string;
+  /** An operator's token for the admin API, and the file that holds it. */
+  readonly token: string;
+  readonly tokenFile: string;
+  /** Stops it in order (SIGTERM). Rejects where it does not end with exit code 0. */
+  stop(): Promise<void>;
+}
+
+export interface SidecarOptions {
+  /** The manifest's file; its `data_dir` is `./data` beside it. */
+  readonly manifest: string;
+  /** Where its log goes. */
+  readonly log: string;
+  readonly env: Io["env"];
+  /** Ends the waiting for it to be ready. */
+  readonly signal: AbortSignal;
+  readonly onDeath: (how: string) => void;
+}
+
+/** Longer than a start takes on the slowest machine, and short enough for somebody who waits. */
+const START_MS = 15_000;
+
+/** Starts `outrigger serve` and waits until it is ready. Rejects with what it said where it does not get there. */
+export async function startSidecar({ manifest, log, env, signal, onDeath }: SidecarOptions): Promise<Sidecar> {
+  const child = await startChild({
+    what: "Outrigger",
+    args: ["--import", moduleUrl("./tether").href, modulePath("../../main"), "serve", "-c", manifest],
+    env,
+    onDeath,
+  });
+  const { proxy, admin } = await ready(child, log, AbortSignal.any([signal, AbortSignal.timeout(START_MS)])).catch(
+    async (error: unknown) => {
+      await child.end("SIGKILL");
+      throw error;
+    },
+  );
+  const tokenFile = join(manifest, "..", "data", "admin-token");
+  const token = (await readFile(tokenFile, "utf8")).trim();
+  return {
+    pid: child.pid,
+    proxy,
+    admin,
+    manifest,
+    token,
+    tokenFile,
+    stop: async () => {
+      const exit = await child.end("SIGTERM");
+      if (exit.code !== 0) throw new Error(`Outrigger did not stop in order: ${exitText(exit)}`);
+    },
+  };
+}
+
+/** The one line that says where it listens; every line goes to the log. */
+async function ready(
+  child: Child,
+  log: string,
+  signal: AbortSignal,
+): Promise<{ readonly proxy: string; readonly admin: string }> {
+  const stdout = child.process.stdout;
+  if (stdout === null) throw new Error("Outrigger has no output to read");
+  stdout.pipe(createWriteStream(log));
+  const lines = createInterface({ input: stdout });
+  const gone = child.exited.then((exit): never => {
+    throw new Error(`Outrigger did not start: ${exitText(exit)}`);
+  });
+  // Once ready, its end is reported by `onDeath`.
+  gone.catch(() => undefined);
+  for (;;) {
+    const [line] = (await Promise.race([once(lines, "line", { signal }), gone])) as [string];
+    const said = parsed(line);
+    if (said?.event !== "ready") continue;
+    lines.close();
+    // Closing the reader pauses what it read from; the log still wants the rest.
+    stdout.resume();
+    return { proxy: String(said.proxy), admin: String(said.admin) };
+  }
+}
+
+function parsed(line: string): Record<string, unknown> | null {
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return null;
+  }
+}
