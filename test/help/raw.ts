@@ -90,12 +90,12 @@ const PATIENCE_MS = 5_000;
 export function rawExchange(
   port: number,
   bytes: string | Buffer,
-  options: { readonly responses?: number; readonly head?: boolean } = {},
+  options: { readonly responses?: number; readonly head?: boolean; readonly patienceMs?: number } = {},
 ): Promise<RawReply> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
     const chunks: Buffer[] = [];
-    const patience = setTimeout(() => finish(false), PATIENCE_MS);
+    const patience = setTimeout(() => finish(false), options.patienceMs ?? PATIENCE_MS);
     const finish = (closed: boolean): void => {
       const all = Buffer.concat(chunks);
       clearTimeout(patience);
