@@ -1,10 +1,10 @@
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
 import type { Files } from "./files.ts";
-import { interpolate, UNKNOWN } from "./interpolate.ts";
+import { interpolate } from "./interpolate.ts";
 import type { Report } from "./problem.ts";
 import { parseYaml, type Source } from "./source.ts";
-import { locate, type Node, nodeAt, toTree } from "./tree.ts";
+import { locate, type Node, nodeAt, toTree, UNKNOWN } from "./tree.ts";
 import { validate } from "./validate.ts";
 
 /** What loading shares among the files of one manifest. */
@@ -29,12 +29,16 @@ export interface Document<T> {
   has(path: readonly PropertyKey[]): boolean;
   /** Absolute path of one that the file names. */
   resolve(path: string): string;
+  /** Reads a file that the file names, or says why not. */
+  read(path: string, files: Files): { readonly bytes: Uint8Array } | { readonly error: string };
 }
 
 /** A file as text in a tree, before its schema. */
 export interface Parsed {
   readonly source: Source;
   readonly root: Node;
+  /** False for a file that others may write, who must not read ours through it. */
+  readonly trusted: boolean;
 }
 
 /**
@@ -74,7 +78,7 @@ export function parseFile(file: string, path: string, trusted: boolean, loading:
     complain,
     lineOf: (offset) => source.position(offset).line,
   });
-  return { source, root };
+  return root === null ? null : { source, root, trusted };
 }
 
 /** Checks a parsed file against its schema; null where nothing of it can be used. Everything wrong is reported. */
@@ -83,7 +87,8 @@ export function checkFile<S extends z.ZodType>(
   schema: S,
   report: Report,
 ): Document<z.output<S>> | null {
-  const { source, root } = parsed;
+  const { source, root, trusted } = parsed;
+  const directory = dirname(source.path);
   const { value, issues } = validate(schema, root.value);
   const tainted = new Set<string>();
   for (const issue of issues) {
@@ -100,7 +105,15 @@ export function checkFile<S extends z.ZodType>(
     tainted: (path) => tainted.size > 0 && tainted.has(JSON.stringify(path.map(String))),
     place: (path, prefer = "key") => ({ source, offset: locate(root, path, prefer) }),
     has: (path) => nodeAt(root, path) !== null,
-    resolve: (path) => resolve(dirname(source.path), path),
+    resolve: (path) => resolve(directory, path),
+    read(path, files) {
+      const absolute = resolve(directory, path);
+      const inside = absolute.startsWith(`${directory}/`);
+      // As with `${file:…}`: a body or a schema would show the file to whoever wrote its name here.
+      if (!trusted && !inside)
+        return { error: `${path} is outside ${directory}, which egress.default public forbids here` };
+      return files.bytes(absolute);
+    },
   };
 }
 

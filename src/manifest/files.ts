@@ -19,7 +19,8 @@ export interface Files {
 
 const MAX_BYTES = 8 * 1024 * 1024;
 
-function readRegularFile(path: string): Uint8Array {
+/** The default of `readFile`: regular files only, at most 8 MiB. */
+export function readRegularFile(path: string): Uint8Array {
   const stat = statSync(path);
   // A named pipe would wait for ever for somebody to write.
   if (!stat.isFile()) throw Object.assign(new Error(`${path} is no regular file`), { code: "ENOTFILE" });

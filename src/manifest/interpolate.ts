@@ -1,3 +1,5 @@
+import { UNKNOWN } from "./tree.ts";
+
 /**
  * `${NAME}`, `${NAME:-default}` and `${file:/path}` inside scalars; `$${` is a literal `${`. A plain scalar is typed
  * again after replacement, as if the value had been written there; a quoted one stays text.
@@ -16,9 +18,6 @@ const REFERENCE = /\$\$\{|\$\{([^}]*)\}?/g;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Names whose values are taken for secrets: a false alarm hides a host name, a miss prints a password. */
 const SECRET_NAME = /SECRET|TOKEN|PASS|KEY|CREDENTIAL|AUTH|PRIVATE|SALT|DSN|WEBHOOK_URL|SLACK|DISCORD/i;
-
-/** Stands for a value that could not be found: that was reported, and nothing more is to be said of it. */
-export const UNKNOWN = Symbol("unknown value");
 
 /** The scalar's value after replacements. Each thing wrong is told to `complain` once, with its index in the text. */
 export function interpolate(

@@ -55,7 +55,7 @@ export function loadManifest(file: string, deps: LoadDeps): Result<LoadedManifes
   const loading: Loading = { env: deps.env, files: createFiles(deps.readFile), report, secrets: new Set() };
   const environment = readEnvironment(deps.env, report);
   const parsed = parseFile(file, resolve(deps.cwd ?? ".", file), true, loading);
-  const documents: Parsed[] = parsed === null ? [] : [parsed];
+  const documents: Text[] = parsed === null ? [] : [parsed];
   const resolved = parsed === null ? null : resolveAll(parsed, { loading, environment, deps, documents });
   if (resolved !== null) {
     prove(resolved, report);
@@ -78,11 +78,13 @@ export function loadManifest(file: string, deps: LoadDeps): Result<LoadedManifes
   });
 }
 
+type Text = Pick<Parsed, "source" | "root">;
+
 interface Parts {
   readonly loading: Loading;
   readonly environment: Environment;
   readonly deps: LoadDeps;
-  readonly documents: Parsed[];
+  readonly documents: Text[];
 }
 
 function resolveAll(parsed: Parsed, { loading, environment, deps, documents }: Parts): Resolved | null {
@@ -97,7 +99,7 @@ function resolveAll(parsed: Parsed, { loading, environment, deps, documents }: P
   return resolveManifest({ main, included, env: environment, loading, checkSchema });
 }
 
-function hashOf(documents: readonly Parsed[], environment: Environment, { files }: Loading): string {
+function hashOf(documents: readonly Text[], environment: Environment, { files }: Loading): string {
   const manifests = new Set(documents.map(({ source }) => source.path));
   const hash = createHash("sha256");
   for (const { source, root } of documents) hash.update(JSON.stringify([source.path, root.value]));

@@ -19,7 +19,7 @@ const REPLACED = [
 ] as const;
 
 /** The keys of a webhook entry that a layer may set. */
-export const ENTRY_KEYS: readonly string[] = [...BLOCKS, ...REPLACED, "headers", "mode", "async", "path", "url"];
+const ENTRY_KEYS: ReadonlySet<string> = new Set([...BLOCKS, ...REPLACED, "headers", "mode", "async", "path", "url"]);
 
 /** What all layers together say. What a layer leaves alone keeps its identity, so equal parts are shared by routes. */
 export function mergeLayers(layers: readonly Layer[]): Complete {
@@ -29,7 +29,7 @@ export function mergeLayers(layers: readonly Layer[]): Complete {
 
 /** `over` on top of `base`; `base` itself where `over` says nothing of its own. */
 export function mergeEntry<E extends Entry>(base: E, over: Entry): E {
-  if (!ENTRY_KEYS.some((key) => over[key as keyof Entry] !== undefined)) return base;
+  if (!saysAnything(over)) return base;
   const merged: Record<string, unknown> = { ...base };
   for (const key of REPLACED) if (over[key] !== undefined) merged[key] = over[key];
   for (const key of BLOCKS) if (over[key] !== undefined) merged[key] = { ...base[key], ...defined(over[key]) };
@@ -44,6 +44,11 @@ export function mergeEntry<E extends Entry>(base: E, over: Entry): E {
     merged.url = over.url;
   }
   return merged as E;
+}
+
+function saysAnything(entry: Entry): boolean {
+  for (const key in entry) if (entry[key as keyof Entry] !== undefined && ENTRY_KEYS.has(key)) return true;
+  return false;
 }
 
 function defined(block: object): object {

@@ -42,7 +42,11 @@ function sayAbout(route: ResolvedRoute, report: Report): Say {
     const speak = severity === "warning" ? report.warn : report.error;
     for (const key of keys) {
       const { layer, path } = originOf(route.layers, key);
-      if (layer.kind === "file") return speak(layer.document.place(path), path, `${message} (${route.settings.key})`);
+      // Where the line is not the route's own, say which route it is about.
+      const own = route.layers.at(-1)?.from === layer;
+      if (layer.kind === "file") {
+        return speak(layer.document.place(path), path, own ? message : `${message} (${route.settings.key})`);
+      }
       const name = layer.kind === "env" ? layer.names.get(path.join(".")) : undefined;
       if (name !== undefined) return report.env(name, `${message} (${route.settings.key})`);
     }
@@ -58,7 +62,10 @@ function proveTimeout({ settings }: ResolvedRoute, limits: LimitSettings, say: S
   if (timeoutMs < limits.minTimeoutMs) {
     say([["timeout"]], `timeout ${timeout} is below limits.min_timeout ${formatDuration(limits.minTimeoutMs)}`);
   } else if (timeoutMs > most) {
-    say([["timeout"]], `timeout ${timeout} of a ${mode} route is above limits.${name} ${formatDuration(most)}`);
+    say(
+      [["timeout"]],
+      `timeout ${timeout} of ${mode === "async" ? "an" : "a"} ${mode} route is above limits.${name} ${formatDuration(most)}`,
+    );
   }
   if (attemptTimeoutMs !== null && attemptTimeoutMs > timeoutMs) {
     const said = `attempt_timeout ${formatDuration(attemptTimeoutMs)} never comes into play: timeout is ${timeout}`;

@@ -40,7 +40,7 @@ function proveLimits({ main, manifest: { limits } }: Resolved, report: Report): 
   ] as const) {
     if (most >= limits.minTimeoutMs) continue;
     const said = `${name} ${formatDuration(most)} is below min_timeout ${formatDuration(limits.minTimeoutMs)}`;
-    report.error(main.place(["limits"]), ["limits", name], said);
+    report.error(main.place(["limits", name]), ["limits", name], said);
   }
 }
 

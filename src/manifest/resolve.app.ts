@@ -34,8 +34,11 @@ export function resolveApp(context: AppContext): AppSettings {
     owner: entry.owner ?? null,
     upstreams,
     health: resolveHealth(entry.health ?? {}, upstreams.length > 1, env),
-    failover: resolveFailover(entry.failover ?? {}),
-    concurrency: { max: entry.concurrency?.max ?? 1024, queue: entry.concurrency?.queue ?? 1024 },
+    failover: entry.failover === undefined ? USUAL_FAILOVER : resolveFailover(entry.failover),
+    concurrency:
+      entry.concurrency === undefined
+        ? USUAL_CONCURRENCY
+        : { max: entry.concurrency.max ?? 1024, queue: entry.concurrency.queue ?? 1024 },
     sign: resolveSign(context),
     network: entry.network ?? "any",
     preserveHost: entry.preserve_host ?? false,
@@ -108,6 +111,10 @@ function resolveFailover(entry: NonNullable<AppEntry["failover"]>): FailoverSett
   };
 }
 
+// One object for all apps that say nothing of it.
+const USUAL_FAILOVER = resolveFailover({});
+const USUAL_CONCURRENCY = { max: 1024, queue: 1024 };
+
 function resolveSign({ document, name, entry, loading }: AppContext): SignSettings | null {
   const { scheme = "standard-webhooks", secrets = [] } = entry.sign ?? {};
   const path = ["apps", name, "sign"];
@@ -152,7 +159,7 @@ export function namedFile(
   loading: Loading,
 ): string {
   const absolute = document.resolve(named);
-  const read = loading.files.bytes(absolute);
+  const read = document.read(named, loading.files);
   if ("error" in read) loading.report.error(document.place(path, "value"), path, read.error);
   return absolute;
 }

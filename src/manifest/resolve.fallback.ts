@@ -76,7 +76,7 @@ function staticBody(
   if (named === null) return typeof body === "string" ? { kind: "text", text: body } : { kind: "json", value: body };
   const at = where(entry.file === undefined ? "body" : "file");
   const path = at?.document.resolve(named) ?? named;
-  const read = loading.files.bytes(path);
+  const read = at?.document.read(named, loading.files) ?? { error: `${named} is named by nobody` };
   if ("error" in read) complain(at, read.error, loading);
   return { kind: "file", path, bytes: "error" in read ? new Uint8Array() : read.bytes };
 }

@@ -7,7 +7,7 @@ import type {
   RouteSettings,
 } from "../core/settings.route.ts";
 import type { AppSettings, UpstreamSettings } from "../core/settings.ts";
-import type { Loading } from "./document.ts";
+import type { Document, Loading } from "./document.ts";
 import type { Complete, Layer, Mode } from "./layers.ts";
 import { memo } from "./memo.ts";
 import { originOf } from "./origin.ts";
@@ -180,16 +180,19 @@ function inboundOf(inbound: Complete["inbound"]): RouteSettings["inbound"] {
 /** Reads JSON Schema files: each once, however many routes name it. */
 function createSchemaReader({ files, report }: Loading, check: CheckSchema) {
   const known = new Map<string, JsonObject | { readonly wrong: string }>();
-  const read = (path: string): JsonObject | { readonly wrong: string } => {
-    const file = files.text(path);
+  const read = (document: Document<unknown>, named: string): JsonObject | { readonly wrong: string } => {
+    const file = document.read(named, files);
     if ("error" in file) return { wrong: file.error };
+    const path = document.resolve(named);
     try {
-      const schema = JSON.parse(file.text) as JsonObject;
+      const schema = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(file.bytes)) as JsonObject;
       const object = schema !== null && typeof schema === "object" && !Array.isArray(schema);
       const checked = object ? check(schema) : { ok: false as const, error: "it is no JSON object" };
       return checked.ok ? schema : { wrong: `${path} is no JSON Schema: ${checked.error}` };
     } catch (error) {
-      return { wrong: `${path} is no JSON: ${error instanceof Error ? error.message : String(error)}` };
+      // The parser's own message quotes the text, and what was named by mistake may be a secret.
+      const [where = ""] = /(at position|\(line).*$/.exec(error instanceof Error ? error.message : "") ?? [];
+      return { wrong: `${path} is no JSON${where === "" ? "" : ` ${where}`}` };
     }
   };
   return (named: string, layers: readonly Layer[]): JsonObject | null => {
@@ -198,7 +201,7 @@ function createSchemaReader({ files, report }: Loading, check: CheckSchema) {
     const path = origin.layer.document.resolve(named);
     let schema = known.get(path);
     if (schema === undefined) {
-      schema = read(path);
+      schema = read(origin.layer.document, named);
       known.set(path, schema);
     }
     if (!("wrong" in schema)) return schema;

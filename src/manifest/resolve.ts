@@ -2,7 +2,7 @@ import type { RouteSettings } from "../core/settings.route.ts";
 import type { AppSettings, Manifest } from "../core/settings.ts";
 import type { Document, Loading } from "./document.ts";
 import type { Environment } from "./environment.ts";
-import { appLayer, type BaseLayers, createBaseLayers, type Layer, type Mode, modeOf } from "./layers.ts";
+import { appLayer, type BaseLayers, type Complete, createBaseLayers, type Layer, type Mode, modeOf } from "./layers.ts";
 import { memo } from "./memo.ts";
 import { mergeEntry, mergeLayers } from "./merge.ts";
 import { originOf } from "./origin.ts";
@@ -98,18 +98,20 @@ function collectApps({ main, included, loading }: Resolving) {
 function resolveRoutes(apps: readonly ResolvedApp[], { main, env, loading, checkSchema }: Resolving): ResolvedRoute[] {
   const base = createBaseLayers(main, env);
   const resolveRoute = createRouteResolver(loading, checkSchema);
-  const belowWebhook = memo<readonly Layer[], { layers: readonly Layer[]; merged: ReturnType<typeof mergeLayers> }>();
+  // Most routes share all layers but the last ones: those are merged once, and again once for each app.
+  const belowApp = memo<readonly Layer[], Complete>();
   const routes: ResolvedRoute[] = [];
   for (const app of apps) {
     const { document, entry, settings } = app;
     const own = appLayer(document, settings.name, entry);
-    // Most webhooks of an app share all layers but the last: those are merged once.
-    const withApp = memo<readonly Layer[], readonly Layer[]>();
+    const belowWebhook = memo<readonly Layer[], { layers: readonly Layer[]; merged: Complete }>();
     for (const [capability, webhook] of Object.entries(entry.webhooks ?? {})) {
       const path = [...app.path, "webhooks", capability];
       const mode = modeFor(webhook, entry, base, capability);
-      const lower = withApp(base.of(capability, mode), (layers) => [...layers, own]);
-      const below = belowWebhook(lower, (layers) => ({ layers, merged: mergeLayers(layers) }));
+      const below = belowWebhook(base.of(capability, mode), (layers) => ({
+        layers: [...layers, own],
+        merged: mergeEntry(belowApp(layers, mergeLayers), own.entry),
+      }));
       const layers = [...below.layers, { entry: webhook, from: { kind: "file", document, path } } as const];
       const merged = mergeEntry(below.merged, webhook);
       const route = resolveRoute({ app: settings, capability, mode, merged, layers });

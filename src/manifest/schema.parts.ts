@@ -177,6 +177,7 @@ function suggestion(value: unknown, known: readonly string[]): string {
   let best: string | null = null;
   let least = value.length < 4 ? 2 : 3;
   for (const word of known) {
+    if (Math.abs(word.length - value.length) >= least) continue;
     const d = editDistance(value.toLowerCase().replaceAll("-", "_"), word.toLowerCase().replaceAll("-", "_"));
     if (d < least) {
       least = d;

@@ -36,7 +36,7 @@ export function parseYaml(text: string, complain: Complain): YamlNode | null | "
   const document = compose(text, complain);
   if (document === null) return "broken";
   // Unknown tags and directives are warnings to the library; to us they are things that would be silently ignored.
-  const wrong = [...document.errors, ...document.warnings];
+  const wrong = firstOfEachLine([...document.errors, ...document.warnings], text);
   for (const e of wrong.slice(0, MAX_SYNTAX_ERRORS)) complain(e.pos[0], [], syntaxMessage(text, e));
   if (wrong.length > MAX_SYNTAX_ERRORS) {
     complain(wrong.at(-1)?.pos[0] ?? 0, [], `and ${wrong.length - MAX_SYNTAX_ERRORS} more of them`);
@@ -44,6 +44,18 @@ export function parseYaml(text: string, complain: Complain): YamlNode | null | "
   if (wrong.length > 0) return "broken";
   const { contents } = document;
   return contents === null || (isScalar(contents) && contents.value === null) ? null : contents;
+}
+
+/** What is broken once confuses the rest of its line: only the first error of a line helps. */
+function firstOfEachLine<E extends { readonly pos: readonly number[] }>(errors: readonly E[], text: string): E[] {
+  const sorted = errors.toSorted((a, b) => (a.pos[0] ?? 0) - (b.pos[0] ?? 0));
+  let end = -1;
+  return sorted.filter(({ pos: [at = 0] }) => {
+    if (at <= end) return false;
+    const newline = text.indexOf("\n", at);
+    end = newline === -1 ? text.length : newline;
+    return true;
+  });
 }
 
 /** Drives the library's parser token by token, so that nesting is bounded before its recursion can overflow. */

@@ -15,6 +15,9 @@ export type Node =
       readonly value: Record<string, unknown>;
     };
 
+/** Stands for a value that could not be found: that was reported, and nothing more is to be said of it. */
+export const UNKNOWN = Symbol("unknown value");
+
 /** What a scalar's text becomes: its value after replacements. It reports its own problems. */
 export type Expand = (text: string, plain: boolean, offset: number, path: readonly PropertyKey[]) => unknown;
 
@@ -26,24 +29,22 @@ export interface Walk {
 
 const MAX_ALIASED = 10_000;
 
-/** Turns the library's nodes into ours: duplicate keys and aliases that unfold without bound are refused. */
-export function toTree(root: YamlNode, { expand, complain, lineOf }: Walk): Node {
+/** Turns the library's nodes into ours. Duplicate keys are reported; aliases that unfold without bound give null. */
+export function toTree(root: YamlNode, { expand, complain, lineOf }: Walk): Node | null {
   const anchors = new Map<string, YamlNode>();
   // One path for the whole walk, changed in place: it is only read while a problem is reported.
   const path: PropertyKey[] = [];
   let insideAlias = 0;
   let aliased = 0;
+  let bomb: number | null = null;
 
   const walk = (yaml: unknown, at: number): Node => {
     const offset = offsetOf(yaml) ?? at;
     if (insideAlias > 0) {
       aliased++;
       if (aliased > MAX_ALIASED || path.length > MAX_DEPTH) {
-        if (aliased < Number.POSITIVE_INFINITY) {
-          complain(offset, path, `aliases unfold to over ${MAX_ALIASED} values or ${MAX_DEPTH} levels: write them out`);
-        }
-        aliased = Number.POSITIVE_INFINITY;
-        return { kind: "scalar", offset, value: null };
+        bomb ??= offset;
+        return { kind: "scalar", offset, value: UNKNOWN };
       }
     }
     if (isAlias(yaml)) return walkAlias(yaml.source, offset);
@@ -57,8 +58,9 @@ export function toTree(root: YamlNode, { expand, complain, lineOf }: Walk): Node
   const walkAlias = (name: string, offset: number): Node => {
     const target = anchors.get(name);
     if (!target) {
-      complain(offset, path, `the alias *${name} has no anchor before it`);
-      return { kind: "scalar", offset, value: null };
+      // Said once, where it was written, not again wherever an alias repeats it.
+      if (insideAlias === 0) complain(offset, path, `the alias *${name} has no anchor before it`);
+      return { kind: "scalar", offset, value: UNKNOWN };
     }
     insideAlias++;
     const node = walk(target, offset);
@@ -111,7 +113,10 @@ export function toTree(root: YamlNode, { expand, complain, lineOf }: Walk): Node
     return { kind: "map", offset, entries, value };
   };
 
-  return walk(root, 0);
+  const tree = walk(root, 0);
+  if (bomb === null) return tree;
+  complain(bomb, [], `aliases unfold to over ${MAX_ALIASED} values or ${MAX_DEPTH} levels: write them out`);
+  return null;
 }
 
 function offsetOf(yaml: unknown): number | undefined {

@@ -27,9 +27,9 @@ function parseUnit(value: unknown, form: RegExp, units: Readonly<Record<string, 
   return Number.isSafeInteger(amount) && amount >= 0 ? amount : null;
 }
 
-/** The shortest exact way to write it: `90s`, `1500ms`, `24h`. */
+/** The shortest exact way to write it: `90s`, `5.5s`, `250ms`, `24h`. */
 export function formatDuration(ms: number): string {
-  return formatUnit(ms, MS);
+  return ms > 1000 && ms % 1000 !== 0 && ms % 10 === 0 ? `${ms / 1000}s` : formatUnit(ms, MS);
 }
 
 /** The shortest exact way to write it: `64KiB`, `1500B`. */
