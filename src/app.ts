@@ -1,5 +1,5 @@
 import { openAdmin } from "./app/admin.ts";
-import { prepare } from "./app/manifests.ts";
+import { type Applied, prepare } from "./app/manifests.ts";
 import { type App, type AppOptions, openServices } from "./app/services.ts";
 import { watchApplied } from "./app/watch.ts";
 import { sleep } from "./core/clock.ts";
@@ -28,11 +28,11 @@ export async function startApp(options: AppOptions): Promise<Result<App, readonl
     const { bus, manifests, shared } = services;
     const proxy = await openProxy({ listen, shared, bus, random: options.random, routing: () => manifests.current });
     started.defer(() => proxy.close(0));
-    const reload = async (by: string): Promise<Result<unknown, readonly string[]>> => {
+    const reload = async (by: string): Promise<Result<Applied, readonly string[]>> => {
       proxy.reloadTls();
       return manifests.reload(by);
     };
-    const admin = await openAdmin({ ...services, proxy, reload });
+    const admin = await openAdmin({ ...services, proxy, reload, stopping: () => state.stopping });
     started.defer(() => admin.close());
     started.use(watchApplied(manifests, bus, clock, () => void reload("file")));
 

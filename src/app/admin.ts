@@ -1,15 +1,147 @@
-import { createServer } from "node:http";
-import { addressText, bind } from "../proxy/listener.ts";
+import { createAdminServer } from "../admin/server.ts";
+import type {
+  AdminServices,
+  AdminToken,
+  BreakerChange,
+  BreakerService,
+  ExplainResult,
+  ManifestService,
+  RouteInfo,
+} from "../admin/services.ts";
+import { ensureAdminToken, refuseOpenAdmin } from "../admin/token.ts";
+import type { Result } from "../core/result.ts";
+import { explainRoute } from "../manifest/explain.ts";
+import { readRegularFile } from "../manifest/files.ts";
+import { loadManifest } from "../manifest/load.ts";
+import type { BreakerCell } from "../policy/breaker.ts";
+import { compileSchema } from "../policy/response.schema.ts";
+import { bind } from "../proxy/listener.ts";
+import type { RoutePlan } from "../proxy/plan.ts";
+import type { ProxyServer } from "../proxy/proxy.ts";
+import type { Applied } from "./manifests.ts";
 import type { Services } from "./services.ts";
 
-export async function openAdmin(services: Services): Promise<{ address: string; close(): Promise<void> }> {
-  const { admin } = services.manifests.current.loaded.manifest.listen;
-  const server = createServer((req, res) => {
-    void services.metrics.scrape().then((m) => res.end(req.url === "/metrics" ? m.body : "ok"));
-  });
-  await bind(server, admin);
+/** What the admin listener is opened on. */
+export interface AdminParts extends Services {
+  readonly proxy: ProxyServer;
+  readonly stopping: () => boolean;
+  reload(by: string): Promise<Result<Applied, readonly string[]>>;
+}
+
+export interface Admin {
+  /** Where it listens, as bound. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** Opens the admin listener. Rejects where it would be open to strangers, or its port is taken. */
+export async function openAdmin(parts: AdminParts): Promise<Admin> {
+  const { manifests, options, log } = parts;
+  const { listen, dataDir } = manifests.current.loaded.manifest;
+  const refused = refuseOpenAdmin(listen.admin, manifests.current.loaded.manifest.admin.tokens.length);
+  if (refused !== null) throw new Error(refused);
+  const tokens = await tokenSource(parts);
+  if (manifests.current.loaded.manifest.admin.tokens.length === 0) {
+    log.info({ file: `${dataDir}/admin-token` }, "no admin token is configured: one is in this file");
+  }
+  const startedAt = options.clock.wall();
+  let address = "";
+  const services: AdminServices = {
+    clock: options.clock,
+    tokens,
+    allowedHosts: () => manifests.current.loaded.manifest.admin.allowedHosts,
+    ready: () => (parts.stopping() ? { ready: false, reasons: ["the process is stopping"] } : READY),
+    metrics: () => parts.metrics.scrape(),
+    status: () => ({
+      version: options.build.version,
+      node: options.build.node,
+      startedAt,
+      listen: { proxy: parts.proxy.address, admin: address },
+      inFlight: parts.inFlight(),
+    }),
+    routes: () => manifests.current.plans.map(routeInfo),
+    breakers: breakerService(parts),
+    manifest: manifestService(parts),
+    events: parts.bus,
+    audit: {
+      // Nobody waits for the audit log; where it fails, `storage.failing` has said so already.
+      add: (entry) => void parts.storage.history.addAudit(entry).catch(() => undefined),
+      list: (page) => parts.storage.history.audit(page),
+    },
+    onError: (error) => log.error({ err: error }, "an admin request failed"),
+  };
+  const server = createAdminServer(services, bind);
+  address = await server.listen(listen.admin);
+  return { address, close: () => server.close() };
+}
+
+const READY = { ready: true, reasons: [] } as const;
+
+/** The tokens of the manifest; where there are none, the one of the data directory. The same array until it changes. */
+async function tokenSource({ manifests, options }: AdminParts): Promise<() => readonly AdminToken[]> {
+  const configured = (): readonly AdminToken[] => manifests.current.loaded.manifest.admin.tokens;
+  const made = await ensureAdminToken(manifests.current.loaded.manifest.dataDir, options.random);
+  const own: readonly AdminToken[] = [{ name: "admin-token", role: "operator", token: made.token }];
+  return () => (configured().length > 0 ? configured() : own);
+}
+
+function routeInfo({ settings }: RoutePlan): RouteInfo {
   return {
-    address: addressText(server, admin),
-    close: () => new Promise((r) => server.close(() => r())),
+    app: settings.app.name,
+    capability: settings.capability,
+    mode: settings.mode,
+    match: settings.match,
+    timeoutMs: settings.timeoutMs,
+    attempts: settings.retry.attempts,
+    fallback: settings.fallback.map((one) => one.strategy),
+    upstreams: settings.upstreams.map(({ name, url, priority }) => ({ name, url, priority })),
+  };
+}
+
+function breakerService({ breakers, manifests, options }: AdminParts): BreakerService {
+  /** Does it to the breakers of a route, on all its upstreams. */
+  const change = (app: string, capability: string, act: (cell: BreakerCell) => boolean): BreakerChange => {
+    const plan = manifests.current.plans.find(({ ref }) => ref.app === app && ref.capability === capability);
+    if (plan === undefined) return "no_route";
+    const done = plan.breakers.map((id) => act(breakers.cell(id, plan.settings.breaker)));
+    return done.every(Boolean) ? "done" : "disabled";
+  };
+  return {
+    list: () => breakers.list(options.clock.now()),
+    reset: (app, capability, by) =>
+      change(app, capability, (cell) => {
+        cell.reset(by);
+        return true;
+      }),
+    trip: (app, capability, by, forMs) => change(app, capability, (cell) => cell.trip(by, forMs)),
+  };
+}
+
+function manifestService(parts: AdminParts): ManifestService {
+  const { manifests, options, storage } = parts;
+  return {
+    current: () => {
+      const { revision, at, by, loaded } = manifests.current;
+      const { hash, warnings } = loaded;
+      return { revision, hash, appliedAt: at, by, warnings, manifest: loaded.masked() };
+    },
+    validate: (text) => {
+      const checked = loadManifest(options.file, {
+        env: options.env,
+        checkSchema: compileSchema,
+        readFile: (path) => (path === options.file ? text : readRegularFile(path)),
+      });
+      return checked.ok ? checked.value.warnings : checked.error;
+    },
+    reload: (by) => parts.reload(by),
+    revisions: (page) => storage.history.revisions(page),
+    explain: ({ method, path, headers }): ExplainResult => {
+      const { router, loaded } = manifests.current;
+      const host = headers.find((_, i) => headers[i - 1]?.toLowerCase() === "host") ?? "";
+      const found = router.find(method, host, path, headers);
+      if (found.kind !== "found") return found;
+      const explanation = explainRoute(loaded, found.value.ref.key, method);
+      return explanation === null ? { kind: "none" } : { kind: "found", explanation };
+    },
   };
 }

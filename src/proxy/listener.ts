@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, readFileSync, statSync, unlinkSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { type AddressInfo, connect, type Server as NetServer, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../core/clock.ts";
 import type { LimitSettings } from "../core/settings.service.ts";
@@ -60,9 +60,9 @@ export async function openListener(
   server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) =>
     handlers.upgrade(req, socket as Socket, head),
   );
-  await bind(server as Server, listen.proxy);
+  const address = await bind(server as Server, listen.proxy);
   return {
-    address: addressText(server as Server, listen.proxy),
+    address,
     get connections() {
       return sockets.size;
     },
@@ -96,8 +96,11 @@ function tlsMaterial(tls: NonNullable<ListenSettings["tls"]>): { cert: Buffer; k
   };
 }
 
-/** Binds to `address`; a unix socket left behind by a process that died is removed first, one in use is not. */
-export async function bind(server: Server, address: Address): Promise<void> {
+/**
+ * Binds to `address` and says where, as bound. A unix socket left behind by a process that died is removed first; one
+ * that somebody listens on is not.
+ */
+export async function bind(server: NetServer, address: Address): Promise<string> {
   if (address.kind === "unix") await clearStaleSocket(address.path);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -108,6 +111,7 @@ export async function bind(server: Server, address: Address): Promise<void> {
   });
   // Whoever may write to the socket may call every app: the group may, others may not.
   if (address.kind === "unix") chmodSync(address.path, 0o660);
+  return addressText(server, address);
 }
 
 async function clearStaleSocket(path: string): Promise<void> {
@@ -124,7 +128,7 @@ async function clearStaleSocket(path: string): Promise<void> {
 }
 
 /** The address as bound: port 0 has become a real one. */
-export function addressText(server: Server, address: Address): string {
+function addressText(server: NetServer, address: Address): string {
   if (address.kind === "unix") return `unix:${address.path}`;
   const { port } = server.address() as AddressInfo;
   return `${address.host.includes(":") ? `[${address.host}]` : address.host}:${port}`;

@@ -20,7 +20,7 @@ export interface ProxyDeps {
 }
 
 /** Everything of the way in, bound and answering. */
-export interface Proxy {
+export interface ProxyServer {
   readonly address: string;
   readonly connections: () => number;
   readonly inFlight: () => number;
@@ -33,7 +33,7 @@ export interface Proxy {
 /** No stream and no WebSocket lasts longer: a forgotten one must end some day. */
 const STREAM_MS = 24 * 60 * 60 * 1000;
 
-export async function openProxy(deps: ProxyDeps): Promise<Proxy> {
+export async function openProxy(deps: ProxyDeps): Promise<ProxyServer> {
   const { shared, random, bus, routing } = deps;
   const completion: Completion = { bus, inFlight: { count: 0 } };
   const idleMs = routing().limits.requestTimeoutMs;
