@@ -1,3 +1,4 @@
+import { openSync } from "node:fs";
 import pino from "pino";
 import type { Clock } from "../core/clock.ts";
 import { eventRecord } from "../core/event.record.ts";
@@ -28,8 +29,8 @@ export interface LogOptions {
   readonly clock: Clock;
   /** Of OUTRIGGER_LOG_LEVEL. */
   readonly level: LogLevel;
-  /** An open file descriptor: 1 is stdout. */
-  readonly fd: number;
+  /** An open file descriptor (1 is stdout), or a file to append to, held open from then on. */
+  readonly destination: number | string;
   /** The secrets of the running manifest: each is replaced by `***` wherever it would stand in a line. */
   secrets(): readonly string[];
 }
@@ -48,7 +49,8 @@ export function isLogLevel(text: string): text is LogLevel {
 /** Starts the log. It is written asynchronously, so the process edge calls `flush` when the process exits. */
 export function createLog(options: LogOptions): Log {
   const { clock, level } = options;
-  const writer = createLineWriter(options.fd);
+  const { destination } = options;
+  const writer = createLineWriter(typeof destination === "string" ? openSync(destination, "a") : destination);
   const mask = createMask(options.secrets);
   const logger = pino(
     {

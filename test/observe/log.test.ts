@@ -16,13 +16,9 @@ interface Opened {
 
 function open(level: LogLevel = "info", secrets: () => readonly string[] = () => []): Opened {
   const folder = mkdtempSync(join(tmpdir(), "outrigger-log-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = join(folder, "log");
-  const fd = openSync(file, "a");
-  onTestFinished(() => {
-    closeSync(fd);
-    rmSync(folder, { recursive: true });
-  });
-  const log = createLog({ clock: createManualClock(), level, fd, secrets });
+  const log = createLog({ clock: createManualClock(), level, destination: file, secrets });
   return {
     log,
     async lines() {
@@ -131,7 +127,7 @@ test("a log that cannot be written never throws into whoever logs", async () => 
   expect((await lines()).map(({ msg }) => msg)).toContain("kept");
   const full = openSync("/dev/full", "w");
   onTestFinished(() => closeSync(full));
-  const nowhere = createLog({ clock: createManualClock(), level: "info", fd: full, secrets: () => [] });
+  const nowhere = createLog({ clock: createManualClock(), level: "info", destination: full, secrets: () => [] });
   nowhere.info({}, "to nowhere");
   nowhere.flush();
   nowhere.info({}, "still nowhere");
@@ -142,7 +138,7 @@ test("what was logged is there when the process exits at once", () => {
   const program = `
     import { createLog } from "./src/observe/log.ts";
     import { systemClock } from "./src/core/clock.ts";
-    const log = createLog({ clock: systemClock, level: "info", fd: 1, secrets: () => [] });
+    const log = createLog({ clock: systemClock, level: "info", destination: 1, secrets: () => [] });
     process.on("exit", () => log.flush());
     for (let i = 0; i < 2000; i++) log.info({ i }, "line");
     process.exit(0);

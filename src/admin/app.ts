@@ -1,0 +1,107 @@
+import { STATUS_CODES } from "node:http";
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { HTTPException } from "hono/http-exception";
+import { methodNotAllowed } from "hono/method-not-allowed";
+import type { z } from "zod";
+import { problem } from "../core/problem.ts";
+import type { Address } from "../core/settings.ts";
+import { requireToken } from "./auth.ts";
+import { type AdminEnv, BASE, problemResponse, refuse } from "./env.ts";
+import { ownHostOnly, securityHeaders, smallBodies } from "./guard.ts";
+import { auditRoutes } from "./routes/audit.ts";
+import { breakerRoutes } from "./routes/breakers.ts";
+import { eventRoutes } from "./routes/events.ts";
+import { explainRoutes } from "./routes/explain.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { manifestRoutes } from "./routes/manifest.ts";
+import { statusRoutes } from "./routes/status.ts";
+import type { AdminServices } from "./services.ts";
+import type { Streams } from "./streams.ts";
+
+/** The paths that probes and scrapers ask: no host check, no token. */
+const OPEN_PATHS: ReadonlySet<string> = new Set(["/livez", "/readyz", "/metrics"]);
+
+/**
+ * Everything the admin listener answers, in the order it is judged: headers, host and origin, token, size, form, and
+ * then the resource. `listen` is what the listener was told to bind.
+ */
+export function createAdminApp(services: AdminServices, streams: Streams, listen: () => Address) {
+  const app = new OpenAPIHono<AdminEnv>({
+    defaultHook: (result) => (result.success ? undefined : invalidRequest(result.target, result.error)),
+  });
+  const ownHost = ownHostOnly(services.allowedHosts, listen);
+  app.use(securityHeaders);
+  app.use((c, next) => (OPEN_PATHS.has(c.req.path) ? next() : ownHost(c, next)));
+  app.use(`${BASE}/*`, requireToken(services), smallBodies);
+  app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (_c, methods) =>
+        problemResponse(problem(405, "method-not-allowed", "Not with this method", `use ${methods.join(", ")}`), {
+          Allow: methods.join(", "),
+        }),
+    }),
+  );
+  app.notFound((c) => refuse(404, "not-found", "Nothing here", `there is no ${c.req.path.slice(0, 200)}`));
+  app.onError((error) => {
+    if (error instanceof HTTPException) return error.res ?? badRequest(error);
+    services.onError(error);
+    return refuse(500, "internal", "A bug in Outrigger", "the log has more");
+  });
+  app.route("/", healthRoutes(services));
+  for (const routes of [
+    statusRoutes(services),
+    breakerRoutes(services),
+    manifestRoutes(services),
+    explainRoutes(services),
+    auditRoutes(services),
+    eventRoutes(streams),
+  ])
+    app.route(BASE, routes);
+  app.get(`${BASE}/openapi.json`, (c) => c.json(openApiDocument(app)));
+  app.openAPIRegistry.registerComponent("securitySchemes", "token", { type: "http", scheme: "bearer" });
+  return app;
+}
+
+const TAGS = [
+  ["status", "What runs now."],
+  ["circuit-breaker", "The breakers of each route, one for each upstream."],
+  ["manifest", "What the service was told to do."],
+  ["events", "What happens, as it happens."],
+  ["audit", "Who changed what."],
+  ["health", "For probes and scrapers: no token, any host."],
+] as const;
+
+/** The API's description, from the schemas that judge its requests (OpenAPI 3.1). */
+export function openApiDocument(app: OpenAPIHono<AdminEnv>): object {
+  return app.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: {
+      title: "Outrigger admin API",
+      version: "1",
+      description:
+        "What a running sidecar tells and does. Changes are POST, PUT or DELETE, and need an operator's token.",
+      license: { name: "MIT", url: "https://opensource.org/license/mit" },
+    },
+    servers: [{ url: "http://127.0.0.1:9090" }],
+    security: [{ token: [] }],
+    tags: TAGS.map(([name, description]) => ({ name, description })),
+  });
+}
+
+/** Every part of a request that is not as its schema says. */
+function invalidRequest(target: string, error: z.core.$ZodError): Response {
+  const where = target === "json" ? "body" : target;
+  const issues = error.issues.slice(0, 100).map(({ path, message }) => ({
+    path: [where, ...path].map(String).join("."),
+    message: message.slice(0, 500),
+  }));
+  return refuse(400, "bad-request", "The request is not as it should be", "issues says where", { issues });
+}
+
+/** What the framework refuses by itself: a body that is no JSON, or says it is something else. */
+function badRequest({ status, message }: HTTPException): Response {
+  const name = status === 415 ? "unsupported-media-type" : "bad-request";
+  const detail = status === 415 ? "send JSON, with Content-Type: application/json" : message;
+  return refuse(status, name, STATUS_CODES[status] ?? "Refused", detail);
+}

@@ -1,0 +1,136 @@
+import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import { timeText } from "../../core/event.record.ts";
+import type { AdminEnv } from "../env.ts";
+import { pageOf } from "../page.ts";
+import type { AdminServices, RouteInfo } from "../services.ts";
+import { COMMON_ERRORS, jsonResponse, listSchema, nameSchema, pageQuerySchema, timeSchema } from "../wire.ts";
+
+const tags = ["status"];
+
+const statusSchema = z
+  .object({
+    version: z.string(),
+    node: z.string(),
+    started_at: timeSchema,
+    uptime_ms: z.int(),
+    ready: z.boolean(),
+    reasons: z.array(z.string()),
+    listen: z.object({ proxy: z.string(), admin: z.string() }),
+    manifest: z.object({
+      revision: z.int(),
+      hash: z.string(),
+      applied_at: timeSchema,
+      by: z.string(),
+      warnings: z.int(),
+    }),
+    routes: z.int(),
+    breakers: z.object({ closed: z.int(), half_open: z.int(), open: z.int() }),
+    in_flight: z.record(z.string(), z.int()).openapi({ description: "Requests being worked on, by app." }),
+  })
+  .openapi("Status");
+export type StatusView = z.infer<typeof statusSchema>;
+
+const routeSchema = z
+  .object({
+    app: z.string(),
+    capability: z.string(),
+    mode: z.enum(["sync", "async", "passthrough"]),
+    match: z.object({
+      path: z.string(),
+      methods: z.array(z.string()).nullable().openapi({ description: "null: any." }),
+      host: z.string().nullable(),
+      headers: z.record(z.string(), z.string()),
+    }),
+    timeout_ms: z.int(),
+    attempts: z.int(),
+    fallback: z.array(z.string()).openapi({ description: "Strategies in order; empty is none." }),
+    upstreams: z.array(
+      z.object({
+        name: z.string(),
+        url: z.string(),
+        priority: z.int(),
+        breaker: z.enum(["closed", "half_open", "open"]).nullable(),
+      }),
+    ),
+  })
+  .openapi("Route");
+export type RouteView = z.infer<typeof routeSchema>;
+
+const statusRoute = createRoute({
+  method: "get",
+  path: "/status",
+  operationId: "status",
+  summary: "The service at a glance",
+  tags,
+  responses: { 200: jsonResponse(statusSchema, "As it is now."), ...COMMON_ERRORS },
+});
+
+const routesRoute = createRoute({
+  method: "get",
+  path: "/routes",
+  operationId: "listRoutes",
+  summary: "The routes of the running manifest",
+  tags,
+  request: { query: pageQuerySchema.extend({ app: nameSchema.optional() }) },
+  responses: { 200: jsonResponse(listSchema(routeSchema), "By app and capability."), ...COMMON_ERRORS },
+});
+
+export function statusRoutes(services: AdminServices) {
+  return new OpenAPIHono<AdminEnv>()
+    .openapi(statusRoute, (c) => c.json(statusView(services), 200))
+    .openapi(routesRoute, (c) => {
+      const { app, ...page } = c.req.valid("query");
+      const all = services.routes().filter((route) => app === undefined || route.app === app);
+      const { items, next } = pageOf(all, (route) => `${route.app}/${route.capability}`, page);
+      const states = breakerStates(services);
+      return c.json({ items: items.map((route) => routeView(route, states)), next }, 200);
+    });
+}
+
+function statusView(services: AdminServices): StatusView {
+  const { version, node, startedAt, listen, inFlight } = services.status();
+  const { revision, hash, appliedAt, by, warnings } = services.manifest.current();
+  const { ready, reasons } = services.ready();
+  const breakers = { closed: 0, half_open: 0, open: 0 };
+  for (const { state } of services.breakers.list()) breakers[state]++;
+  return {
+    version,
+    node,
+    started_at: timeText(startedAt),
+    uptime_ms: Math.max(services.clock.wall() - startedAt, 0),
+    ready,
+    reasons: [...reasons],
+    listen,
+    manifest: { revision, hash, applied_at: timeText(appliedAt), by, warnings: warnings.length },
+    routes: services.routes().length,
+    breakers,
+    in_flight: Object.fromEntries(inFlight),
+  };
+}
+
+type States = ReadonlyMap<string, RouteView["upstreams"][number]["breaker"]>;
+
+function breakerStates({ breakers }: AdminServices): States {
+  return new Map(breakers.list().map((b) => [`${b.app}/${b.capability} ${b.upstream}`, b.state]));
+}
+
+function routeView({ app, capability, mode, match, upstreams, ...route }: RouteInfo, states: States): RouteView {
+  return {
+    app,
+    capability,
+    mode,
+    match: {
+      path: match.path,
+      methods: match.methods === null ? null : [...match.methods],
+      host: match.host,
+      headers: Object.fromEntries(match.headers),
+    },
+    timeout_ms: route.timeoutMs,
+    attempts: route.attempts,
+    fallback: [...route.fallback],
+    upstreams: upstreams.map((upstream) => ({
+      ...upstream,
+      breaker: states.get(`${app}/${capability} ${upstream.name}`) ?? null,
+    })),
+  };
+}

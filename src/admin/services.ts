@@ -1,0 +1,167 @@
+import type { Clock } from "../core/clock.ts";
+import type { Listener } from "../core/events.ts";
+import type { RawHeaders } from "../core/headers.ts";
+import type { Result } from "../core/result.ts";
+import type { JsonValue } from "../core/settings.route.ts";
+import type { NewAudit, Page, PageRequest, StoredAudit, StoredRevision } from "../core/stored.ts";
+
+/**
+ * What the admin listener asks of the running service: a narrow port that the composition root fills. Everything is
+ * asked anew for each request, so a reload needs no word to this side. Times are Unix milliseconds.
+ */
+export interface AdminServices {
+  readonly clock: Clock;
+  /** Who may come in. The same array for as long as nothing changes. */
+  tokens(): readonly AdminToken[];
+  /** Names of `admin.allowed_hosts`, lower case, without port. */
+  allowedHosts(): readonly string[];
+  ready(): Readiness;
+  /** One scrape. */
+  metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
+  status(): ServiceStatus;
+  /** The routes of the running manifest, in any order. */
+  routes(): readonly RouteInfo[];
+  readonly breakers: BreakerService;
+  readonly manifest: ManifestService;
+  /** The bus: the event stream is fed from it. */
+  readonly events: { on(listener: Listener): () => void };
+  readonly audit: {
+    /** Keeps an entry; never throws, nobody waits for it. */
+    add(entry: NewAudit): void;
+    list(page: PageRequest): Promise<Page<StoredAudit>>;
+  };
+  /** Told of bugs: an exception that became a 500. */
+  onError(error: unknown): void;
+}
+
+export type Role = "viewer" | "operator";
+
+export interface AdminToken {
+  readonly name: string;
+  readonly role: Role;
+  readonly token: string;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  /** Why not, one clause each; empty when ready. */
+  readonly reasons: readonly string[];
+}
+
+export interface ServiceStatus {
+  readonly version: string;
+  /** Of the runtime, as in `v26.10.0`. */
+  readonly node: string;
+  readonly startedAt: number;
+  /** Where it listens, as bound. */
+  readonly listen: { readonly proxy: string; readonly admin: string };
+  /** Requests being worked on, by app; apps without any may be missing. */
+  readonly inFlight: ReadonlyMap<string, number>;
+}
+
+export interface RouteInfo {
+  readonly app: string;
+  readonly capability: string;
+  readonly mode: "sync" | "async" | "passthrough";
+  readonly match: {
+    readonly path: string;
+    /** null: any. */
+    readonly methods: readonly string[] | null;
+    readonly host: string | null;
+    readonly headers: readonly (readonly [name: string, value: string])[];
+  };
+  readonly timeoutMs: number;
+  readonly attempts: number;
+  /** Strategies in order; empty is `none`. */
+  readonly fallback: readonly string[];
+  /** URLs without credentials. */
+  readonly upstreams: readonly { readonly name: string; readonly url: string; readonly priority: number }[];
+}
+
+/** One breaker: of a route on one upstream. */
+export interface BreakerInfo {
+  readonly app: string;
+  readonly capability: string;
+  readonly upstream: string;
+  readonly state: "closed" | "half_open" | "open";
+  readonly since: number;
+  /** When the next trial may start; null unless open. */
+  readonly until: number | null;
+  readonly consecutiveFailures: number;
+  readonly windowTotal: number;
+  readonly windowFailures: number;
+  readonly reopenings: number;
+  readonly dryRun: boolean;
+  readonly enabled: boolean;
+}
+
+/** `disabled`: the route's manifest says `enabled: false`, so it cannot be opened. */
+export type BreakerChange = "done" | "no_route" | "disabled";
+
+export interface BreakerService {
+  /** Every breaker of the running manifest, in any order. */
+  list(): readonly BreakerInfo[];
+  /** Closes the breakers of a route on all its upstreams and forgets their counts. `by` names the token. */
+  reset(app: string, capability: string, by: string): BreakerChange;
+  /** Opens them for `forMs`, or for their usual recovery. */
+  trip(app: string, capability: string, by: string, forMs?: number): BreakerChange;
+}
+
+/** A problem of a manifest, as `outrigger check` prints it. */
+export interface ProblemInfo {
+  /** Empty for an environment variable. */
+  readonly file: string;
+  readonly line: number;
+  readonly col: number;
+  readonly path: string;
+  readonly message: string;
+  readonly severity: "error" | "warning";
+}
+
+export interface ManifestService {
+  current(): {
+    readonly revision: number;
+    readonly hash: string;
+    readonly appliedAt: number;
+    readonly by: string;
+    readonly warnings: readonly ProblemInfo[];
+    /** With secrets as `***`. */
+    readonly manifest: JsonValue;
+  };
+  /** Loads and proves `text` as if it stood in the running file, and changes nothing. No errors: it could be applied. */
+  validate(text: string): readonly ProblemInfo[] | Promise<readonly ProblemInfo[]>;
+  /** Reads the file again. A refusal leaves everything as it was and says why, a line each. */
+  reload(by: string): Promise<Result<{ readonly revision: number }, readonly string[]>>;
+  revisions(page: PageRequest): Promise<Page<StoredRevision>>;
+  explain(request: ExplainRequest): ExplainResult;
+}
+
+export interface ExplainRequest {
+  readonly method: string;
+  /** The target without the query. */
+  readonly path: string;
+  readonly headers: RawHeaders;
+}
+
+export type ExplainResult =
+  | { readonly kind: "none" }
+  /** The path is known, with other methods. */
+  | { readonly kind: "method"; readonly allow: readonly string[] }
+  | { readonly kind: "found"; readonly explanation: ExplanationInfo };
+
+export interface ExplanationInfo {
+  /** `app/capability`. */
+  readonly route: string;
+  readonly values: readonly { readonly path: string; readonly value: JsonValue; readonly origin: string }[];
+  readonly timeline: {
+    readonly tries: readonly {
+      readonly attempt: number;
+      readonly startsAtMs: number;
+      readonly upToMs: number;
+      readonly waitMs: number;
+    }[];
+    readonly triesEndMs: number;
+    readonly answeredByMs: number | null;
+    readonly note: string | null;
+  };
+}
