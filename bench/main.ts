@@ -22,7 +22,7 @@ ${CASES.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n")}
   --seconds N     length of one run under full load (2, --full 5)
   --peer NAME     only against this peer; may be repeated
   --load NAME     wrk or autocannon (wrk where it is installed)
-  --profile       instead of peers: where our own time goes, by function (sync)
+  --profile       instead of ratios: where our time, or that of --peer, goes by function (sync)
   --json          figures for programs instead of tables
 `;
 

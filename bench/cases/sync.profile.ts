@@ -1,29 +1,32 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Bench, Report } from "../lib/bench.ts";
 import { saturate } from "../lib/load.ts";
+import { warmUp } from "../lib/measure.ts";
 import { readProfile, type Share } from "../lib/profile.ts";
 import { number } from "../lib/table.ts";
-import { prove, type Target } from "../lib/target.ts";
+import type { Peer, Target } from "../lib/target.ts";
 import { oursVersion, startOurs } from "../peers/ours.ts";
 
 /** Rows of each list. */
 const TOP = 30;
 
-/** Where ours spends a synchronous call: its main thread's samples under full load, as microseconds per request. */
-export async function profileSync(bench: Bench, direct: Target): Promise<Report> {
+/**
+ * Where ours, or a peer that is a Node program, spends a synchronous call: samples of its main thread under full load,
+ * as microseconds per request.
+ */
+export async function profileSync(bench: Bench, direct: Target, peer: Peer | null): Promise<Report> {
   const folder = bench.folder("profile");
   const nodeArgs = ["--cpu-prof", `--cpu-prof-dir=${folder}`, "--cpu-prof-interval=200"];
-  const ours = await startOurs(bench, direct.port, { nodeArgs });
-  await prove(ours);
-  bench.say("warming up");
-  await saturate(bench, ours, 4);
+  const target =
+    peer === null ? await startOurs(bench, direct.port, { nodeArgs }) : await peer.start(bench, direct.port, nodeArgs);
+  await warmUp(bench, target);
   bench.say("profiling");
   const from = clockUs();
-  const { requests } = await saturate(bench, ours, Math.max(5, bench.options.seconds));
+  const { requests } = await saturate(bench, target, Math.max(5, bench.options.seconds));
   const to = clockUs();
   await sleep(200);
   // The profile is written as the process ends.
-  await ours.stop();
+  await target.stop();
   const profile = readProfile(folder, from, to);
   const perRequest = (us: number): string => number(us / requests, 2);
   const share = (us: number): string => `${number((100 * us) / profile.busyUs, 1)} %`;
@@ -31,14 +34,14 @@ export async function profileSync(bench: Bench, direct: Target): Promise<Report>
     shares.slice(0, TOP).map((one) => [one.name, perRequest(one.selfUs), perRequest(one.totalUs), share(one.selfUs)]);
   const head = ["", "self µs", "with callees", "of all"];
   return {
-    title: `sync, profiled: µs per request of the main thread, over ${number(requests)} requests (sampling slows it)`,
+    title: `sync, profile of ${peer?.title ?? "outrigger"}: µs per request of the main thread, over ${number(requests)} requests (sampling slows it)`,
     parts: [
       { caption: "By part", table: { head, rows: rows(profile.parts) } },
       { caption: "Our functions", table: { head, rows: rows(profile.functions.filter((one) => one.ours)) } },
       { caption: "Others", table: { head, rows: rows(profile.functions.filter((one) => !one.ours)) } },
     ],
     notes: [],
-    versions: [oursVersion()],
+    versions: [peer?.version() ?? oursVersion()],
     figures: { requests, busyUs: profile.busyUs, parts: profile.parts, functions: profile.functions.slice(0, 200) },
   };
 }

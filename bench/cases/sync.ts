@@ -1,6 +1,7 @@
 import type { Bench, Case, Report } from "../lib/bench.ts";
 import { inPairs, type Paired, type RunSummary, summarize } from "../lib/measure.ts";
 import { type Latency, latencies, RATE } from "../lib/open-loop.ts";
+import { type MachineTime, machineTime } from "../lib/processor-time.ts";
 import { goal, number, type Table } from "../lib/table.ts";
 import type { Peer, Target } from "../lib/target.ts";
 import { haproxy } from "../peers/haproxy.ts";
@@ -31,25 +32,33 @@ export const sync: Case = {
     const upstreamVersion = nginxVersion();
     if (upstreamVersion === null) throw new Error(`the upstream is nginx, which is not here: ${nginx.install}`);
     const direct = { ...(await startUpstream(bench)), name: "direct" };
-    if (bench.options.profile) return profileSync(bench, direct);
-
     const wanted = PEERS.filter(({ name }) => bench.options.peers?.includes(name) ?? true);
     const present = wanted.filter((peer) => peer.version() !== null);
     const notes = wanted
       .filter((peer) => !present.includes(peer))
       .map((peer) => `${peer.title} is left out: not installed (${peer.install})`);
+    if (bench.options.profile) return profileSync(bench, direct, bench.options.peers === null ? null : present[0]!);
+
     const ours = await startOurs(bench, direct.port);
     const others: Target[] = [];
     for (const peer of present) others.push(await peer.start(bench, direct.port));
 
+    const before = machineTime();
     const paired = await inPairs(bench, ours, others);
     const { full } = bench.options;
     const targets = [direct, ours, ...others];
     const times = await latencies(bench, targets, full ? 5 : 1, full ? 6 : 3);
+    notes.push(othersNote(before, machineTime()));
     const versions = [oursVersion(), ...present.map((peer) => peer.version() ?? ""), `upstream ${upstreamVersion}`];
     return report(bench, { present, paired, targets, times, versions, notes });
   },
 };
+
+/** Says how far to trust the figures: a machine that others use makes all slower, and not all alike. */
+function othersNote(from: MachineTime, to: MachineTime): string {
+  const share = (100 * (to.otherMs - from.otherMs)) / (to.totalMs - from.totalMs);
+  return `Meanwhile other programs had ${number(Math.max(0, share))} % of the machine.`;
+}
 
 interface Found {
   readonly present: readonly Peer[];

@@ -38,25 +38,20 @@ export interface Paired {
 }
 
 /**
- * Warms all up, then measures in turn: ours and the first, ours and the second … and again, `pairs` times. Each figure
- * of a peer has one of ours right before it.
+ * Measures in turn: ours and the first, ours and the second … and again, `pairs` times, after a warm-up of all. Each
+ * figure of a peer has one of ours right before it.
  */
 export async function inPairs(bench: Bench, ours: Target, others: readonly Target[]): Promise<Paired[]> {
-  const { pairs, seconds, full } = bench.options;
-  for (const target of [ours, ...others]) {
-    bench.say(`warming up ${target.name}`);
-    await prove(target);
-    await saturate(bench, target, full ? 4 : 2);
-  }
+  const { pairs, seconds } = bench.options;
+  for (const target of [ours, ...others]) await warmUp(bench, target);
   const found = others.map((target) => ({ target, runs: [] as Run[], ours: [] as Run[] }));
   for (let pair = 1; pair <= pairs; pair++) {
     for (const { target, runs, ours: own } of found) {
-      own.push(await measure(bench, ours, seconds));
-      runs.push(await measure(bench, target, seconds));
-      const [a, b] = [own.at(-1)!, runs.at(-1)!];
-      bench.say(
-        `pair ${pair} of ${pairs}: ${ours.name} ${a.us.toFixed(1)} µs, ${target.name} ${b.us.toFixed(1)} µs, ${(a.us / b.us).toFixed(2)}`,
-      );
+      const [a, b] = [await measure(bench, ours, seconds), await measure(bench, target, seconds)];
+      own.push(a);
+      runs.push(b);
+      const figures = `${ours.name} ${a.us.toFixed(1)} µs, ${target.name} ${b.us.toFixed(1)} µs`;
+      bench.say(`pair ${pair} of ${pairs}: ${figures}, ratio ${(a.us / b.us).toFixed(2)}`);
     }
   }
   return found.map((one) => ({
@@ -67,6 +62,21 @@ export async function inPairs(bench: Bench, ours: Target, others: readonly Targe
     ),
   }));
 }
+
+/** Until the compiler has settled: counted in requests, since a busy machine makes fewer of them in the same time. */
+export async function warmUp(bench: Bench, target: Target): Promise<void> {
+  const { requests, mostSeconds } = bench.options.full ? FULL_WARM_UP : SHORT_WARM_UP;
+  bench.say(`warming up ${target.name}`);
+  await prove(target);
+  let made = 0;
+  for (let second = 0; second < mostSeconds && made < requests; second += WARM_UP_STEP) {
+    made += (await saturate(bench, target, WARM_UP_STEP)).requests;
+  }
+}
+
+const WARM_UP_STEP = 2;
+const SHORT_WARM_UP = { requests: 40_000, mostSeconds: 6 };
+const FULL_WARM_UP = { requests: 150_000, mostSeconds: 30 };
 
 export interface RunSummary {
   readonly us: Spread;

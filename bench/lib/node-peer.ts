@@ -16,17 +16,22 @@ export function nodePeer(name: string, title: string, packages: readonly string[
       if (versions.includes(null)) return null;
       return packages.map((one, i) => `${one} ${versions[i]}`).join(" with ");
     },
-    async start(bench, upstreamPort) {
-      const proc = bench.procs.start(name, process.execPath, [fileURLToPath(program), String(upstreamPort)]);
+    async start(bench, upstreamPort, nodeArgs = []) {
+      const proc = bench.procs.start(name, process.execPath, [
+        ...nodeArgs,
+        fileURLToPath(program),
+        String(upstreamPort),
+      ]);
       const port = await proc.line((line) => Number(/^ready (\d+)$/.exec(line)?.[1] ?? 0) || null);
       return { name, port, paths: ["/"], pid: proc.pid, stop: proc.stop };
     },
   };
 }
 
-/** What a peer's program says once it listens. */
+/** What a peer's program says once it listens. It ends in order, so that a profile of it is written. */
 export function sayReady(address: { readonly port: number } | string | null): void {
   if (address === null || typeof address === "string") throw new Error("not listening on a port");
+  process.once("SIGTERM", () => process.exit(0));
   process.stdout.write(`ready ${address.port}\n`);
 }
 

@@ -92,6 +92,7 @@ function finish(): void {
     answered: measured.length,
     errors: [...errors].map(([what, count]) => `${count} × ${what}`),
     p50Ms: quantile(measured, 0.5),
+    p90Ms: quantile(measured, 0.9),
     p99Ms: quantile(measured, 0.99),
     maxMs: measured.at(-1) ?? 0,
     lateMs,

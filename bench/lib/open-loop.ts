@@ -21,6 +21,7 @@ export interface OpenLoopResult {
   readonly answered: number;
   readonly errors: readonly string[];
   readonly p50Ms: number;
+  readonly p90Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
   /** How late the client itself was at worst: it is part of the times. */

@@ -8,7 +8,7 @@ export interface Share {
   /** In itself, and with all it called (synchronously). Microseconds. */
   readonly selfUs: number;
   readonly totalUs: number;
-  /** Of the project's own source. */
+  /** Of this project, and not of a package or the runtime. */
   readonly ours: boolean;
 }
 
@@ -60,7 +60,7 @@ export function summarizeProfile(profile: CpuProfile, fromUs: number, toUs: numb
     const name =
       file === "" ? functionName || "(native)" : `${functionName || "(anonymous)"} ${file}:${lineNumber + 1}`;
     const part = partOf(file, functionName);
-    const ours = file.startsWith("src/");
+    const ours = file.startsWith("src/") || file.startsWith("bench/");
     const own = self.get(id) ?? 0;
     busyUs += own;
     const within = new Set(above).add(name).add(part);

@@ -22,8 +22,8 @@ export interface Peer {
   version(): string | null;
   /** How to get it, for people. */
   readonly install: string;
-  /** Starts it before the upstream at `upstreamPort`, in a process of its own, and waits until it listens. */
-  start(bench: Bench, upstreamPort: number): Promise<Target>;
+  /** Starts it before the upstream at `upstreamPort`, in a process of its own, and waits until it listens. `nodeArgs` are for Node. */
+  start(bench: Bench, upstreamPort: number, nodeArgs?: readonly string[]): Promise<Target>;
 }
 
 /** 1 KiB of JSON, as a platform would send it. */
