@@ -16,7 +16,7 @@ export interface Run {
 /** After a run the target closes its connections: that work belongs to the run. */
 const SETTLE_MS = 100;
 
-export async function measure(bench: Bench, target: Target, seconds: number): Promise<Run> {
+async function measure(bench: Bench, target: Target, seconds: number): Promise<Run> {
   await prove(target);
   const before = processorTime(target.pid);
   const load = await saturate(bench, target, seconds);
