@@ -44,7 +44,7 @@ test("GitHub's own payloads, signed by its library, are verified by it behind th
   );
   const secret = "a secret of the platform";
   let sent = 0;
-  for (const { examples: payloads } of examples as readonly { examples: readonly object[] }[]) {
+  for (const { examples: payloads } of examples as unknown as readonly { examples: readonly object[] }[]) {
     for (const payload of payloads.slice(0, 2)) {
       const body = JSON.stringify(payload, null, 1);
       const headers = { "Content-Type": "application/json", "X-Hub-Signature-256": await sign(secret, body) };
@@ -311,7 +311,11 @@ test("with slots and queue full the rest are answered at once by the fallback, o
 });
 
 test("over limits.in_flight and limits.buffered callers get 503 at once", async () => {
-  const { app, url } = await setUp("answer: { path: /a, timeout: 1s }", "", "limits: { in_flight: 1, buffered: 64KiB }");
+  const { app, url } = await setUp(
+    "answer: { path: /a, timeout: 1s }",
+    "",
+    "limits: { in_flight: 1, buffered: 64KiB }",
+  );
   expect(await call(url("/quiz/answer"), { body: "x".repeat(70_000) })).toMatchObject({
     status: 503,
     outcome: "rejected;reason=overload",
