@@ -84,7 +84,7 @@ export interface Environment {
 }
 
 /** `quiz-answer` is set by WEBHOOK_TIMEOUT_QUIZ_ANSWER. */
-export function timeoutVariable(capability: string): string {
+function timeoutVariable(capability: string): string {
   return TIMEOUT_PREFIX + capability.toUpperCase().replace(/[^A-Z0-9]/g, "_");
 }
 

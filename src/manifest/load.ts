@@ -51,7 +51,7 @@ export interface LoadDeps {
  * warnings. Never throws for anything that a file or a variable holds.
  */
 export function loadManifest(file: string, deps: LoadDeps): Result<LoadedManifest, readonly ManifestProblem[]> {
-  const report = createReport();
+  const report = createReport(file);
   const loading: Loading = { env: deps.env, files: createFiles(deps.readFile), report, secrets: new Set() };
   const environment = readEnvironment(deps.env, report);
   const parsed = parseFile(file, resolve(deps.cwd ?? ".", file), true, loading);

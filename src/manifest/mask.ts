@@ -3,7 +3,7 @@ import type { Manifest } from "../core/settings.ts";
 
 /** Keeps secrets out of everything that is shown: problems, `explain`, the admin API. */
 
-export const MASK = "***";
+const MASK = "***";
 
 /** Shorter ones would blank out half of every text they are part of. */
 const MIN_INSIDE_TEXT = 6;

@@ -22,7 +22,7 @@ export function formatProblem(p: ManifestProblem): string {
 }
 
 /** A path of keys and indexes as people write it: `apps.quiz.upstreams[1].url`. */
-export function pathText(path: readonly PropertyKey[]): string {
+function pathText(path: readonly PropertyKey[]): string {
   let text = "";
   for (const part of path) text += typeof part === "number" ? `[${part}]` : `${text === "" ? "" : "."}${String(part)}`;
   return text;
@@ -45,7 +45,8 @@ export interface Report {
   list(severity: ManifestProblem["severity"], mask: (text: string) => string): ManifestProblem[];
 }
 
-export function createReport(): Report {
+/** `main` is the file whose problems are listed first. */
+export function createReport(main: string): Report {
   const found: ManifestProblem[] = [];
   const counts = { error: 0, warning: 0 };
   const seen = new Set<string>();
@@ -72,7 +73,7 @@ export function createReport(): Report {
       const mine = found
         .filter((p) => p.severity === severity)
         .map((p) => ({ ...p, message: shorten(mask(p.message)) }));
-      const files = [...new Set(mine.map((p) => p.file))];
+      const files = [...new Set([main, ...mine.map((p) => p.file)])];
       const rank = (p: ManifestProblem): number => (p.file === "" ? files.length : files.indexOf(p.file));
       mine.sort((a, b) => rank(a) - rank(b) || a.line - b.line || a.col - b.col);
       const more = counts[severity] - mine.length;

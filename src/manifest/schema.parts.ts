@@ -119,6 +119,9 @@ export function text(description: string, check: (value: string) => string | nul
   });
 }
 
+/** In one map: whoever has more wrong than this has not mistyped a letter. */
+const MAX_SUGGESTIONS = 20;
+
 /** A map with exactly these keys; unknown ones are refused with the nearest known one. */
 export function block<R extends z.ZodRawShape, O extends z.ZodRawShape>(description: string, required: R, optional: O) {
   const parts = Object.entries(optional).map(([key, schema]) => [key, z.optional(schema)]);
@@ -128,7 +131,9 @@ export function block<R extends z.ZodRawShape, O extends z.ZodRawShape>(descript
     .strictObject(shape, {
       error: (issue) => {
         if (issue.code !== "unrecognized_keys") return undefined;
-        return JSON.stringify(issue.keys.map((key) => unknownKey(key, known)));
+        return JSON.stringify(
+          issue.keys.map((key, i) => (i < MAX_SUGGESTIONS ? unknownKey(key, known) : "unknown key")),
+        );
       },
     })
     .meta({ description });
@@ -156,7 +161,8 @@ export function mapOf<T extends z.ZodType>(description: string, check: (key: str
     const wrong = check(name);
     if (wrong !== null) context.addIssue({ code: "custom", message: wrong });
   });
-  return z.record(key, value).meta({ description });
+  const names = check === checkName ? key.meta({ pattern: NAME.source }) : key;
+  return z.record(names, value).meta({ description });
 }
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -167,7 +173,7 @@ export function checkName(name: string): string | null {
   return `${shown(name)} is no name: expected 1 to 64 of A-Z a-z 0-9 . _ - beginning with a letter or digit`;
 }
 
-export function orList(values: readonly string[]): string {
+function orList(values: readonly string[]): string {
   return values.length < 2 ? values.join("") : `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`;
 }
 

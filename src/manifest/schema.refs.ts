@@ -10,8 +10,18 @@ import { wrongPath } from "./urls.ts";
 export const valueRef = scalar(
   {
     anyOf: [
-      { type: "object", properties: { body: { type: "string" } }, required: ["body"], additionalProperties: false },
-      { type: "object", properties: { header: { type: "string" } }, required: ["header"], additionalProperties: false },
+      {
+        type: "object",
+        properties: { body: { type: "string", description: "JSON pointer into the body." } },
+        required: ["body"],
+        additionalProperties: false,
+      },
+      {
+        type: "object",
+        properties: { header: { type: "string", description: "A header's name." } },
+        required: ["header"],
+        additionalProperties: false,
+      },
       { type: "string", pattern: "^\\{(body:/|header:).*\\}$" },
     ],
     description: "A value of the request: { body: /pointer } or { header: Name }.",
@@ -20,7 +30,7 @@ export const valueRef = scalar(
 );
 
 /** A reference written as a map or as text, or null. */
-export function parseRef(value: unknown): ValueRef | null {
+function parseRef(value: unknown): ValueRef | null {
   if (typeof value === "string") {
     const [, kind, rest] = /^\{(body|header):([^{}]*)\}$/.exec(value) ?? [];
     return kind === undefined ? null : parseRef({ [kind]: rest });
@@ -42,7 +52,7 @@ function wrongRef(value: unknown): string {
 }
 
 /** What is wrong with the `{body:…}` and `{header:…}` in a text, or null. Other braces are only text. */
-export function wrongTemplate(value: string): string | null {
+function wrongTemplate(value: string): string | null {
   for (const [whole] of value.matchAll(/\{(?:body|header):[^{}]*\}/g)) {
     if (parseRef(whole) === null) return `${whole} names no value: expected {body:/pointer} or {header:Name}`;
   }
@@ -50,7 +60,7 @@ export function wrongTemplate(value: string): string | null {
 }
 
 /** The same for every text inside a JSON value. */
-export function wrongTemplates(value: unknown): string | null {
+function wrongTemplates(value: unknown): string | null {
   if (typeof value === "string") return wrongTemplate(value);
   if (value === null || typeof value !== "object") return null;
   for (const inner of Object.values(value)) {
@@ -94,7 +104,7 @@ export const orderBy = scalar(
     type: "object",
     properties: {
       body: { type: "string", description: "JSON pointer." },
-      header: { type: "string" },
+      header: { type: "string", description: "A header's name." },
       on_dead: { enum: ["release", "block"], description: "Default release." },
     },
     additionalProperties: false,

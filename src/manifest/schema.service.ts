@@ -158,7 +158,9 @@ const channel = z.discriminatedUnion("type", [
         /^smtps?:$/.test(URL.parse(v)?.protocol ?? "") ? null : "expected a URL such as smtp://127.0.0.1:1025",
       ),
       from: text("The sender."),
-      to: z.union([text("owner: the app's owner; or an address."), list("Addresses.", text("An address."), 100)]),
+      to: z
+        .union([text("An address, or owner."), list("Addresses.", text("An address."), 100)])
+        .meta({ description: "Addresses; owner is the app's owner." }),
     },
     {},
   ),
@@ -208,11 +210,14 @@ const METRICS = [
   "spool_jobs",
   "health_failures",
 ] as const;
-const bound = scalar({ anyOf: [{ type: "number" }, { type: "string" }] }, (v, fail): number => {
-  if (typeof v === "number" && Number.isFinite(v)) return v;
-  const ms = value.durationOrNull(v);
-  return ms ?? fail(`expected a number or a duration, got ${shown(v)}`);
-});
+const bound = scalar(
+  { anyOf: [{ type: "number" }, { type: "string" }], description: "A number, or a duration for times." },
+  (v, fail): number => {
+    if (typeof v === "number" && Number.isFinite(v)) return v;
+    const ms = value.durationOrNull(v);
+    return ms ?? fail(`expected a number or a duration, got ${shown(v)}`);
+  },
+);
 
 export const alerts = block(
   "When to raise an alarm.",

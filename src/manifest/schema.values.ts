@@ -49,7 +49,7 @@ const OURS = new Set([
   "proxy-status",
 ]);
 
-export function checkHeaderName(name: string): string | null {
+function checkHeaderName(name: string): string | null {
   if (!isToken(name)) return `${shown(name)} is no header name`;
   const lower = name.toLowerCase();
   if (FRAMING.has(lower)) return `${name} frames the message or belongs to one connection: only the proxy writes it`;
@@ -62,12 +62,13 @@ function checkHeaderValue(value: string): string | null {
 
 export const headerName = text("A header name.", (name) => (isToken(name) ? null : `${shown(name)} is no header name`));
 export const settableName = text("A header name.", checkHeaderName);
-export const headerValue = text("A header value.", checkHeaderValue);
+const headerValue = text("A header value.", checkHeaderValue);
 export const headerMap = (description: string) => mapOf(description, checkHeaderName, headerValue);
 
 /** `200-399`, `204`, `200-299,404`. */
 export const statusRanges = scalar(
   {
+    description: "Statuses, as in 200-299 or 200-299,404.",
     anyOf: [
       { type: "integer", minimum: 100, maximum: 599 },
       { type: "string", pattern: "^[1-5]\\d\\d(-[1-5]\\d\\d)?(,\\s*[1-5]\\d\\d(-[1-5]\\d\\d)?)*$" },

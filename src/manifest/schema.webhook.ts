@@ -81,7 +81,9 @@ const fallback = z.discriminatedUnion("strategy", [
     { strategy: z.literal("last_good") },
     {
       max_age: duration("Default 5m."),
-      key: z.union([ref.valueRef, list("Values that make requests the same.", ref.valueRef, 10)]),
+      key: z
+        .union([ref.valueRef, list("Values that make requests the same.", ref.valueRef, 10)])
+        .meta({ description: "Default: method, target, body and credentials." }),
     },
   ),
   block("Queues the request as an async route would.", { strategy: z.literal("spool") }, {}),

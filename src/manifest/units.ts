@@ -22,7 +22,8 @@ function parseUnit(value: unknown, form: RegExp, units: Readonly<Record<string, 
     const [, digits, unit] = (typeof value === "string" && form.exec(value)) || [];
     if (digits === undefined || unit === undefined) return null;
     // 1.1s is 1100.0000000000002 in floating point: one part in a million is the writer's, the rest the machine's.
-    amount = Math.round(Number(digits) * (units[unit] ?? 1) * 1e6) / 1e6;
+    amount = Number(digits) * (units[unit] ?? 1);
+    if (digits.includes(".")) amount = Math.round(amount * 1e6) / 1e6;
   }
   return Number.isSafeInteger(amount) && amount >= 0 ? amount : null;
 }

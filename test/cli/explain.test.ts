@@ -1,0 +1,98 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Io } from "../../src/cli/command.ts";
+import { explainCommand } from "../../src/cli/explain.ts";
+import { runCli } from "../../src/cli/program.ts";
+import { createIo } from "../help/io.ts";
+
+let cwd = "";
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), "outrigger-explain-"));
+  writeFileSync(join(cwd, "m.yaml"), MANIFEST);
+});
+afterEach(() => rmSync(cwd, { recursive: true, force: true }));
+
+const MANIFEST = `apps:
+  quiz:
+    owner: x@a.example
+    url: http://10.0.0.5/base
+    timeout: 5s
+    webhooks:
+      winner:
+        path: /w
+        match: { path: /quiz/winner, methods: [POST] }
+        fallback: { strategy: random_pick, from: /participants }
+      byhost: { path: /h, match: { path: /x, host: hooks.example } }
+      event: { path: /e, match: { path: /events, headers: { X-Event: push } }, retry: { repeat: always, attempts: 3 } }
+`;
+
+async function explain(args: readonly string[], given: Partial<Io> = {}) {
+  const io = createIo({ cwd, ...given });
+  const code = await runCli(["explain", "-c", "m.yaml", ...args], io, [explainCommand]);
+  return { code, out: io.out(), err: io.err() };
+}
+
+test("it names the route, each value with its origin, and the worst case in time", async () => {
+  const { code, out, err } = await explain(["post", "/quiz/winner?room=1"]);
+  expect([code, err]).toEqual([0, ""]);
+  expect(out).toMatch(/^quiz\/winner {2}sync {2}to http:\/\/10\.0\.0\.5\/base\/w\n/);
+  expect(out).toMatch(/^timeout +5s +m\.yaml:5$/m);
+  expect(out).toMatch(/^retry\.attempts +2 +built-in$/m);
+  expect(out).toContain("try 1: starts by 0ms, takes up to 5s\n");
+  expect(out).toContain("a POST that was sent is not repeated");
+  expect(out).toContain("random_pick; the caller has an answer by 5.5s\n");
+});
+
+test("the Host and other headers choose the route", async () => {
+  expect((await explain(["GET", "/x", "-H", "Host: hooks.example:80"])).out).toContain("quiz/byhost");
+  const { out } = await explain(["POST", "/events", "-H", "x-event: push", "-H", "X-Other: 1"]);
+  expect(out).toContain("quiz/event");
+  expect(out).toMatch(/try 3: starts by .*, takes up to .*, after a wait of up to 200ms/);
+  expect(out).toContain("the error (fallback none)");
+});
+
+test("no route is 1, and shows the routes there are; another method shows what is allowed", async () => {
+  const none = await explain(["POST", "/nothing"]);
+  expect(none.code).toBe(1);
+  expect(none.err).toContain(
+    "404: no route answers POST /nothing\nroutes there are:\n  POST /quiz/winner  (quiz/winner)\n",
+  );
+  expect(none.err).toContain('  any /events -H "x-event: push"  (quiz/event)\n');
+  expect(await explain(["GET", "/quiz/winner"])).toMatchObject({
+    code: 1,
+    err: "405: /quiz/winner is known, but not for GET; allowed: POST\n",
+  });
+});
+
+test("a manifest without routes says so", async () => {
+  writeFileSync(join(cwd, "m.yaml"), "version: 1\n");
+  expect((await explain(["POST", "/x"])).err).toContain("the manifest has no routes: add an app with webhooks");
+});
+
+test("wrong usage is 2, with a hint", async () => {
+  expect(await explain(["POST", "quiz"])).toMatchObject({
+    code: 2,
+    err: "error: quiz is no path\nTry: outrigger explain POST /quiz/answer\n",
+  });
+  expect(await explain(["POST", "/x", "-H", "no colon"])).toMatchObject({ code: 2 });
+  expect(await explain(["POST"])).toMatchObject({ code: 2 });
+});
+
+test("a refused manifest is explained by its problems", async () => {
+  writeFileSync(join(cwd, "m.yaml"), "version: 2\n");
+  const { code, err } = await explain(["POST", "/x"]);
+  expect([code, err]).toEqual([
+    1,
+    "m.yaml:1:10 version: expected 1, got 2\nnothing to explain while the manifest is refused; see outrigger check m.yaml\n",
+  ]);
+});
+
+test("--json gives the same to programs", async () => {
+  const { out } = await explain(["POST", "/quiz/winner", "--json"]);
+  const explained = JSON.parse(out) as { route: string; values: { path: string }[]; timeline: unknown };
+  expect(explained.route).toBe("quiz/winner");
+  expect(explained.values).toContainEqual({ path: "timeout", value: "5s", origin: "m.yaml:5" });
+  expect(explained.timeline).toMatchObject({ answeredByMs: 5500 });
+});

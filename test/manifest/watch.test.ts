@@ -1,0 +1,140 @@
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { systemClock } from "../../src/core/clock.ts";
+import { type ManifestWatch, watchManifest } from "../../src/manifest/watch.ts";
+
+let dir = "";
+let watch: ManifestWatch | null = null;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "outrigger-watch-"));
+});
+afterEach(() => {
+  watch?.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** Starts watching; `changed()` resolves at the next call of `onChange`. */
+function start(files: readonly string[], pollMs = 50): { calls: () => number; changed: () => Promise<void> } {
+  let count = 0;
+  let wake: (() => void) | null = null;
+  watch = watchManifest(
+    files,
+    () => {
+      count++;
+      wake?.();
+    },
+    { clock: systemClock, debounceMs: 10, pollMs },
+  );
+  return {
+    calls: () => count,
+    changed: () =>
+      new Promise((resolve) => {
+        wake = resolve;
+      }),
+  };
+}
+
+test("a file written in place", async () => {
+  const file = join(dir, "o.yaml");
+  writeFileSync(file, "a");
+  const { changed } = start([file], 60_000);
+  const next = changed();
+  writeFileSync(file, "bb");
+  await next;
+});
+
+test("a file replaced by renaming, as editors do, again and again", async () => {
+  const file = join(dir, "o.yaml");
+  writeFileSync(file, "a");
+  const { changed } = start([file], 60_000);
+  for (const text of ["one", "three", "seven!"]) {
+    const next = changed();
+    writeFileSync(`${file}.new`, text);
+    renameSync(`${file}.new`, file);
+    await next;
+  }
+});
+
+test("a symlink swapped beside the file, as Kubernetes updates a ConfigMap", async () => {
+  for (const [version, text] of [
+    ["v1", "a"],
+    ["v2", "bb"],
+  ] as const) {
+    mkdirSync(join(dir, version));
+    writeFileSync(join(dir, version, "o.yaml"), text);
+  }
+  symlinkSync("v1", join(dir, "..data"));
+  symlinkSync("..data/o.yaml", join(dir, "o.yaml"));
+  const { changed } = start([join(dir, "o.yaml")], 60_000);
+  const next = changed();
+  symlinkSync("v2", join(dir, "..tmp"));
+  renameSync(join(dir, "..tmp"), join(dir, "..data"));
+  await next;
+});
+
+test("a file that is missing, comes, and goes", async () => {
+  const file = join(dir, "later", "o.yaml");
+  const { changed } = start([file]);
+  let next = changed();
+  mkdirSync(join(dir, "later"));
+  writeFileSync(file, "a");
+  await next;
+  next = changed();
+  unlinkSync(file);
+  await next;
+  next = changed();
+  rmSync(join(dir, "later"), { recursive: true });
+  mkdirSync(join(dir, "later"));
+  writeFileSync(file, "again");
+  await next;
+});
+
+test("a new file in a directory of an include pattern", async () => {
+  mkdirSync(join(dir, "apps"));
+  const { changed } = start([join(dir, "apps")], 60_000);
+  const next = changed();
+  writeFileSync(join(dir, "apps", "new.yaml"), "a");
+  await next;
+});
+
+test("other files beside it change nothing, and a burst of writes is one change", async () => {
+  const file = join(dir, "o.yaml");
+  writeFileSync(file, "a");
+  const { changed, calls } = start([file], 60_000);
+  writeFileSync(join(dir, "other"), "x");
+  const next = changed();
+  for (let i = 0; i < 20; i++) writeFileSync(file, "x".repeat(i + 2));
+  await next;
+  expect(calls()).toBe(1);
+});
+
+test("after an update the new files are watched, and what changed meanwhile is not lost", async () => {
+  const [a, b] = [join(dir, "a.yaml"), join(dir, "b.yaml")];
+  writeFileSync(a, "a");
+  writeFileSync(b, "b");
+  const { changed } = start([a], 60_000);
+  let next = changed();
+  writeFileSync(a, "changed while loading");
+  watch?.update([a, b]);
+  await next;
+  next = changed();
+  writeFileSync(b, "bb");
+  await next;
+});
+
+test("once stopped it says nothing more, and stopping twice is safe", async () => {
+  const file = join(dir, "o.yaml");
+  writeFileSync(file, "a");
+  const { calls } = start([file], 10);
+  watch?.stop();
+  watch?.stop();
+  writeFileSync(file, "bb");
+  // Another watch of the same file hears of the change: so would the stopped one have.
+  const other = start([file], 10);
+  const next = other.changed();
+  writeFileSync(file, "ccc");
+  await next;
+  expect(calls()).toBe(0);
+});
