@@ -57,8 +57,7 @@ function exchangeOf(call: Call, way: Way): PassthroughExchange {
     host: app.preserveHost && call.host !== "" ? call.host : way.upstream.authority,
     timeoutMs,
     answerHeaders: (status) => {
-      const { worth } = way.classifier.ofStatus(status, false);
-      const { outcome, reason } = outcomeOf(worth);
+      const { outcome, reason } = outcomeOf(worthOfStatus(status, way));
       return ["X-Request-ID", call.id, "Outrigger-Outcome", outcomeField(outcome, reason)];
     },
   };
@@ -76,8 +75,13 @@ async function enter(call: Call, way: Way): Promise<Fault | null> {
 }
 
 function worthOf(result: PassthroughResult, way: Way): Worth {
-  if (result.fault === null) return way.classifier.ofStatus(result.status, false).worth;
+  if (result.fault === null) return worthOfStatus(result.status, way);
   return result.fault.aborted ? "ignored" : way.classifier.ofFault(result.fault.reason);
+}
+
+// No `response.status` speaks of 101: where it was asked for, it is what was wanted.
+function worthOfStatus(status: number, way: Way): Worth {
+  return status === 101 ? "ok" : way.classifier.ofStatus(status, false).worth;
 }
 
 // A status passes as it is, whatever it is worth: `failed` says that the app's answer was one.

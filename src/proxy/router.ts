@@ -21,12 +21,12 @@ import {
  */
 
 /** The path is known, the method is not: 405 with these in Allow (upper case, sorted). */
-export interface OtherMethod {
+interface OtherMethod {
   readonly kind: "method";
   readonly allow: readonly string[];
 }
 
-export type Match<T> = Found<T> | OtherMethod | { readonly kind: "none" };
+type Match<T> = Found<T> | OtherMethod | { readonly kind: "none" };
 
 export interface Router<T> {
   /**
@@ -77,7 +77,7 @@ export function createRouter<T>(items: readonly { readonly match: MatchSettings;
 }
 
 /** The host of `host[:port]`, an IPv6 literal keeping its brackets. */
-export function withoutPort(host: string): string {
+function withoutPort(host: string): string {
   const colon = host.lastIndexOf(":");
   return colon === -1 || host.endsWith("]") ? host : host.slice(0, colon);
 }

@@ -27,7 +27,7 @@ export interface PassthroughHost {
   stop(): Promise<void>;
 }
 
-export function upstreamAt(port: number): UpstreamSettings {
+function upstreamAt(port: number): UpstreamSettings {
   const authority = `127.0.0.1:${port}`;
   const base = { name: "primary", hostname: "127.0.0.1", prefix: "", priority: 0, weight: 1 };
   return { ...base, url: `http://${authority}`, secure: false, port, authority };

@@ -50,3 +50,6 @@ runAnswerVectors("a sync route", (port) => startAnswers("sync", port), {
     "a coding other than chunked": "undici takes gzip, chunked: the caller gets bytes without the name of their coding",
   },
 });
+
+runRequestVectors("a passthrough route", () => startRequests("passthrough"), { streaming: true });
+runAnswerVectors("a passthrough route", (port) => startAnswers("passthrough", port), { streaming: true });

@@ -3,7 +3,7 @@
  * every mode: see vectors.run.ts. The routes under test forward `/wire/*` to the same path of one upstream.
  */
 
-export interface Seen {
+interface Seen {
   readonly method: string;
   readonly target: string;
   readonly body: string;
