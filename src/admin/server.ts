@@ -50,7 +50,11 @@ export function createAdminServer(services: AdminServices, bind: Bind, options: 
     overrideGlobalObjects: false,
     errorHandler: () => refuse(400, "bad-request", "Not a request", "the target or the Host field is malformed"),
   });
-  const server = createServer(SERVER_OPTIONS, (req, res) => void answer(req, res));
+  const server = createServer(SERVER_OPTIONS, (req, res) => {
+    // An answer that ends after the close, as streams do, takes its connection along.
+    res.once("finish", () => server.listening || req.socket.destroySoon());
+    void answer(req, res);
+  });
   server.maxConnections = MAX_CONNECTIONS;
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuseRaw(error, socket as Socket));
   const off = services.events.on(ring.record);
