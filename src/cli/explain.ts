@@ -93,7 +93,8 @@ function print({ route, values, timeline }: Explanation, settings: RouteSettings
     `${bold(route)}  ${settings.mode}  to ${settings.upstreams.map((u) => `${u.url}${settings.path}`).join(", ")}\n\n`,
   );
   const rows = values.map(
-    ({ path, value, origin }) => [path, typeof value === "string" ? value : JSON.stringify(value), origin] as const,
+    ({ path, value, origin }) =>
+      [path, value === null ? "-" : typeof value === "string" ? value : JSON.stringify(value), origin] as const,
   );
   const widths = [0, 1].map((i) => Math.min(44, Math.max(...rows.map((row) => (row[i] ?? "").length))));
   for (const [path, value, origin] of rows) {

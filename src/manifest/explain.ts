@@ -34,7 +34,8 @@ export function explainRoute(loaded: LoadedManifest, routeKey: string, method = 
     ...flatten(own, []).map((leaf) => explain(leaf, routeOrigin(route, leaf.path), loaded)),
     { path: "upstreams", value: settings.upstreams.map((u) => `${u.name} ${u.url}`), origin: upstreamsOrigin(route) },
     ...flatten(app, [])
-      .filter(({ path }) => path[0] !== "upstreams")
+      // `pathNamed` is how the code knows whether a path was written: its origin says that already.
+      .filter(({ path }) => path[0] !== "upstreams" && path.at(-1) !== "pathNamed")
       .map((leaf) =>
         explain({ ...leaf, path: ["app", ...leaf.path] }, appOrigin(route.app, leaf.path, loaded), loaded),
       ),
