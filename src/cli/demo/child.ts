@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Clock } from "../../core/clock.ts";
 import type { Io } from "../command.ts";
 
 /** How a process ended: its exit code, or the signal that killed it. */
@@ -23,6 +24,7 @@ export interface ChildOptions {
   readonly what: string;
   readonly args: readonly string[];
   readonly env: Io["env"];
+  readonly clock: Clock;
   /** Hears, in a sentence, that it ended without being asked to. */
   readonly onDeath: (how: string) => void;
 }
@@ -40,7 +42,7 @@ export function moduleUrl(name: string): URL {
  * Starts Node in a process group of its own, so that Ctrl-C reaches the demo alone, which then ends its children in
  * order. A channel ties it to the demo: it ends when the demo is gone, even killed.
  */
-export async function startChild({ what, args, env, onDeath }: ChildOptions): Promise<Child> {
+export async function startChild({ what, args, env, clock, onDeath }: ChildOptions): Promise<Child> {
   const child = spawn(process.execPath, [...args], {
     detached: true,
     stdio: ["ignore", "pipe", "pipe", "ipc"],
@@ -69,8 +71,8 @@ export async function startChild({ what, args, env, onDeath }: ChildOptions): Pr
     end(signal) {
       ending = true;
       child.kill(signal);
-      const patience = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
-      return exited.finally(() => clearTimeout(patience));
+      const patience = clock.after(PATIENCE_MS, () => child.kill("SIGKILL"), undefined);
+      return exited.finally(() => clock.cancel(patience));
     },
   };
 }

@@ -8,7 +8,7 @@ import { type Edge, type OpenStage, openStage } from "./stage.ts";
 /** The stories that can be told. Loaded when asked for: no other command carries them. */
 const CHAPTERS: Readonly<Record<string, { readonly about: string; readonly load: () => Promise<Chapter> }>> = {
   sync: {
-    about: "an app is slow, hangs, breaks, dies and is well again; its callers always have an answer",
+    about: "the app is slow, hangs, breaks, dies; its callers have an answer",
     load: async () => (await import("./chapters/sync.ts")).sync,
   },
 };
@@ -22,13 +22,13 @@ export function demoCommand(edge: Edge): Command {
     register(program, io, settle) {
       program
         .command("demo")
-        .description("show what it does: a toy app, Outrigger and a load, with things broken on purpose")
+        .description("show it all with a toy app that is broken on purpose")
         .addArgument(new Argument("[chapter]", "the story to tell").choices(Object.keys(CHAPTERS)).default(FIRST))
         .option("--once", "end after the chapter; without it, all keeps running until Ctrl-C")
         .addHelpText("after", () => helpText())
         .action(async (name: string, options: { readonly once?: true }) => {
           const chapter = await CHAPTERS[name]?.load();
-          settle(chapter === undefined ? 2 : await demo(chapter, options.once === true, io, edge));
+          settle(chapter === undefined ? 2 : await playChapter(chapter, options.once === true, io, edge));
         });
     },
   };
@@ -40,14 +40,19 @@ function helpText(): string {
 Chapters:
 ${lines.join("\n")}
 
-Everything runs on this machine, on free ports of 127.0.0.1, in a temporary directory
-that is removed at the end. Every number is measured. Exit code 0: every promise was
-kept; 1: one was broken (the demo says which), or something died.
+Everything runs on this machine, on free ports of 127.0.0.1, in a temporary
+directory that is removed at the end. Every number is measured.
+
+Exit code 0: every promise was kept. 1: one was broken, and the demo says which,
+or something that it started died.
 `;
 }
 
-/** Plays one chapter. An unfinished one proves nothing, so with `once` an interrupt is a problem. */
-async function demo(chapter: Chapter, once: boolean, io: Io, edge: Edge): Promise<ExitCode> {
+/**
+ * Plays one chapter and ends all that it started: 0 where every promise held, 1 where one was broken or something
+ * died. An unfinished chapter proves nothing, so with `once` an interrupt is a problem too.
+ */
+export async function playChapter(chapter: Chapter, once: boolean, io: Io, edge: Edge): Promise<ExitCode> {
   const stage = await openStage(io, edge);
   let code: ExitCode = once ? 1 : 0;
   try {
@@ -65,7 +70,8 @@ async function demo(chapter: Chapter, once: boolean, io: Io, edge: Edge): Promis
     }
   }
   try {
-    await stage.close({ keepFiles: code === 1 });
+    // The files say what went wrong; where nothing did, they go.
+    await stage.close({ keepFiles: code === 1 && !io.signal.aborted });
   } catch (error) {
     io.stderr(`demo: ${messageOf(error)}\nOutrigger's log: ${stage.log}\n`);
     return 1;

@@ -7,7 +7,8 @@ export function tellHowToLook(say: Narrator, { admin, tokenFile, manifest, proxy
   const command = moduleUrl("./look").pathname.endsWith(".ts") ? "npm run -s outrigger --" : "outrigger";
   say.line("\nIt keeps running, with a few calls a second. In another terminal:\n");
   say.quote([
-    `export ADMIN=http://${admin} OUTRIGGER_ADMIN_TOKEN=$(cat ${tokenFile})`,
+    `export ADMIN=http://${admin}`,
+    `export OUTRIGGER_ADMIN_TOKEN=$(cat ${tokenFile})`,
     `${command} status --admin $ADMIN          # breakers, what runs`,
     `${command} routes --admin $ADMIN`,
     `${command} breaker list --admin $ADMIN`,

@@ -34,9 +34,10 @@ export function createNarrator(io: Io): Narrator {
     title: (text) => line(bold(text)),
     line,
     scene: (number, heading) => line(`\n${bold(`${number}. ${heading}`)}`),
-    row: (label, fact, time = "") => line(`   ${label.padEnd(LABEL)}${fact.padEnd(FACT)} ${dim(time)}`),
+    row: (label, fact, time) =>
+      line(`   ${label.padEnd(LABEL)}${time === undefined ? fact : `${fact.padEnd(FACT)} ${dim(time)}`}`),
     quote: (lines) => {
-      for (const text of lines) line(dim(`     ${text}`));
+      for (const text of lines) line(text === "" ? "" : dim(`     ${text}`));
     },
     table: (head, rows) => {
       const widths = head.map((_, i) => Math.max(...[head, ...rows].map((cells) => cells[i]?.length ?? 0)));
@@ -48,7 +49,10 @@ export function createNarrator(io: Io): Narrator {
     promises: (promised) => {
       for (const { what, measured, held } of promised) {
         const mark = held ? green("kept  ") : red("BROKEN");
-        line(`   ${mark} ${what.padEnd(WIDTH - 24)}${measured.padStart(13)}`);
+        const room = WIDTH - 10 - what.length;
+        // What was measured is longer where something went wrong: then it has a line of its own.
+        if (measured.length < room) line(`   ${mark} ${what}${measured.padStart(room)}`);
+        else line(`   ${mark} ${what}\n          ${measured}`);
       }
     },
   };

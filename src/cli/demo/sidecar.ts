@@ -1,8 +1,8 @@
-import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { Clock } from "../../core/clock.ts";
 import type { Io } from "../command.ts";
 import { type Child, exitText, modulePath, moduleUrl, startChild } from "./child.ts";
 
@@ -27,6 +27,7 @@ export interface SidecarOptions {
   /** Where its log goes. */
   readonly log: string;
   readonly env: Io["env"];
+  readonly clock: Clock;
   /** Ends the waiting for it to be ready. */
   readonly signal: AbortSignal;
   readonly onDeath: (how: string) => void;
@@ -36,11 +37,12 @@ export interface SidecarOptions {
 const START_MS = 15_000;
 
 /** Starts `outrigger serve` and waits until it is ready. Rejects with what it said where it does not get there. */
-export async function startSidecar({ manifest, log, env, signal, onDeath }: SidecarOptions): Promise<Sidecar> {
+export async function startSidecar({ manifest, log, env, clock, signal, onDeath }: SidecarOptions): Promise<Sidecar> {
   const child = await startChild({
     what: "Outrigger",
     args: ["--import", moduleUrl("./tether").href, modulePath("../../main"), "serve", "-c", manifest],
     env,
+    clock,
     onDeath,
   });
   const { proxy, admin } = await ready(child, log, AbortSignal.any([signal, AbortSignal.timeout(START_MS)])).catch(
@@ -65,30 +67,31 @@ export async function startSidecar({ manifest, log, env, signal, onDeath }: Side
   };
 }
 
+interface Ready {
+  readonly proxy: string;
+  readonly admin: string;
+}
+
 /** The one line that says where it listens; every line goes to the log. */
-async function ready(
-  child: Child,
-  log: string,
-  signal: AbortSignal,
-): Promise<{ readonly proxy: string; readonly admin: string }> {
-  const stdout = child.process.stdout;
-  if (stdout === null) throw new Error("Outrigger has no output to read");
-  stdout.pipe(createWriteStream(log));
-  const lines = createInterface({ input: stdout });
-  const gone = child.exited.then((exit): never => {
-    throw new Error(`Outrigger did not start: ${exitText(exit)}`);
+function ready(child: Child, log: string, signal: AbortSignal): Promise<Ready> {
+  return new Promise((resolve, reject) => {
+    const { stdout } = child.process;
+    if (stdout === null) throw new Error("Outrigger has no output to read");
+    stdout.pipe(createWriteStream(log));
+    const lines = createInterface({ input: stdout });
+    lines.on("line", (line) => {
+      const said = parsed(line);
+      if (said?.event !== "ready") return;
+      lines.close();
+      // Closing the reader pauses what it read from; the log still wants the rest.
+      stdout.resume();
+      resolve({ proxy: String(said.proxy), admin: String(said.admin) });
+    });
+    void child.exited.then((exit) => reject(new Error(`Outrigger did not start: ${exitText(exit)}`)));
+    const giveUp = (): void => reject(new Error("Outrigger was not ready in time"));
+    if (signal.aborted) giveUp();
+    else signal.addEventListener("abort", giveUp, { once: true });
   });
-  // Once ready, its end is reported by `onDeath`.
-  gone.catch(() => undefined);
-  for (;;) {
-    const [line] = (await Promise.race([once(lines, "line", { signal }), gone])) as [string];
-    const said = parsed(line);
-    if (said?.event !== "ready") continue;
-    lines.close();
-    // Closing the reader pauses what it read from; the log still wants the rest.
-    stdout.resume();
-    return { proxy: String(said.proxy), admin: String(said.admin) };
-  }
 }
 
 function parsed(line: string): Record<string, unknown> | null {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../../core/clock.ts";
@@ -27,7 +27,10 @@ export interface OpenStage extends Stage {
 /** Makes a directory of the demo's own, and keeps account of all that is started. */
 export async function openStage(io: Io, { clock, random }: Edge): Promise<OpenStage> {
   const dir = await mkdtemp(join(tmpdir(), "outrigger-demo-"));
-  const log = join(dir, "outrigger.log");
+  // Not beside the manifest, whose folder Outrigger watches.
+  const logs = join(dir, "logs");
+  await mkdir(logs);
+  const log = join(logs, "outrigger.log");
   const ended = new AbortController();
   const signal = AbortSignal.any([io.signal, ended.signal]);
   const closers: (() => Promise<void>)[] = [];
@@ -55,13 +58,13 @@ export async function openStage(io: Io, { clock, random }: Edge): Promise<OpenSt
     say: createNarrator(io),
     toyApp(secret, port = 0) {
       signal.throwIfAborted();
-      return keep(startToyApp({ secret, port, env: io.env, onDeath }), (app) => app.kill());
+      return keep(startToyApp({ secret, port, env: io.env, clock, onDeath }), (app) => app.kill());
     },
     async sidecar(text) {
       const manifest = join(dir, "outrigger.yaml");
       await writeFile(manifest, text);
       signal.throwIfAborted();
-      return keep(startSidecar({ manifest, log, env: io.env, signal, onDeath }), (sidecar) => sidecar.stop());
+      return keep(startSidecar({ manifest, log, env: io.env, clock, signal, onDeath }), (sidecar) => sidecar.stop());
     },
     guard: (work) => Promise.race([work, aborted]),
     async close({ keepFiles }) {

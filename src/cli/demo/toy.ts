@@ -1,3 +1,4 @@
+import type { Clock } from "../../core/clock.ts";
 import type { Io } from "../command.ts";
 import { modulePath, startChild } from "./child.ts";
 import type { AppReport, Behaviour, Done, Order } from "./toy-app.messages.ts";
@@ -18,13 +19,14 @@ export interface ToyAppOptions {
   /** 0: any free port. */
   readonly port: number;
   readonly env: Io["env"];
+  readonly clock: Clock;
   readonly onDeath: (how: string) => void;
 }
 
 /** Starts the toy app and waits until it listens. Rejects where it cannot, as when the port is taken. */
 export async function startToyApp(options: ToyAppOptions): Promise<ToyApp> {
-  const { secret, port, env, onDeath } = options;
-  const child = await startChild({ what: "the toy app", args: [modulePath("./toy-app")], env, onDeath });
+  const { secret, port, env, clock, onDeath } = options;
+  const child = await startChild({ what: "the toy app", args: [modulePath("./toy-app")], env, clock, onDeath });
 
   // Orders go one at a time, so that the next message is the answer to the last order.
   let last: Promise<unknown> = Promise.resolve();

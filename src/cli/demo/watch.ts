@@ -21,7 +21,7 @@ export function watchEvents(
   onEvent: (told: Told) => void,
 ): Promise<Watch> {
   return new Promise((resolve, reject) => {
-    const req = get(`http://${admin}/api/v1/admin/events`, {
+    const req = get(`http://${admin}/api/v1/admin/events?type=${types.join(",")}`, {
       agent: false,
       headers: { Authorization: `Bearer ${token}`, Accept: "text/event-stream" },
     });
@@ -34,6 +34,7 @@ export function watchEvents(
       // A break of the stream shows as events that are missing: whoever waits for them says so.
       req.off("error", reject).on("error", () => undefined);
       const read = eventReader((told) => {
+        // The stream has messages of its own, such as `gap`.
         if (types.includes(told.type)) onEvent(told);
       });
       res.setEncoding("utf8").on("data", read);
