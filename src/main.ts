@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { startApp } from "./app.ts";
 import { checkCommand } from "./cli/check.ts";
 import type { Command, Io } from "./cli/command.ts";
+import { demoCommand } from "./cli/demo/demo.ts";
 import { explainCommand } from "./cli/explain.ts";
 import { runCli } from "./cli/program.ts";
 import { schemaCommand } from "./cli/schema.ts";
@@ -30,9 +31,9 @@ const io: Io = {
   signal: stopping.signal,
 };
 
-// A reader that went away (`outrigger tail | head`) is no error of ours.
+// A reader that went away (`outrigger tail | head`) is no error of ours; a sidecar goes on without one.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
+  if (error.code === "EPIPE" && process.argv[2] !== "serve") process.exit(0);
 });
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
@@ -57,6 +58,7 @@ const commands: readonly Command[] = [
   checkCommand,
   explainCommand,
   schemaCommand,
+  demoCommand(edge),
 ];
 
 process.exitCode = await runCli(process.argv.slice(2), io, commands);

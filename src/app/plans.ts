@@ -33,26 +33,40 @@ export interface PlanDeps {
   readonly appState: (app: AppSettings) => AppState;
 }
 
-/** What of a route can be wrong although the manifest is well formed: compiled before anything live is touched. */
-export interface Compiled {
-  readonly route: RouteSettings;
-  readonly classifier: Classifier;
-  readonly check: ResponseCheck;
+/** What of an app can be wrong although the manifest is well formed: compiled before anything live is touched. */
+export interface CompiledApp {
   readonly signer: Signer | null;
   readonly tls: TlsMaterial | null;
 }
 
-/** Compiles what may fail. Touches nothing live, so that a refused reload leaves everything as it was. */
-export function compileRoute(route: RouteSettings, clock: Clock): Result<Compiled, string> {
-  const { app } = route;
+/** The same of a route, and its app's. */
+export interface Compiled extends CompiledApp {
+  readonly route: RouteSettings;
+  readonly classifier: Classifier;
+  readonly check: ResponseCheck;
+}
+
+/** Something wrong with what stands below `path`. */
+export interface CompileError {
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+/** Touches nothing live, so that a refused reload leaves everything as it was. Its path is relative to the app. */
+export function compileApp(app: AppSettings): Result<CompiledApp, CompileError> {
+  const signer = app.sign === null ? ok(null) : compileSigner(app.sign);
+  if (!signer.ok) return err({ path: ["sign"], message: signer.error });
+  const tls = readTls(app.tls);
+  if (!tls.ok) return err({ path: ["tls"], message: tls.error });
+  return ok({ signer: signer.value, tls: tls.value });
+}
+
+/** Its path is relative to the webhook. */
+export function compileRoute(route: RouteSettings, app: CompiledApp, clock: Clock): Result<Compiled, CompileError> {
   const classifier = compileClassifier(route.retry, route.response.status);
   const check = compileResponseCheck(route.response, classifier, clock);
-  if (!check.ok) return err(`${route.key}: response.schema: ${check.error}`);
-  const signer = app.sign === null ? ok(null) : compileSigner(app.sign);
-  if (!signer.ok) return err(`${route.key}: sign: ${signer.error}`);
-  const tls = readTls(app.tls);
-  if (!tls.ok) return err(`${route.key}: tls: ${tls.error}`);
-  return ok({ route, classifier, check: check.value, signer: signer.value, tls: tls.value });
+  if (!check.ok) return err({ path: ["response", "schema"], message: check.error });
+  return ok({ ...app, route, classifier, check: check.value });
 }
 
 /** The frozen plan of one route, with its chain composed. A request only calls. */
@@ -104,7 +118,7 @@ function targetParts(compiled: Compiled, index: number, worthOf: (reply: Reply) 
   const upstream = route.upstreams[index] as RouteSettings["upstreams"][number];
   const shared = deps.upstreams.get(route.app, upstream, compiled.tls, route.connectTimeoutMs);
   const plan: SendPlan = {
-    path: `${upstream.prefix}${route.path}`,
+    path: outgoingPath(route, upstream),
     preserveHost: route.app.preserveHost,
     connectTimeoutMs: route.connectTimeoutMs,
     maxBytes: route.response.maxBytes,
@@ -138,13 +152,18 @@ function way(compiled: Compiled, index: number, deps: PlanDeps): Way {
     weight: upstream.weight,
     upstream,
     agent: shared.agent,
-    path: `${upstream.prefix}${route.path}`,
+    path: outgoingPath(route, upstream),
     breaker,
     slots: shared.slots,
     classifier,
     admits: (now) => breaker.admits(now),
     retryAfterMs: (now) => breaker.retryAfterMs(now),
   };
+}
+
+/** What follows a star begins with a slash of its own: `path: /` there means the root itself. */
+function outgoingPath({ match, path }: RouteSettings, { prefix }: UpstreamSettings): string {
+  return prefix + (match.path.endsWith("/*") && path.endsWith("/") ? path.slice(0, -1) : path);
 }
 
 function breakerId(route: RouteSettings, upstream: UpstreamSettings): BreakerId {

@@ -1,5 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import { createEventBus, type EventBus } from "../core/events.ts";
+import { UNROUTED } from "../core/exchange.ts";
 import { createMemoryLedger } from "../core/memory.ts";
 import type { Random } from "../core/random.ts";
 import type { Result } from "../core/result.ts";
@@ -83,6 +84,9 @@ export async function openServices(
     inFlight: apps.inFlight,
   });
   bus.on(metrics.record);
+  bus.on((event) => {
+    if (event.type === "request.completed" && event.route === UNROUTED) metrics.refused(refusedFor(event.status));
+  });
   const upstreams = createUpstreams(clock);
   started.defer(() => upstreams.close());
   const memory = createMemoryLedger(limits.buffered);
@@ -109,6 +113,11 @@ export async function openServices(
   });
   const shared: CallShared = { clock, memory, closing: () => state.stopping };
   return { options, bus, log, metrics, storage, breakers, manifests, shared, inFlight: apps.inFlight };
+}
+
+/** Why a request met no route: a closed list, since what a stranger sends must not become a label. */
+function refusedFor(status: number): string {
+  return status === 404 ? "no_route" : status === 405 ? "method" : "malformed";
 }
 
 // History failing must not keep a good manifest from being applied: it then bears the number 0.

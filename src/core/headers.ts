@@ -65,7 +65,7 @@ export function isFieldValue(text: string): boolean {
 
 /**
  * The end-to-end fields of `raw`, in order and spelling: without hop-by-hop ones, without what a `Connection` header
- * names, without names in `drop` (lower case). One pass where no `Connection` header names anything unusual.
+ * names, without names in `drop` (lower case, with dashes). One pass where no `Connection` header names anything unusual.
  */
 export function endToEnd(raw: RawHeaders, drop: ReadonlySet<string>): string[] {
   const kept: string[] = [];
@@ -77,7 +77,9 @@ export function endToEnd(raw: RawHeaders, drop: ReadonlySet<string>): string[] {
       if (lower === "connection") named = connectionNames(raw[i + 1] as string, named);
       continue;
     }
-    if (!drop.has(lower)) kept.push(name, raw[i + 1] as string);
+    // Some programs read `X_Env` as `X-Env`: a copy under that name goes with it.
+    if (drop.has(lower.includes("_") ? lower.replaceAll("_", "-") : lower)) continue;
+    kept.push(name, raw[i + 1] as string);
   }
   return named === null ? kept : without(kept, named);
 }

@@ -21,13 +21,20 @@ export function rawHeaders(controller: Dispatcher.DispatchController): string[] 
   return raw.map(latin1);
 }
 
-/** The Content-Length among `headers`, or -1. */
-export function declaredLength(headers: readonly string[]): number {
+/**
+ * How the body of an answer is framed: its declared length, -1 where it has none, or null where it bears a coding
+ * beside `chunked`. undici takes the framing off such a body and would hand us bytes that are still coded.
+ */
+export function framingOf(headers: readonly string[]): number | null {
+  let length = -1;
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = headers[i] as string;
-    if (name.length === 14 && name.toLowerCase() === "content-length") return Number(headers[i + 1]);
+    if (name.length === 14 && name.toLowerCase() === "content-length") length = Number(headers[i + 1]);
+    else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") {
+      if ((headers[i + 1] as string).trim().toLowerCase() !== "chunked") return null;
+    }
   }
-  return -1;
+  return length;
 }
 
 function latin1(bytes: Buffer): string {

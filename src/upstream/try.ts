@@ -5,7 +5,7 @@ import { type Fault, fault } from "../core/fault.ts";
 import { endToEnd } from "../core/headers.ts";
 import type { UpstreamClient } from "./client.ts";
 import { faultOf } from "./faults.ts";
-import { declaredLength, OURS, outHeaders, rawHeaders } from "./head.ts";
+import { framingOf, OURS, outHeaders, rawHeaders } from "./head.ts";
 import type { SendDeps, SendPlan } from "./send.ts";
 
 const NOTHING = Buffer.alloc(0);
@@ -90,10 +90,15 @@ export class Try implements Dispatcher.DispatchHandler, BodyStream {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
-    if (status < 200 || this.#over !== null) return;
+    if (this.#over !== null) return;
+    // undici takes a 101 without an Upgrade header for one of the answers that come before the answer.
+    if (status === 101) return this.#fail(invalid("the app switched protocols unasked"));
+    if (status < 200) return;
     this.#status = status;
     const headers = rawHeaders(controller);
-    if (declaredLength(headers) > this.#plan.maxBytes && this.#x.method !== "HEAD") this.#tooLarge();
+    const length = framingOf(headers);
+    if (length === null) return this.#fail(invalid("the answer bears a transfer coding beside chunked"));
+    if (length > this.#plan.maxBytes && this.#x.method !== "HEAD") this.#tooLarge();
     this.#headers = endToEnd(headers, OURS);
     if (this.#streaming) this.#beginStream();
   }
@@ -209,6 +214,10 @@ export class Try implements Dispatcher.DispatchHandler, BodyStream {
     if (resolve !== null && reply !== undefined) resolve(reply);
     this.#piped?.done(over === "whole" ? null : over);
   }
+}
+
+function invalid(detail: string): Fault {
+  return fault("invalid_response", detail, { written: true, proxyError: "http_protocol_error" });
 }
 
 interface Piped {
