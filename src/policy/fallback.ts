@@ -1,5 +1,5 @@
 import type { Clock } from "../core/clock.ts";
-import { FALLBACK_GRACE_MS, type Policy } from "../core/exchange.ts";
+import { type Exchange, FALLBACK_GRACE_MS, type Policy, type Reply } from "../core/exchange.ts";
 import type { FallbackAnswer, FallbackStrategy } from "./fallback/strategies.ts";
 
 /** One strategy may take this long; then the next in the list is asked. */
@@ -20,7 +20,7 @@ export function fallingBack(strategies: readonly FallbackStrategy[], clock: Cloc
     if (x.gone || (reply.kind === "fault" && reply.aborted)) return reply;
     for (const strategy of strategies) {
       const left = x.deadlineAt + FALLBACK_GRACE_MS - clock.now();
-      const answer = await within(clock, strategy.answer(x, reply), Math.min(STRATEGY_MS, left));
+      const answer = await within(clock, ask(strategy, x, reply), Math.min(STRATEGY_MS, left));
       if (answer === null) continue;
       if (reply.kind === "answer") reply.stream?.abort();
       return {
@@ -36,12 +36,19 @@ export function fallingBack(strategies: readonly FallbackStrategy[], clock: Cloc
   };
 }
 
+type Given = ReturnType<FallbackStrategy["answer"]>;
+
+// A bug in one strategy must not cost the caller the answer of the next.
+function ask(strategy: FallbackStrategy, x: Exchange, reply: Reply): Given {
+  try {
+    return strategy.answer(x, reply);
+  } catch {
+    return null;
+  }
+}
+
 // Most strategies answer at once; only one that waits for something costs a timer.
-function within(
-  clock: Clock,
-  answer: FallbackAnswer | null | Promise<FallbackAnswer | null>,
-  ms: number,
-): FallbackAnswer | null | Promise<FallbackAnswer | null> {
+function within(clock: Clock, answer: Given, ms: number): Given {
   if (!(answer instanceof Promise)) return answer;
   return new Promise((resolve) => {
     const timer = clock.after(ms, resolve, null);
