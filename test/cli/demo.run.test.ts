@@ -52,15 +52,17 @@ function removeDirOf(text: string): void {
   rmSync(dir, { recursive: true });
 }
 
-test("without --once it keeps running, says how to look, and a signal ends everything it started", async () => {
+test("without --once it keeps running, says how to look, and a signal ends everything it started", {
+  timeout: 60_000,
+}, async () => {
   const io = createReadIo();
   const code = runCli(["demo"], io, [demoCommand(edge)]);
   const said = await Promise.race([io.saying("Ctrl-C ends everything."), code.then(() => io.out() + io.err())]);
   expect(said).toContain("Every promise was kept.");
-  expect(said).toMatch(/export ADMIN=http:\/\/127\.0\.0\.1:\d+\n/);
+  expect(said).toMatch(/export OUTRIGGER_ADMIN=http:\/\/127\.0\.0\.1:\d+\n/);
   for (const look of ["status", "routes", "breaker list", "tail", "/metrics"]) expect(said).toContain(look);
 
-  const admin = /export ADMIN=(\S+)/.exec(said)?.[1];
+  const admin = /export OUTRIGGER_ADMIN=(\S+)/.exec(said)?.[1];
   expect((await fetch(`${admin}/readyz`)).status).toBe(200);
   expect(await (await fetch(`${admin}/metrics`)).text()).toContain('outrigger_fallbacks_total{app="quiz"');
   const dir = dirname(/\/\S+\/outrigger\.yaml/.exec(said)?.[0] ?? "");

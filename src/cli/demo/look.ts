@@ -7,13 +7,13 @@ export function tellHowToLook(say: Narrator, { admin, tokenFile, manifest, proxy
   const command = moduleUrl("./look").pathname.endsWith(".ts") ? "npm run -s outrigger --" : "outrigger";
   say.line("\nIt keeps running, with a few calls a second. In another terminal:\n");
   say.quote([
-    `export ADMIN=http://${admin}`,
+    `export OUTRIGGER_ADMIN=http://${admin}`,
     `export OUTRIGGER_ADMIN_TOKEN=$(cat ${tokenFile})`,
-    `${command} status --admin $ADMIN          # breakers, what runs`,
-    `${command} routes --admin $ADMIN`,
-    `${command} breaker list --admin $ADMIN`,
-    `${command} tail --admin $ADMIN            # live events`,
-    `curl -s $ADMIN/metrics`,
+    `${command} status`,
+    `${command} routes`,
+    `${command} breaker list`,
+    `${command} tail`,
+    "curl -s $OUTRIGGER_ADMIN/metrics",
     "",
     `curl -i http://${proxy}/quiz/winner_selection \\`,
     `  --json '{"participants":["You","Me"]}'`,

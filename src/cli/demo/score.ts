@@ -51,7 +51,7 @@ export function tally(seen: readonly Seen[]): Tally {
 }
 
 /** Was there an answer within what the manifest promises? */
-export function isInTime({ lost, ms, hook }: Seen): boolean {
+function isInTime({ lost, ms, hook }: Seen): boolean {
   return lost === null && ms <= hook.timeoutMs + FALLBACK_GRACE_MS;
 }
 

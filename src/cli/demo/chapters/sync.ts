@@ -19,7 +19,8 @@ export const sync: Chapter = { play };
 /** Callers at the same time; more of them where the app is slow, since that is when they pile up. */
 const AT_ONCE = 4;
 const PILED_UP = 20;
-const SLOW_MS = 600;
+/** Half the timeout: enough to be seen, and far from it on a busy machine. */
+const SLOW_MS = 500;
 /** The routes whose breakers open in the story, in that order. */
 const GUARDED = ["winner_selection", "participant_registration", "quiz_answer"];
 /** Recovery takes 2 s, doubled once at most; a breaker that is not closed by then is stuck. */
@@ -41,12 +42,9 @@ async function play(stage: Stage): Promise<Played> {
   const sidecar = await stage.sidecar(quiz.manifest(app.port));
   const caller = createCaller(sidecar.proxy, stage.clock, stage.signal);
   const told: Told[] = [];
-  const watch = await watchEvents(sidecar, BREAKER_MOVES, (event) => told.push(event));
+  await watchEvents(sidecar, BREAKER_MOVES, stage.signal, (event) => told.push(event));
   const startedAt = stage.clock.wall();
-  stage.signal.addEventListener("abort", () => {
-    watch.close();
-    caller.close();
-  });
+  stage.signal.addEventListener("abort", () => caller.close(), { once: true });
 
   const p: Play = { ...stage, secret, caller, scenes: [], promised: [], told, app };
   introduce(stage.say, sidecar, app);
@@ -74,6 +72,7 @@ function introduce(say: Narrator, sidecar: Sidecar, app: ToyApp): void {
   say.line();
   say.line(`   callers  →  Outrigger ${sidecar.proxy}  →  quiz app 127.0.0.1:${app.port}`);
   say.line(`               pid ${String(sidecar.pid).padEnd(25)} pid ${app.pid}`);
+  say.line(`   manifest ${sidecar.manifest}`);
   say.line();
   say.line("The manifest promises, for each of the app's webhooks:");
   say.row("winner_selection", "an answer in 1 s, else a random winner");
