@@ -73,7 +73,7 @@ const TAGS = [
 ] as const;
 
 /** The API's description, from the schemas that judge its requests (OpenAPI 3.1). */
-export function openApiDocument(app: OpenAPIHono<AdminEnv>): object {
+function openApiDocument(app: OpenAPIHono<AdminEnv>): object {
   return app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: {

@@ -10,7 +10,7 @@ export const nameSchema = z
 /** RFC 3339 in UTC. */
 export const timeSchema = z.string().openapi({ format: "date-time", example: "2026-01-01T00:00:00.000Z" });
 
-export const problemSchema = z
+const problemSchema = z
   .object({
     type: z.string().openapi({ example: "urn:outrigger:problem:not-found" }),
     title: z.string(),

@@ -92,7 +92,7 @@ export function createLog(options: LogOptions): Log {
  * same again, so it is none). Refused requests are `debug` like good ones: a stranger decides how many there are,
  * and `outrigger_rejected_total` counts them. The passage of single jobs is `debug` too.
  */
-export function eventLevel(event: OutriggerEvent): "debug" | "info" | "warn" | null {
+function eventLevel(event: OutriggerEvent): "debug" | "info" | "warn" | null {
   switch (event.type) {
     case "request.completed":
       return event.outcome === "failed" || event.outcome === "fallback" ? "info" : "debug";

@@ -40,7 +40,7 @@ test("read in any parts, a ring gives each held event that passes once and in or
         const passing = (list: typeof all): number[] =>
           list
             .filter(({ id, event }) => {
-              const app = "route" in event ? event.route.app : event.app;
+              const app = event.type === "request.completed" ? event.route.app : "app" in event ? event.app : null;
               const room = "labels" in event ? (event.labels as { room?: string }).room : undefined;
               return (
                 id > from &&

@@ -5,7 +5,7 @@ import { systemClock } from "../../src/core/clock.ts";
 import { createEventBus, type EventBus } from "../../src/core/events.ts";
 import type { Address } from "../../src/core/settings.ts";
 import type { NewAudit } from "../../src/core/stored.ts";
-import { bind } from "../../src/proxy/listener.ts";
+import { bind } from "../../src/proxy/listener.bind.ts";
 
 /** A service behind a real admin listener: what the composition root would fill, held in memory. */
 

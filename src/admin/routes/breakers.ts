@@ -15,7 +15,7 @@ import {
 
 const STATES = ["closed", "half_open", "open"] as const;
 
-const breakerSchema = z
+export const breakerSchema = z
   .object({
     app: z.string(),
     capability: z.string(),

@@ -7,7 +7,7 @@ import { COMMON_ERRORS, jsonResponse, listSchema, nameSchema, pageQuerySchema, t
 
 const tags = ["status"];
 
-const statusSchema = z
+export const statusSchema = z
   .object({
     version: z.string(),
     node: z.string(),
@@ -30,7 +30,7 @@ const statusSchema = z
   .openapi("Status");
 export type StatusView = z.infer<typeof statusSchema>;
 
-const routeSchema = z
+export const routeSchema = z
   .object({
     app: z.string(),
     capability: z.string(),

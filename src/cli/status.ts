@@ -1,0 +1,81 @@
+import { breakerSchema } from "../admin/routes/breakers.ts";
+import { type StatusView, statusSchema } from "../admin/routes/status.ts";
+import { ok } from "../core/result.ts";
+import { breakerTable } from "./breaker.ts";
+import { type Command, type ExitCode, type Io, paint } from "./command.ts";
+import { jsonText, type RemoteOptions, remotely, remoteOptions } from "./remote.ts";
+import { printable } from "./table.ts";
+
+/** `status`: a running sidecar at a glance. Exit code 1 when it is not ready. */
+export const statusCommand: Command = {
+  name: "status",
+  register(program, io, settle) {
+    remoteOptions(program.command("status").description("a running sidecar at a glance; exit 1 when not ready")).action(
+      async (options: RemoteOptions) => settle(await status(io, options)),
+    );
+  },
+};
+
+function status(io: Io, options: RemoteOptions): Promise<ExitCode> {
+  return remotely(io, options, async (client) => {
+    const answer = await client.get("/status", statusSchema);
+    if (!answer.ok) return answer;
+    if (options.json) io.stdout(jsonText(answer.value));
+    else {
+      io.stdout(statusText(answer.value, io));
+      for (const state of ["open", "half_open"] as const) {
+        if (answer.value.breakers[state] === 0) continue;
+        const breakers = await client.list(`/circuit-breaker/status?state=${state}`, breakerSchema);
+        if (!breakers.ok) return breakers;
+        if (breakers.value.length > 0) io.stdout(`\n${breakerTable(breakers.value, io)}`);
+      }
+    }
+    return ok(answer.value.ready ? 0 : 1);
+  });
+}
+
+function statusText(view: StatusView, io: Io): string {
+  const { red, green, yellow, bold } = paint(io);
+  const { manifest, breakers } = view;
+  const ready = view.ready ? green("ready") : red(`not ready: ${printable(view.reasons.join("; "))}`);
+  const states = [
+    `${breakers.closed} closed`,
+    ...(breakers.half_open > 0 ? [yellow(`${breakers.half_open} half-open`)] : []),
+    ...(breakers.open > 0 ? [red(`${breakers.open} open`)] : []),
+  ];
+  const warnings = manifest.warnings > 0 ? `, ${manifest.warnings} warnings` : "";
+  const busy = Object.entries(view.in_flight).filter(([, requests]) => requests > 0);
+  const lines: [name: string, text: string][] = [
+    ["proxy", view.listen.proxy],
+    ["admin", view.listen.admin],
+    [
+      "manifest",
+      `revision ${manifest.revision} (${manifest.hash.slice(0, 12)}) by ${manifest.by}, ${manifest.applied_at}${warnings}`,
+    ],
+    ["routes", String(view.routes)],
+    ["breakers", states.join(", ")],
+    ["in flight", busy.map(([app, requests]) => `${app} ${requests}`).join(", ") || "nothing"],
+  ];
+  const title = `${bold(`outrigger ${printable(view.version)}`)} on Node ${printable(view.node)}, up ${uptime(view.uptime_ms)}, ${ready}\n`;
+  return (
+    title + lines.map(([name, text]) => `${name.padEnd(10)} ${name === "breakers" ? text : printable(text)}\n`).join("")
+  );
+}
+
+/** As in `3d 4h`: the two largest units. */
+function uptime(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  const parts: [amount: number, unit: string][] = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor(seconds / 3_600) % 24, "h"],
+    [Math.floor(seconds / 60) % 60, "m"],
+    [seconds % 60, "s"],
+  ];
+  const first = parts.findIndex(([amount]) => amount > 0);
+  if (first === -1) return "0s";
+  return parts
+    .slice(first, first + 2)
+    .filter(([amount]) => amount > 0)
+    .map(([amount, unit]) => `${amount}${unit}`)
+    .join(" ");
+}

@@ -1,0 +1,121 @@
+import { setTimeout } from "node:timers/promises";
+import { z } from "zod";
+import { EVENT_TYPES } from "../core/events.ts";
+import { ok, type Result } from "../core/result.ts";
+import type { Client } from "./client.ts";
+import { type Command, type ExitCode, type Io, paint, usage } from "./command.ts";
+import { type RemoteOptions, remotely, remoteOptions } from "./remote.ts";
+import { type ServerEvent, serverEvents } from "./sse.ts";
+import { printable } from "./table.ts";
+import type { Failure } from "./target.ts";
+
+/** `tail`: what happens in a running sidecar, as it happens, until interrupted. */
+export const tailCommand: Command = {
+  name: "tail",
+  register(program, io, settle) {
+    remoteOptions(program.command("tail").description("events of a running sidecar as they happen; --json: one a line"))
+      .option("--app <app>", "only of this app")
+      .option("--type <types>", "only of these types, with commas between them")
+      .option("--room <room>", "only with this value of the context label room")
+      .action(async (options: TailOptions) => settle(await tail(io, options)));
+  },
+};
+
+interface TailOptions extends RemoteOptions {
+  readonly app?: string;
+  readonly type?: string;
+  readonly room?: string;
+}
+
+/** Between tries to come back after a connection was lost. */
+const RETRY_MS = 1_000;
+
+async function tail(io: Io, options: TailOptions): Promise<ExitCode> {
+  const unknown = options.type?.split(",").find((type) => !(EVENT_TYPES as readonly string[]).includes(type));
+  if (unknown !== undefined) return usage(io, `${unknown} is no type of event`, `There are: ${EVENT_TYPES.join(", ")}`);
+  const query = new URLSearchParams();
+  for (const name of ["app", "type", "room"] as const) if (options[name] !== undefined) query.set(name, options[name]);
+  const print = options.json ? (event: ServerEvent) => io.stdout(`${event.data}\n`) : printer(io);
+  return remotely(io, options, (client) => follow(client, `/events?${query}`, io, print));
+}
+
+/** Comes back when the connection is lost, and misses nothing that the sidecar still holds; ends when interrupted. */
+async function follow(
+  client: Client,
+  path: string,
+  io: Io,
+  print: (event: ServerEvent) => void,
+): Promise<Result<ExitCode, Failure>> {
+  let lastId: string | null = null;
+  let connected = false;
+  while (!io.signal.aborted) {
+    const opened = await client.stream(path, lastId);
+    if (!opened.ok && !connected && !io.signal.aborted) return opened;
+    if (opened.ok) {
+      connected = true;
+      lastId = await printAll(opened.value, lastId, io, print);
+    }
+    if (io.signal.aborted) break;
+    if (opened.ok) io.stderr("the connection was lost; coming back when the sidecar does\n");
+    await setTimeout(RETRY_MS, undefined, { signal: io.signal }).catch(() => undefined);
+  }
+  return ok(0);
+}
+
+/** Prints until the stream ends, however it does. Returns the id of the last event. */
+async function printAll(
+  body: AsyncIterable<Uint8Array>,
+  after: string | null,
+  io: Io,
+  print: (event: ServerEvent) => void,
+): Promise<string | null> {
+  let lastId = after;
+  try {
+    for await (const event of serverEvents(body)) {
+      if (event.event === "gap") io.stderr("some events were missed\n");
+      else print(event);
+      lastId = event.id ?? lastId;
+    }
+  } catch {
+    // Cut off: by us, by the sidecar that stops, or by the network. Coming back is the answer to all three.
+  }
+  return lastId;
+}
+
+const recordSchema = z.looseObject({
+  type: z.string(),
+  at: z.string(),
+  app: z.string().optional(),
+  capability: z.string().optional(),
+});
+
+/** Said in the line's front, or of no use to a person. */
+const IN_FRONT: ReadonlySet<string> = new Set(["type", "at", "app", "capability", "mode"]);
+
+function printer(io: Io): (event: ServerEvent) => void {
+  const { red, yellow, green, dim } = paint(io);
+  const colour = (type: string, outcome: unknown): ((text: string) => string) => {
+    if (outcome === "failed" || type === "breaker.opened" || type.endsWith(".failing")) return red;
+    if (outcome === "fallback" || type === "fallback.used" || type === "breaker.half_open") return yellow;
+    return type === "breaker.closed" ? green : (text) => text;
+  };
+  return ({ data }) => {
+    const parsed = recordSchema.safeParse(parse(data));
+    if (!parsed.success) return io.stdout(`${printable(data)}\n`);
+    const { type, at, app, capability, ...rest } = parsed.data;
+    const route = app === undefined ? "" : ` ${app}${capability === undefined ? "" : `/${capability}`}`;
+    const details = Object.entries(rest)
+      .filter(([name]) => !IN_FRONT.has(name))
+      .map(([name, value]) => ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+    const front = colour(type, rest.outcome)(printable(`${type}${route}`));
+    io.stdout(`${dim(printable(at))} ${front}${printable(details.join(""))}\n`);
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,90 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { TOKEN_FILE } from "../admin/token.ts";
+import { err, ok, type Result } from "../core/result.ts";
+import type { Address } from "../core/settings.ts";
+import { loadManifest } from "../manifest/load.ts";
+import { type Io, manifestPath } from "./command.ts";
+
+/** The admin API of the sidecar that a command talks to. */
+export interface Target {
+  /** `http://host:port`, without a path. */
+  readonly url: string;
+  readonly socketPath: string | null;
+  /** null: none was found; the sidecar will say that it wants one. */
+  readonly token: string | null;
+}
+
+export interface TargetOptions {
+  readonly admin?: string;
+  readonly token?: string;
+  readonly config?: string;
+}
+
+/** What went wrong, and what to try next. */
+export interface Failure {
+  readonly wrong: string;
+  readonly hint: string;
+}
+
+/**
+ * Where the sidecar is and how to come in: the option, else `OUTRIGGER_ADMIN` and `OUTRIGGER_ADMIN_TOKEN`, else what
+ * the manifest says. A token of the manifest is for the sidecar of that manifest: it is never sent to another machine.
+ */
+export function findTarget(io: Io, options: TargetOptions): Result<Target, Failure> {
+  const named = options.admin ?? io.env.OUTRIGGER_ADMIN;
+  const token = options.token ?? io.env.OUTRIGGER_ADMIN_TOKEN ?? null;
+  if (named === undefined) return fromManifest(io, options, token);
+  const place = parseAdmin(named);
+  if (place === null)
+    return err({
+      wrong: `${named} is no admin URL`,
+      hint: "Try: --admin http://127.0.0.1:9090 or --admin unix:/path.sock",
+    });
+  const own = token === null && isThisMachine(place) ? fromManifest(io, options, null) : null;
+  return ok({ ...place, token: token ?? (own?.ok ? own.value.token : null) });
+}
+
+type Place = Omit<Target, "token">;
+
+function fromManifest(io: Io, options: TargetOptions, token: string | null): Result<Target, Failure> {
+  const file = manifestPath(io, options.config);
+  const loaded = loadManifest(file, { env: io.env, cwd: io.cwd });
+  if (!loaded.ok) {
+    const hint = `Name the sidecar with --admin URL and --token, or the manifest with -c FILE; see outrigger check ${file}`;
+    return err({ wrong: `${file} does not say where the sidecar is: it cannot be loaded`, hint });
+  }
+  const { listen, admin, dataDir } = loaded.value.manifest;
+  if (listen.admin.kind === "tcp" && listen.admin.port === 0)
+    return err({
+      wrong: `${file} leaves the admin port to chance (listen.admin has port 0)`,
+      hint: "Try: --admin URL, with the address in the line that serve prints when it is ready",
+    });
+  const configured = admin.tokens.find(({ role }) => role === "operator") ?? admin.tokens[0];
+  return ok({ ...placeOf(listen.admin), token: token ?? configured?.token ?? readToken(join(dataDir, TOKEN_FILE)) });
+}
+
+/** Listening on all addresses is reached on this machine's own. */
+function placeOf(address: Address): Place {
+  if (address.kind === "unix") return { url: "http://localhost", socketPath: address.path };
+  const host = address.host === "0.0.0.0" ? "127.0.0.1" : address.host === "::" ? "::1" : address.host;
+  return { url: `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`, socketPath: null };
+}
+
+function parseAdmin(text: string): Place | null {
+  if (text.startsWith("unix:/")) return { url: "http://localhost", socketPath: text.slice("unix:".length) };
+  const url = URL.parse(/^https?:\/\//.test(text) ? text : `http://${text}`);
+  return url === null || url.pathname !== "/" || url.username !== "" ? null : { url: url.origin, socketPath: null };
+}
+
+function isThisMachine({ url, socketPath }: Place): boolean {
+  return socketPath !== null || /^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(url);
+}
+
+function readToken(file: string): string | null {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,143 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { ensureAdminToken } from "../../src/admin/token.ts";
+import { breakerCommand } from "../../src/cli/breaker.ts";
+import type { Io } from "../../src/cli/command.ts";
+import { runCli } from "../../src/cli/program.ts";
+import { routesCommand } from "../../src/cli/routes.ts";
+import { statusCommand } from "../../src/cli/status.ts";
+import { findTarget } from "../../src/cli/target.ts";
+import { systemRandom } from "../../src/core/random.ts";
+import { breakerInfo, OPERATOR, startAdmin, VIEWER } from "../help/admin.ts";
+import { createIo } from "../help/io.ts";
+
+/** How commands find a sidecar, and what they say when they do not. */
+
+const commands = [statusCommand, routesCommand, breakerCommand];
+
+async function run(line: string, given: Partial<Io> = {}) {
+  const io = createIo(given);
+  const code = await runCli(line.split(" "), io, commands);
+  return { code, out: io.out(), err: io.err() };
+}
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), "outrigger-remote-"));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  return path;
+}
+
+/** A manifest whose admin listener is `admin`. */
+function manifestFor(admin: string, more = "", cwd = folder()): { file: string; dataDir: string } {
+  const file = join(cwd, "outrigger.yaml");
+  writeFileSync(
+    file,
+    `version: 1\nlisten: { admin: "${admin}" }\ndata_dir: ./data\n${more}apps:\n  quiz:\n    url: http://127.0.0.1:9000\n    owner: a@b.example\n    webhooks: { winner: /w }\n`,
+  );
+  return { file, dataDir: join(cwd, "data") };
+}
+
+test("the options say where the sidecar is and how to come in, and come before the environment", async () => {
+  const admin = await startAdmin();
+  const env = { OUTRIGGER_ADMIN: "http://127.0.0.1:1", OUTRIGGER_ADMIN_TOKEN: "wrong" };
+  expect((await run(`status --admin ${admin.url} --token ${OPERATOR}`, { env })).code).toBe(0);
+  expect((await run("status", { env: { OUTRIGGER_ADMIN: admin.url, OUTRIGGER_ADMIN_TOKEN: VIEWER } })).code).toBe(0);
+  expect((await run(`status --admin ${new URL(admin.url).host} --token ${VIEWER}`)).code).toBe(0);
+});
+
+test("without them the manifest does: its listener, and the token in its data directory", async () => {
+  const cwd = folder();
+  const { token } = await ensureAdminToken(join(cwd, "data"), systemRandom);
+  const admin = await startAdmin({ tokens: () => [{ name: "admin-token", role: "operator", token }] });
+  const { file } = manifestFor(new URL(admin.url).host, "", cwd);
+  expect(await run(`status -c ${file}`)).toMatchObject({ code: 0, err: "" });
+  expect(await run("status", { env: { OUTRIGGER_CONFIG: file } })).toMatchObject({ code: 0, err: "" });
+  expect(await run(`status --admin ${admin.url} -c ${file}`)).toMatchObject({ code: 0, err: "" });
+});
+
+test("a token that the manifest configures is used, an operator's before a viewer's", async () => {
+  const admin = await startAdmin();
+  const tokens = `admin: { tokens: [{ name: w, role: viewer, token: "${VIEWER}" }, { name: o, role: operator, token: "${OPERATOR}" }] }\n`;
+  const { file } = manifestFor(new URL(admin.url).host, tokens);
+  expect((await run(`breaker reset quiz winner -c ${file}`)).code).toBe(0);
+});
+
+test("a token of this machine is not sent to another one", async () => {
+  const { file, dataDir } = manifestFor("127.0.0.1:9090");
+  const { token } = await ensureAdminToken(dataDir, systemRandom);
+  const tokenFor = (admin: string): string | null => {
+    const target = findTarget(createIo(), { admin, config: file });
+    return target.ok ? target.value.token : "no target";
+  };
+  for (const own of ["http://127.0.0.1:1", "localhost:9090", "http://[::1]:9", "unix:/run/admin.sock"])
+    expect(tokenFor(own), own).toBe(token);
+  for (const other of [
+    "http://other.example",
+    "10.0.0.5:9090",
+    "http://localhost.other.example",
+    "http://127.0.0.1.other.example",
+  ])
+    expect(tokenFor(other), other).toBeNull();
+});
+
+test("nobody there: the URL, the cause, and what to try", async () => {
+  const closed = createServer();
+  await new Promise<void>((done) => closed.listen(0, "127.0.0.1", done));
+  const { port } = closed.address() as AddressInfo;
+  await new Promise((done) => closed.close(done));
+  const { code, out, err } = await run(`status --admin 127.0.0.1:${port}`);
+  expect({ code, out }).toEqual({ code: 1, out: "" });
+  expect(err).toContain(`nothing answers at http://127.0.0.1:${port} (ECONNREFUSED)`);
+  expect(err).toContain("outrigger serve");
+  expect((await run("status --admin unix:/nowhere/admin.sock")).err).toContain("unix:/nowhere/admin.sock (ENOENT)");
+});
+
+test("no token, a wrong one, and one that may only read each say where to find the right one", async () => {
+  const admin = await startAdmin();
+  const nothing = { cwd: folder() };
+  const none = await run(`status --admin ${admin.url}`, nothing);
+  expect(none.code).toBe(1);
+  expect(none.err).toMatch(/none was found.*--token.*OUTRIGGER_ADMIN_TOKEN.*admin-token/s);
+  expect((await run(`status --admin ${admin.url} --token wrong`)).err).toContain("does not know this token");
+  const viewer = await run(`breaker trip quiz winner --admin ${admin.url} --token ${VIEWER}`);
+  expect(viewer).toMatchObject({ code: 1, err: expect.stringContaining("token of an operator") });
+});
+
+test("what is no outrigger is not taken for one", async () => {
+  const strange = createServer((req, res) => {
+    if (req.url?.includes("circuit-breaker")) res.writeHead(302, { Location: "http://127.0.0.1:1/" }).end();
+    else if (req.url?.includes("routes")) res.writeHead(500).end("<html>");
+    else res.end('{"hello":"world"}');
+  });
+  await new Promise<void>((done) => strange.listen(0, "127.0.0.1", done));
+  onTestFinished(() => void strange.close());
+  const url = `http://127.0.0.1:${(strange.address() as AddressInfo).port}`;
+  expect((await run(`status --admin ${url} --token t`)).err).toContain("is not understood");
+  expect((await run(`routes --admin ${url} --token t`)).err).toContain("answered 500");
+  expect((await run(`breaker list --admin ${url} --token t`)).code).toBe(1);
+});
+
+test("a manifest that cannot be loaded, or leaves the port to chance, is said with what to try", async () => {
+  const bad = await run("status -c nothing-here.yaml", { cwd: folder() });
+  expect(bad).toMatchObject({ code: 1, err: expect.stringContaining("outrigger check nothing-here.yaml") });
+  const { file } = manifestFor("127.0.0.1:0");
+  expect((await run(`status -c ${file}`)).err).toContain("leaves the admin port to chance");
+  expect((await run("status --admin ftp://x/y")).err).toContain("ftp://x/y is no admin URL");
+  expect((await run("status --nonsense")).code).toBe(2);
+});
+
+test("a sidecar on a unix socket is asked like any other", async () => {
+  const path = join(folder(), "admin.sock");
+  await startAdmin(
+    { breakers: { list: () => [breakerInfo()], reset: () => "done", trip: () => "done" } },
+    {},
+    { kind: "unix", path },
+  );
+  expect((await run(`breaker list --admin unix:${path} --token ${VIEWER}`)).out).toContain("quiz/winner");
+  const { file } = manifestFor(`unix:${path}`);
+  expect((await run(`status -c ${file} --token ${VIEWER}`)).code).toBe(0);
+});

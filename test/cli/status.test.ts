@@ -1,0 +1,113 @@
+import { expect, test } from "vitest";
+import type { AdminServices } from "../../src/admin/services.ts";
+import { breakerCommand } from "../../src/cli/breaker.ts";
+import type { Io } from "../../src/cli/command.ts";
+import { runCli } from "../../src/cli/program.ts";
+import { routesCommand } from "../../src/cli/routes.ts";
+import { statusCommand } from "../../src/cli/status.ts";
+import { printable, table } from "../../src/cli/table.ts";
+import { adminServices, breakerInfo, OPERATOR, startAdmin } from "../help/admin.ts";
+import { createIo } from "../help/io.ts";
+
+async function run(line: string, services: Partial<AdminServices> = {}, given: Partial<Io> = {}) {
+  const admin = await startAdmin(services);
+  const io = createIo({ env: { OUTRIGGER_ADMIN: admin.url, OUTRIGGER_ADMIN_TOKEN: OPERATOR }, ...given });
+  const code = await runCli(line.split(" "), io, [statusCommand, routesCommand, breakerCommand]);
+  return { code, out: io.out(), err: io.err(), admin };
+}
+
+const breakers = (...list: ReturnType<typeof breakerInfo>[]): AdminServices["breakers"] => ({
+  list: () => list,
+  reset: () => "done",
+  trip: () => "done",
+});
+
+test("status shows what runs at a glance, and the breakers that are not closed", async () => {
+  const { code, out } = await run("status", {
+    breakers: breakers(breakerInfo(), breakerInfo({ upstream: "backup", state: "open", until: 1_767_225_660_000 })),
+  });
+  expect(code).toBe(0);
+  expect(out).toBe(
+    [
+      "outrigger 1.2.3 on Node v26.0.0, up 5s, ready",
+      "proxy      127.0.0.1:8080",
+      "admin      127.0.0.1:9090",
+      "manifest   revision 3 (abc) by start, 2026-01-01T00:00:00.000Z",
+      "routes     1",
+      "breakers   1 closed, 1 open",
+      "in flight  quiz 2",
+      "",
+      "ROUTE        UPSTREAM  STATE   SINCE                     UNTIL                     FAILURES",
+      "quiz/winner  primary   closed  2026-01-01T00:00:00.000Z  -                         0 in a row, 0 of 0",
+      "quiz/winner  backup    open    2026-01-01T00:00:00.000Z  2026-01-01T00:01:00.000Z  0 in a row, 0 of 0",
+      "",
+    ].join("\n"),
+  );
+});
+
+test("a sidecar that is not ready says why, with exit code 1", async () => {
+  const { code, out } = await run("status", { ready: () => ({ ready: false, reasons: ["the process is stopping"] }) });
+  expect(code).toBe(1);
+  expect(out).toContain("not ready: the process is stopping");
+});
+
+test("--json prints the whole answer for programs", async () => {
+  const { code, out } = await run("status --json");
+  expect(code).toBe(0);
+  expect(JSON.parse(out)).toMatchObject({ ready: true, manifest: { revision: 3 }, in_flight: { quiz: 2 } });
+  expect(JSON.parse((await run("routes --json")).out)).toMatchObject({ items: [{ app: "quiz" }] });
+  expect(JSON.parse((await run("breaker list --json")).out)).toMatchObject({ items: [{ app: "quiz" }] });
+  expect(JSON.parse((await run("breaker show quiz winner --json")).out)).toMatchObject({ app: "quiz" });
+});
+
+test("routes shows what each matches and where it goes, with the state of a breaker that is not closed", async () => {
+  const [quiz] = adminServices().routes();
+  if (quiz === undefined) throw new Error("no route");
+  const shop = {
+    ...quiz,
+    app: "shop",
+    fallback: [],
+    match: { ...quiz.match, host: "h.example", methods: null, headers: [] },
+  };
+  const { out } = await run("routes", {
+    routes: () => [shop, quiz],
+    breakers: breakers(breakerInfo({ state: "open" })),
+  });
+  expect(out).toBe(
+    [
+      "ROUTE        MODE  MATCH                              TIMEOUT  TRIES  FALLBACK     UPSTREAMS",
+      "quiz/winner  sync  POST /quiz/winner X-Event: winner  5s       2      random_pick  primary http://10.0.0.5:9000 (breaker open)",
+      "shop/winner  sync  any h.example/quiz/winner          5s       2      none         primary http://10.0.0.5:9000",
+      "",
+    ].join("\n"),
+  );
+  expect((await run("routes --app shop", { routes: () => [shop, quiz] })).out).not.toContain("\nquiz/");
+  expect((await run("routes", { routes: () => [] })).out).toBe("no routes\n");
+});
+
+test("a list longer than one part is shown whole", async () => {
+  const many = Array.from({ length: 2_345 }, (_, i) => breakerInfo({ capability: `c${i}` }));
+  const { out } = await run("breaker list --json", { breakers: breakers(...many) });
+  expect(JSON.parse(out).items).toHaveLength(2_345);
+});
+
+test("colour is for terminals, and only where NO_COLOR does not forbid it", async () => {
+  const open = { breakers: breakers(breakerInfo({ state: "open" })) };
+  const coloured = "\u001b[31mopen\u001b[0m";
+  const admin = await startAdmin(open);
+  const env = { OUTRIGGER_ADMIN: admin.url, OUTRIGGER_ADMIN_TOKEN: OPERATOR };
+  const shown = async (given: Partial<Io>): Promise<string> => {
+    const io = createIo(given);
+    await runCli(["breaker", "list"], io, [breakerCommand]);
+    return io.out();
+  };
+  expect(await shown({ env, isTTY: true })).toContain(coloured);
+  expect(await shown({ env, isTTY: false })).not.toContain("\u001b");
+  expect(await shown({ env: { ...env, NO_COLOR: "1" }, isTTY: true })).not.toContain("\u001b");
+});
+
+test("what data holds for a terminal is shown, not obeyed", () => {
+  expect(printable("a\u001b[2Jb\r\n\u202ec\u009bd")).toBe("a\\u001b[2Jb\\u000d\\u000a\\u202ec\\u009bd");
+  const text = table(["A", "B"], [["x\u001b]0;owned\u0007", "y"]]);
+  expect(text).toBe(`A${" ".repeat(22)}B\nx\\u001b]0;owned\\u0007  y\n`);
+});

@@ -1,0 +1,121 @@
+import { expect, test } from "vitest";
+import { runCli } from "../../src/cli/program.ts";
+import { serverEvents } from "../../src/cli/sse.ts";
+import { tailCommand } from "../../src/cli/tail.ts";
+import { OPERATOR, startAdmin, type TestAdmin } from "../help/admin.ts";
+import { breakerMoved, fallbackUsed, requestCompleted } from "../help/events.ts";
+import { createIo } from "../help/io.ts";
+
+/** `tail` on a running listener; it is following once the returned promise resolves. */
+async function startTail(admin: TestAdmin, line = "", isTTY = false) {
+  const io = createIo({ env: { OUTRIGGER_ADMIN: admin.url, OUTRIGGER_ADMIN_TOKEN: OPERATOR }, isTTY });
+  const done = runCli(["tail", ...line.split(" ").filter(Boolean)], io, [tailCommand]);
+  return { io, done, lines: () => io.out().trimEnd().split("\n").filter(Boolean) };
+}
+
+/** Sends until the follower has it: it connects in its own time. */
+async function emitUntilSeen(admin: TestAdmin, seen: () => boolean): Promise<void> {
+  await expect
+    .poll(
+      () => {
+        admin.bus.emit({ type: "redis.back", at: 0 });
+        return seen();
+      },
+      { timeout: 10_000 },
+    )
+    .toBe(true);
+}
+
+test("events are printed a line each for people, until interrupted", async () => {
+  const admin = await startAdmin();
+  const { io, done, lines } = await startTail(admin);
+  await emitUntilSeen(admin, () => lines().length > 0);
+  admin.bus.emit(breakerMoved({ cause: "fail\u001b[2Jures" }));
+  await expect.poll(() => io.out()).toContain("breaker.opened");
+  io.abort();
+  expect(await done).toBe(0);
+  expect(lines().at(-1)).toBe(
+    "2026-01-01T00:00:00.000Z breaker.opened quiz/winner upstream=primary until=2026-01-01T00:01:00.000Z " +
+      "cause=fail\\u001b[2Jures dry_run=false",
+  );
+});
+
+test("--json prints each event as one line of JSON, and filters choose which", async () => {
+  const admin = await startAdmin();
+  const { io, done, lines } = await startTail(admin, "--json --app quiz --type fallback.used,breaker.opened --room 7");
+  await expect
+    .poll(() => {
+      admin.bus.emit(requestCompleted({ labels: { room: "7" } }));
+      admin.bus.emit(fallbackUsed({ labels: { room: "8" } }));
+      admin.bus.emit(fallbackUsed({ labels: { room: "7" } }));
+      return lines().length;
+    })
+    .toBeGreaterThan(0);
+  io.abort();
+  expect(await done).toBe(0);
+  for (const line of lines()) expect(JSON.parse(line)).toMatchObject({ type: "fallback.used", labels: { room: "7" } });
+});
+
+test("failures and fallbacks stand out on a terminal", async () => {
+  const admin = await startAdmin();
+  const { io, done } = await startTail(admin, "", true);
+  await emitUntilSeen(admin, () => io.out().includes("redis.back"));
+  admin.bus.emit(requestCompleted({ outcome: "failed", reason: "connect" }));
+  admin.bus.emit(requestCompleted({ outcome: "fallback", reason: "timeout" }));
+  admin.bus.emit(breakerMoved({ type: "breaker.closed" }));
+  await expect.poll(() => io.out()).toContain("breaker.closed");
+  io.abort();
+  await done;
+  expect(io.out()).toContain("\u001b[31mrequest.completed quiz/winner");
+  expect(io.out()).toContain("\u001b[33mrequest.completed quiz/winner");
+  expect(io.out()).toContain("\u001b[32mbreaker.closed quiz/winner");
+});
+
+test("a sidecar that went away is waited for, and what it still holds is not missed", async () => {
+  const first = await startAdmin();
+  const { io, done, lines } = await startTail(first, "--json");
+  await emitUntilSeen(first, () => lines().length > 0);
+  const port = Number(new URL(first.url).port);
+  await first.close();
+  await expect.poll(() => io.err()).toContain("the connection was lost");
+  const second = await startAdmin({}, {}, { kind: "tcp", host: "127.0.0.1", port });
+  second.bus.emit(requestCompleted({ id: "after-the-restart" }));
+  await expect.poll(() => io.out(), { timeout: 10_000 }).toContain("after-the-restart");
+  expect(io.err()).toContain("some events were missed");
+  io.abort();
+  expect(await done).toBe(0);
+});
+
+test("a type that is none is wrong usage, and a sidecar that is not there is said at once", async () => {
+  const io = createIo();
+  expect(await runCli(["tail", "--type", "breaker.opened,nonsense"], io, [tailCommand])).toBe(2);
+  expect(io.err()).toMatch(/nonsense is no type.*request\.completed/s);
+  const alone = createIo();
+  expect(await runCli(["tail", "--admin", "unix:/nowhere.sock", "--token", "t"], alone, [tailCommand])).toBe(1);
+  expect(alone.err()).toContain("nothing answers");
+});
+
+test("an event stream is read as it was sent, wherever its chunks are cut", async () => {
+  const text =
+    'retry: 1\n\n: comment\nid: a-1\nevent: x\ndata: {"ü":1}\n\ndata: one\r\ndata: two\r\n\r\nid: z\n\ndata: cut off';
+  const bytes = Buffer.from(text);
+  for (const size of [1, 2, 3, 7, bytes.length]) {
+    const chunks = async function* () {
+      for (let i = 0; i < bytes.length; i += size) yield bytes.subarray(i, i + size);
+    };
+    expect(await all(serverEvents(chunks()))).toEqual([
+      { id: "a-1", event: "x", data: '{"ü":1}' },
+      { id: null, event: "message", data: "one\ntwo" },
+    ]);
+  }
+  const endless = async function* () {
+    for (;;) yield Buffer.alloc(100_000, "x");
+  };
+  await expect(all(serverEvents(endless()))).rejects.toThrow("does not end");
+});
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
