@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { EVENT_TYPES } from "../../src/core/events.ts";
@@ -45,7 +46,9 @@ test("the description is OpenAPI 3.1 and names every endpoint of the API", () =>
 });
 
 test("redocly finds nothing to say about the description", async () => {
-  const { stdout, stderr } = await promisify(execFile)("node_modules/.bin/redocly", ["lint", "docs/openapi.json"], {
+  const require = createRequire(import.meta.url);
+  const redocly = require.resolve("@redocly/cli/bin/cli.js");
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [redocly, "lint", "docs/openapi.json"], {
     env: { ...process.env, REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true", NO_COLOR: "1" },
   });
   expect(`${stdout}${stderr}`).toContain("Your API description is valid");
