@@ -46,9 +46,8 @@ function completed(event: RequestCompleted): EventRecord {
   return {
     type: event.type,
     at: timeText(event.at),
-    app: route.app,
-    capability: route.capability,
-    mode: route.mode,
+    // Empty for a request that was refused before a route was known.
+    ...(route.app !== "" && { app: route.app, capability: route.capability, mode: route.mode }),
     id: event.id,
     method: event.method,
     outcome: event.outcome,

@@ -141,7 +141,7 @@ function eventMessage(event: OutriggerEvent): string {
 
 function requestMessage({ method, route, outcome, reason, strategy }: RequestCompleted): string {
   const by = strategy === null ? outcome : `${outcome} ${strategy}`;
-  return `${method} ${route.key}: ${by}${reason === null ? "" : ` (${reason})`}`;
+  return `${method}${route.app === "" ? "" : ` ${route.key}`}: ${by}${reason === null ? "" : ` (${reason})`}`;
 }
 
 /** Replaces secrets in a finished line, as they are and as JSON spells them; looked up anew when the list changes. */

@@ -43,6 +43,13 @@ test("a completed request leaves as a flat record with snake_case names, times a
   });
 });
 
+test("a request that was refused before a route was known names none", () => {
+  const route = { app: "", capability: "", key: "/", mode: "sync" } as const;
+  const record = eventRecord(requestCompleted({ route, outcome: "rejected" }));
+  expect(record).toMatchObject({ type: "request.completed", outcome: "rejected" });
+  for (const name of ["app", "capability", "mode"]) expect(record).not.toHaveProperty(name);
+});
+
 test("other events keep their fields, and lose those that are unknown", () => {
   expect(eventRecord(breakerMoved())).toEqual({
     type: "breaker.opened",
