@@ -57,6 +57,8 @@ class Tries {
   readonly #plan: RetryPlan;
   readonly #deps: RetryDeps;
   readonly #x: Exchange;
+  /** When the next try was chosen. */
+  #now = 0;
   #counted = 0;
   #current = -1;
   /** Tries on the current upstream, and those of them of which nothing was written. */
@@ -75,7 +77,8 @@ class Tries {
   next(): Target | null {
     const x = this.#x;
     if (x.gone) return null;
-    const index = choose(this.#plan.targets, x.tried, this.#deps.clock.now(), this.#deps.random);
+    this.#now = this.#deps.clock.now();
+    const index = choose(this.#plan.targets, x.tried, this.#now, this.#deps.random);
     if (index < 0) return null;
     if (index !== this.#current) {
       this.#current = index;
@@ -161,7 +164,7 @@ class Tries {
   #tryMs(): number {
     const { targets, retry, attemptTimeoutMs: capMs, timeoutIsTransient } = this.#plan;
     const x = this.#x;
-    const now = this.#deps.clock.now();
+    const now = this.#now;
     const leftMs = x.deadlineAt - now;
     if (!x.repeatable || !timeoutIsTransient) return tryTimeMs({ leftMs, capMs, sharers: 1, comingBackoffMs: 0 });
     const repeats = Math.max(0, retry.attempts - this.#counted - 1);

@@ -36,11 +36,12 @@ export function createTarget(parts: TargetParts, clock: Clock): Target {
     mayRepeat: (now) => budget.tryRetry(now, parts.budgetPercent),
     repeatEnded: () => budget.retryEnded(),
     send: async (x) => {
-      const permit = breaker.admit(clock.now());
+      let startedAt = clock.now();
+      const permit = breaker.admit(startedAt);
       if (permit < 0) {
         return fault("breaker_open", `the circuit breaker of upstream ${parts.name} is open`, {
           upstream: parts.name,
-          retryAfterMs: breaker.retryAfterMs(clock.now()),
+          retryAfterMs: breaker.retryAfterMs(startedAt),
         });
       }
       if (!slots.tryEnter()) {
@@ -49,8 +50,8 @@ export function createTarget(parts: TargetParts, clock: Clock): Target {
           breaker.settle(permit, "none", clock.now());
           return refused;
         }
+        startedAt = clock.now();
       }
-      const startedAt = clock.now();
       const reply = await parts.send(x);
       const endedAt = clock.now();
       const worth = parts.worthOf(reply);

@@ -12,7 +12,7 @@ export function readBody(call: Call): Promise<BodyEnd> {
     call.bodyDone = resolve;
     call.bodyChunks = [];
     (req as Carrier)[CALL] = call;
-    call.bodyTimer = shared.clock.after(call.deadlineAt - shared.clock.now(), onLate, call);
+    call.bodyTimer = shared.clock.after(call.plan.settings.timeoutMs, onLate, call);
     req.on("data", onData);
     req.on("end", onEnd);
   });

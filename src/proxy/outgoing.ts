@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import type { Clock } from "../core/clock.ts";
 import { endToEnd, type RawHeaders } from "../core/headers.ts";
 import { isRequestId, randomHex, uuidv7 } from "../core/ids.ts";
@@ -12,15 +13,19 @@ export interface Peer {
   readonly secure: boolean;
 }
 
-/** The peer of a request's connection. */
+/** The peer of a request's connection: asked of the system once a connection. */
 export function peerOf(req: IncomingMessage): Peer {
   const { socket } = req;
-  const address = socket.remoteAddress ?? "";
-  return {
-    address: address.startsWith("::ffff:") ? address.slice(7) : address,
-    secure: "encrypted" in socket,
-  };
+  let peer = peers.get(socket);
+  if (peer === undefined) {
+    const address = socket.remoteAddress ?? "";
+    peer = { address: address.startsWith("::ffff:") ? address.slice(7) : address, secure: "encrypted" in socket };
+    peers.set(socket, peer);
+  }
+  return peer;
 }
+
+const peers = new WeakMap<Socket, Peer>();
 
 /** Headers that are ours on every route, lower case: an incoming copy is read where we continue it, never passed on. */
 export const OUR_HEADERS: readonly string[] = [

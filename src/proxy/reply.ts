@@ -26,7 +26,7 @@ export interface Rejection {
   readonly close?: boolean;
 }
 
-const NO_BODY = Buffer.alloc(0);
+const ONE_WRITE_BYTES = 16 * 1024;
 
 /** Says what a chain's reply means to the caller. */
 export function verdictOf(reply: Reply): Verdict {
@@ -90,7 +90,11 @@ function writeWhole(
   if (!bodiless) headers.push("Content-Length", String(body.length));
   if (call.shared.closing()) headers.push("Connection", "close");
   res.writeHead(status, headers);
-  res.end(bodiless ? NO_BODY : body);
+  // A small body as text goes out with the head in one plain write, which is cheaper than a gathered one; latin-1
+  // keeps every byte.
+  if (bodiless) res.end();
+  else if (body.length <= ONE_WRITE_BYTES) res.end(body.toString("latin1"), "latin1");
+  else res.end(body);
 }
 
 function streamAnswer(call: Call, answer: Answer, outcome: string, onStreamed: (fault: Fault | null) => void): void {
