@@ -1,7 +1,8 @@
 import { openAdmin } from "./app/admin.ts";
-import { type Applied, prepare } from "./app/manifests.ts";
-import { type App, type AppOptions, openServices } from "./app/services.ts";
-import { watchApplied } from "./app/watch.ts";
+import type { Applied } from "./app/manifests.ts";
+import { type Prepared, prepare } from "./app/prepare.ts";
+import { type App, type AppOptions, openServices, type StartOptions } from "./app/services.ts";
+import { type StartWatch, watchFromStart } from "./app/watch.ts";
 import { sleep } from "./core/clock.ts";
 import { err, ok, type Result } from "./core/result.ts";
 import { isLogLevel } from "./observe/log.ts";
@@ -9,54 +10,78 @@ import { openProxy } from "./proxy/proxy.ts";
 
 export type { App, AppOptions } from "./app/services.ts";
 
+const STOPPING = "outrigger is stopping: start it again, and it reads the manifest as it is then";
+
 /**
  * The composition root: manifest → stores → services → listeners. The order of lines is the order of start, its
- * reverse that of stop. Expected failures (a bad manifest, a port or a data directory in use) come as lines to read.
+ * reverse that of stop. Expected failures (a bad manifest, a port or a data directory in use) come as lines to read,
+ * and whatever had been opened by then is closed.
  */
 export async function startApp(options: AppOptions): Promise<Result<App, readonly string[]>> {
-  const { clock, env } = options;
+  const { file, env, clock } = options;
   const level = env.OUTRIGGER_LOG_LEVEL ?? "info";
   if (!isLogLevel(level)) return err([`OUTRIGGER_LOG_LEVEL: ${level} is no level: use debug, info, warn or error`]);
-  const first = prepare(options.file, env, clock);
-  if (!first.ok) return first;
-  const { listen } = first.value.loaded.manifest;
-
   await using started = new AsyncDisposableStack();
-  const state = { stopping: false };
+  const watch = started.use(watchFromStart(file, clock));
+  const first = prepare(file, env, clock);
+  if (!first.ok) return err(first.error.problems);
+  watch.update(first.value.loaded.files);
   try {
-    const services = await openServices(first.value, { ...options, level }, state, started);
-    const { bus, manifests, shared } = services;
-    const proxy = await openProxy({ listen, shared, bus, random: options.random, routing: () => manifests.current });
-    started.defer(() => proxy.close(0));
-    const reload = async (by: string): Promise<Result<Applied, readonly string[]>> => {
-      proxy.reloadTls();
-      return manifests.reload(by);
-    };
-    const admin = await openAdmin({ ...services, proxy, reload, stopping: () => state.stopping });
-    started.defer(() => admin.close());
-    started.use(watchApplied(manifests, bus, clock, () => void reload("file")));
-
-    const running = started.move();
-    const stop = async (): Promise<void> => {
-      if (!state.stopping) {
-        state.stopping = true;
-        await sleep(clock, options.lingerMs);
-        await proxy.close(manifests.current.limits.drainMs);
-      }
-      await running.disposeAsync();
-    };
-    return ok({
-      proxy: proxy.address,
-      admin: admin.address,
-      manifests,
-      bus,
-      connections: proxy.connections,
-      inFlight: proxy.inFlight,
-      heldBytes: () => shared.memory.held,
-      reload,
-      stop,
-    });
+    return ok(await run(first.value, { ...options, level, watch: watch.update }, watch, started));
   } catch (error) {
     return err([error instanceof Error ? error.message : String(error)]);
   }
+}
+
+async function run(
+  first: Prepared,
+  options: StartOptions,
+  watch: StartWatch,
+  started: AsyncDisposableStack,
+): Promise<App> {
+  const { clock, random } = options;
+  const state = { stopping: false };
+  const services = await openServices(first, options, state, started);
+  const { bus, log, manifests, shared } = services;
+  const address = first.loaded.manifest.listen.proxy;
+  const proxy = await openProxy({ address, tls: first.tls, shared, bus, random, routing: () => manifests.current });
+  started.defer(() => proxy.close(0));
+  const reload = async (by: string): Promise<Result<Applied, readonly string[]>> => {
+    if (state.stopping) return err([STOPPING]);
+    const result = await manifests.reload(by);
+    const { tls } = manifests.current;
+    if (tls !== null) proxy.useTls(tls);
+    return result;
+  };
+  const admin = await openAdmin({ ...services, proxy, reload, stopping: () => state.stopping });
+  started.defer(() => admin.close());
+  watch.tell(() => void reload("file"));
+
+  const running = started.move();
+  const stop = async (): Promise<void> => {
+    state.stopping = true;
+    await sleep(clock, options.lingerMs);
+    await proxy.close(manifests.current.limits.drainMs);
+    await running.disposeAsync();
+  };
+  let stopped: Promise<void> | null = null;
+  return {
+    proxy: proxy.address,
+    admin: admin.address,
+    manifests,
+    bus,
+    connections: proxy.connections,
+    inFlight: proxy.inFlight,
+    heldBytes: () => shared.memory.held,
+    reload,
+    stop() {
+      stopped ??= stop();
+      return stopped;
+    },
+    crashed(error) {
+      log.error({ err: error }, "an error that nobody expected: the process ends");
+      log.flush();
+    },
+    flushLog: log.flush,
+  };
 }

@@ -1,26 +1,41 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
-import { startApp } from "./app.ts";
+import { constants } from "node:os";
+import { inspect } from "node:util";
+import { type App, startApp } from "./app.ts";
+import { breakerCommand } from "./cli/breaker.ts";
 import { checkCommand } from "./cli/check.ts";
 import type { Command, Io } from "./cli/command.ts";
 import { demoCommand } from "./cli/demo/demo.ts";
 import { explainCommand } from "./cli/explain.ts";
 import { runCli } from "./cli/program.ts";
+import { routesCommand } from "./cli/routes.ts";
 import { schemaCommand } from "./cli/schema.ts";
 import { serveCommand } from "./cli/serve.ts";
+import { statusCommand } from "./cli/status.ts";
+import { tailCommand } from "./cli/tail.ts";
 import { systemClock } from "./core/clock.ts";
 import { systemRandom } from "./core/random.ts";
 
 /** The process edge: argv, environment, signals and exit code; nothing else reads them. */
 
 const stopping = new AbortController();
-// The first signal ends in order; a second one means now.
-const onSignal = (): void => {
-  if (stopping.signal.aborted) process.exit(130);
+// The first signal ends in order; a second one means now. 128 + its number is what shells show for a signal's death.
+const onSignal = (signal: NodeJS.Signals): void => {
+  if (stopping.signal.aborted) process.exit(128 + constants.signals[signal]);
   stopping.abort();
 };
 process.on("SIGINT", onSignal);
 process.on("SIGTERM", onSignal);
+
+let app: App | null = null;
+// A bug: what state it left behind nobody knows, so nothing goes on. Rejections that nobody handled come here, too.
+process.on("uncaughtException", (error) => {
+  process.stderr.write(`${inspect(error)}\n`);
+  app?.crashed(error);
+  process.exit(1);
+});
+process.on("exit", () => app?.flushLog());
 
 const io: Io = {
   env: process.env,
@@ -49,15 +64,21 @@ const edge = {
 };
 
 const commands: readonly Command[] = [
-  serveCommand((file, env) => startApp({ ...edge, file, env }), {
-    onHangup: (fn) => {
-      process.on("SIGHUP", fn);
-      return () => void process.off("SIGHUP", fn);
+  serveCommand(
+    async (file, env) => {
+      const started = await startApp({ ...edge, file, env });
+      if (started.ok) app = started.value;
+      return started;
     },
-  }),
+    { onHangup: (fn) => void process.on("SIGHUP", fn) },
+  ),
   checkCommand,
   explainCommand,
   schemaCommand,
+  statusCommand,
+  routesCommand,
+  breakerCommand,
+  tailCommand,
   demoCommand(edge),
 ];
 

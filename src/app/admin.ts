@@ -15,7 +15,7 @@ import { readRegularFile } from "../manifest/files.ts";
 import { loadManifest } from "../manifest/load.ts";
 import type { BreakerCell } from "../policy/breaker.ts";
 import { compileSchema } from "../policy/response.schema.ts";
-import { bind } from "../proxy/listener.ts";
+import { bind } from "../proxy/listener.bind.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
 import type { ProxyServer } from "../proxy/proxy.ts";
 import type { Applied } from "./manifests.ts";

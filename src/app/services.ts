@@ -11,7 +11,9 @@ import { createLastGoodStore } from "../policy/fallback/last_good.store.ts";
 import type { CallShared } from "../proxy/call.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
 import { createApps } from "./apps.ts";
-import { type Applied, type Manifests, type Prepared, startManifests } from "./manifests.ts";
+import { warnOfFewFiles } from "./files.ts";
+import { type Applied, type Manifests, startManifests } from "./manifests.ts";
+import type { Prepared } from "./prepare.ts";
 import { createUpstreams } from "./upstreams.ts";
 
 export interface AppOptions {
@@ -25,6 +27,13 @@ export interface AppOptions {
   readonly logTo: number | string;
   /** How long a stopping process goes on accepting, so that whoever routes to it can notice. */
   readonly lingerMs: number;
+}
+
+/** The same on its way. */
+export interface StartOptions extends AppOptions {
+  readonly level: LogLevel;
+  /** Watches these files from now on, instead of those before. */
+  readonly watch: (files: readonly string[]) => void;
 }
 
 /** The running process. */
@@ -43,6 +52,10 @@ export interface App {
   reload(by: string): Promise<Result<unknown, readonly string[]>>;
   /** Stops in order: readiness off, a last while of accepting, drain, abort what is left, close the stores. */
   stop(): Promise<void>;
+  /** For the process edge: logs the error of which the process is about to die. */
+  crashed(error: unknown): void;
+  /** For the process edge: writes out what of the log is held, wherever the process ends. */
+  flushLog(): void;
 }
 
 /** What the listeners stand on. */
@@ -62,7 +75,7 @@ export interface Services {
 /** Opens everything but the listeners, in order; `started` is told how to undo each. Rejects with a readable error. */
 export async function openServices(
   first: Prepared,
-  options: AppOptions & { readonly level: LogLevel },
+  options: StartOptions,
   state: { readonly stopping: boolean },
   started: AsyncDisposableStack,
 ): Promise<Services> {
@@ -107,8 +120,8 @@ export async function openServices(
       breakers.retain(plans.flatMap((plan) => plan.breakers));
       apps.retain(new Set(loaded.manifest.apps.map((app) => app.name)));
       for (const { file, line, message } of loaded.warnings) log.warn({ file, line }, message);
-      // Old connections end when their last request does: nobody waits for that.
-      void upstreams.sweep();
+      warnOfFewFiles(loaded.manifest.limits.connections, log);
+      upstreams.sweep();
     },
   });
   const shared: CallShared = { clock, memory, closing: () => state.stopping };

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Agent } from "node:http";
+import { createSecureContext } from "node:tls";
 import type { Clock } from "../core/clock.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { AppSettings, ClientTls, UpstreamSettings } from "../core/settings.ts";
@@ -21,13 +22,18 @@ export interface UpstreamState {
 /** Every upstream in use. One that a reload leaves as it was keeps its connections, slots and budget. */
 export interface Upstreams {
   get(app: AppSettings, upstream: UpstreamSettings, tls: TlsMaterial | null, connectTimeoutMs: number): UpstreamState;
-  /** Lets go of the upstreams not asked for since the last call: idle connections close, used ones after use. */
-  sweep(): Promise<void>;
+  /**
+   * Lets go of the upstreams not asked for since the last call: idle connections close now, used ones after use.
+   * Requests that began under the old manifest still get through.
+   */
+  sweep(): void;
   close(): Promise<void>;
 }
 
 export function createUpstreams(clock: Clock): Upstreams {
   const known = new Map<string, UpstreamState>();
+  /** Those whose last connections are not closed yet. */
+  const retiring = new Set<Promise<void>>();
   let asked = new Set<string>();
   return {
     get(app, upstream, tls, connectTimeoutMs) {
@@ -51,32 +57,42 @@ export function createUpstreams(clock: Clock): Upstreams {
       asked.add(key);
       return state;
     },
-    async sweep() {
-      const gone = [...known].filter(([key]) => !asked.has(key));
+    sweep() {
+      for (const [key, state] of known) {
+        if (asked.has(key)) continue;
+        known.delete(key);
+        const closed = retire(state).finally(() => retiring.delete(closed));
+        retiring.add(closed);
+      }
       asked = new Set();
-      for (const [key] of gone) known.delete(key);
-      await Promise.all(gone.map(([, state]) => closeState(state)));
     },
     async close() {
       const all = [...known.values()];
       known.clear();
-      await Promise.all(all.map(closeState));
+      for (const state of all) state.agent.destroy();
+      await Promise.all([...retiring, ...all.map((state) => state.client.close())]);
     },
   };
 }
 
-function closeState(state: UpstreamState): Promise<void> {
-  state.agent.destroy();
-  return state.client.close();
+/** Resolves once the connections that there were are closed. */
+function retire({ agent, client }: UpstreamState): Promise<void> {
+  // `destroy` would end the streams under way, too.
+  agent.maxFreeSockets = 0;
+  for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+  return client.retire();
 }
 
-/** Reads the files of an app's `tls` block; the error names the file and what is wrong with it. */
+/** Reads the files of an app's `tls` block and proves that they can be used; the error says what is wrong with them. */
 export function readTls(tls: ClientTls | null): Result<TlsMaterial | null, string> {
   if (tls === null) return ok(null);
   try {
     const read = (path: string | null): string | null => (path === null ? null : readFileSync(path, "utf8"));
-    return ok({ ca: read(tls.ca), cert: read(tls.cert), key: read(tls.key), serverName: tls.serverName });
+    const material = { ca: read(tls.ca), cert: read(tls.cert), key: read(tls.key), serverName: tls.serverName };
+    const { ca, cert, key } = material;
+    createSecureContext({ ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) });
+    return ok(material);
   } catch (error) {
-    return err(error instanceof Error ? error.message : String(error));
+    return err(`ca, cert and key can't be used: ${error instanceof Error ? error.message : error}`);
   }
 }

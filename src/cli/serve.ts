@@ -20,8 +20,8 @@ export type Start = (
 
 /** What the process is told from outside, beside the signal that ends it. */
 export interface ServeSignals {
-  /** Calls `fn` at each SIGHUP, until the returned call. */
-  onHangup(fn: () => void): () => void;
+  /** Calls `fn` at each SIGHUP from now on. Until then one would end the process. */
+  onHangup(fn: () => void): void;
 }
 
 /** `serve`: runs until it is told to end. `start` is the composition root, handed in by the process edge. */
@@ -41,17 +41,24 @@ export function serveCommand(start: Start, signals: ServeSignals): Command {
 }
 
 async function serve(file: string, io: Io, start: Start, signals: ServeSignals): Promise<ExitCode> {
+  let running: Running | null = null;
+  let hungUp = false;
+  signals.onHangup(() => {
+    if (running === null) hungUp = true;
+    else void running.reload("signal");
+  });
   const started = await start(file, io.env);
   if (!started.ok) {
     for (const problem of started.error) io.stderr(`${problem}\n`);
     io.stderr(`outrigger did not start. After mending, try: outrigger check ${file}\n`);
     return 1;
   }
-  const running = started.value;
-  io.stdout(`${JSON.stringify({ event: "ready", proxy: running.proxy, admin: running.admin })}\n`);
-  const off = signals.onHangup(() => void running.reload("signal"));
+  running = started.value;
+  const { proxy, admin } = running;
+  io.stdout(`${JSON.stringify({ event: "ready", proxy, admin })}\n`);
+  // The file may have been read before the signal came.
+  if (hungUp) void running.reload("signal");
   await aborted(io.signal);
-  off();
   await running.stop();
   return 0;
 }

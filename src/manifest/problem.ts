@@ -22,7 +22,7 @@ export function formatProblem(p: ManifestProblem): string {
 }
 
 /** A path of keys and indexes as people write it: `apps.quiz.upstreams[1].url`. */
-function pathText(path: readonly PropertyKey[]): string {
+export function pathText(path: readonly PropertyKey[]): string {
   let text = "";
   for (const part of path) text += typeof part === "number" ? `[${part}]` : `${text === "" ? "" : "."}${String(part)}`;
   return text;

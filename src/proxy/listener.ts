@@ -1,11 +1,14 @@
-import { chmodSync, existsSync, readFileSync, statSync, unlinkSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
-import { type AddressInfo, connect, type Server as NetServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../core/clock.ts";
 import type { LimitSettings } from "../core/settings.service.ts";
-import type { Address, ListenSettings } from "../core/settings.ts";
+import type { Address } from "../core/settings.ts";
+import { bind } from "./listener.bind.ts";
+import { type Cap, capConnections } from "./listener.cap.ts";
+import type { ServerTls } from "./listener.tls.ts";
 import { isWebSocket, prepareServer, serverOptions } from "./wire.server.ts";
 
 export interface ListenerHandlers {
@@ -15,44 +18,36 @@ export interface ListenerHandlers {
   readonly upgrades: (req: IncomingMessage) => boolean;
 }
 
+export interface ListenerOptions {
+  readonly address: Address;
+  readonly tls: ServerTls | null;
+  /** Asked at each connection, so that a reload's limits hold from the next one on. */
+  readonly limits: () => LimitSettings;
+  readonly handlers: ListenerHandlers;
+  readonly clock: Clock;
+}
+
 /** The proxy's listener. */
 export interface Listener {
   /** `host:port` or `unix:/path`, as bound. */
   readonly address: string;
   readonly connections: number;
-  /** Reads certificate and key again: connections from now on use them. The error leaves the old ones in use. */
-  reloadTls(): void;
+  /** Connections from now on use this certificate and key; those that stand go on. */
+  useTls(tls: ServerTls): void;
   /** Takes no new connection, tells kept ones to close, and resolves when the last has gone or `graceMs` is over. */
   close(graceMs: number): Promise<void>;
 }
 
 /** A caller that neither reads nor writes for this long is dropped. */
 const STALLED_MS = 60_000;
-const FULL = Buffer.from(
-  "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nRetry-After: 1\r\n" +
-    "Outrigger-Outcome: rejected;reason=overload\r\nConnection: close\r\nContent-Length: 117\r\n\r\n" +
-    '{"type":"urn:outrigger:problem:overload","title":"Too many connections","status":503,"detail":"limits.connections"}\r\n',
-);
 
-/** Binds the listener. `limits` is asked at each connection, so that a reload moves the cap. */
-export async function openListener(
-  listen: ListenSettings,
-  limits: () => LimitSettings,
-  handlers: ListenerHandlers,
-  clock: Clock,
-): Promise<Listener> {
-  const server = makeServer(listen, limits(), handlers);
-  prepareServer(server as Server, clock);
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket: Socket) => {
-    if (sockets.size >= limits().connections) {
-      socket.on("error", () => socket.destroy());
-      socket.end(FULL, () => socket.destroy());
-      return;
-    }
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
+/** Binds the listener. Rejects with an error that says what to do. */
+export async function openListener(options: ListenerOptions): Promise<Listener> {
+  const { handlers, clock, limits } = options;
+  let { tls } = options;
+  const server = makeServer(options);
+  prepareServer(server, clock);
+  const cap = capConnections(server, tls === null ? "connection" : "secureConnection", { limits, clock });
   server.setTimeout(STALLED_MS);
   server.on("request", (req, res) => handlers.request(req, res, false));
   server.on("checkContinue", (req, res) => handlers.request(req, res, true));
@@ -60,89 +55,44 @@ export async function openListener(
   server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) =>
     handlers.upgrade(req, socket as Socket, head),
   );
-  const address = await bind(server as Server, listen.proxy);
+  const address = await bind(server, options.address);
   return {
     address,
     get connections() {
-      return sockets.size;
+      return cap.open.size;
     },
-    reloadTls() {
-      if (listen.tls !== null) (server as SecureServer).setSecureContext(tlsMaterial(listen.tls));
+    useTls(next) {
+      // The same again would only make callers' TLS sessions worthless.
+      if (isDeepStrictEqual(next, tls)) return;
+      tls = next;
+      (server as unknown as SecureServer).setSecureContext({ ...tls });
     },
-    close: (graceMs) => closeServer(server as Server, sockets, graceMs, clock),
+    close: (graceMs) => closeServer(server, cap, graceMs, clock),
   };
 }
 
-function makeServer(listen: ListenSettings, limits: LimitSettings, handlers: ListenerHandlers): Server | SecureServer {
-  const options = serverOptions(limits, (req) => isWebSocket(req) && handlers.upgrades(req));
-  if (listen.tls === null) return createServer(options);
-  const clientCa = listen.tls.clientCa !== null;
+/** Both kinds of server are one to all that follows: HTTP on a socket. */
+function makeServer({ tls, limits, handlers }: ListenerOptions): Server {
+  const options = serverOptions(limits(), (req) => isWebSocket(req) && handlers.upgrades(req));
+  if (tls === null) return createServer(options);
   return createSecureServer({
     ...options,
-    ...tlsMaterial(listen.tls),
+    ...tls,
     minVersion: "TLSv1.2",
     ALPNProtocols: ["http/1.1"],
-    requestCert: clientCa,
-    rejectUnauthorized: clientCa,
-    handshakeTimeout: limits.headersTimeoutMs,
-  });
+    requestCert: tls.ca !== undefined,
+    rejectUnauthorized: tls.ca !== undefined,
+    handshakeTimeout: limits().headersTimeoutMs,
+  }) as unknown as Server;
 }
 
-function tlsMaterial(tls: NonNullable<ListenSettings["tls"]>): { cert: Buffer; key: Buffer; ca?: Buffer } {
-  return {
-    cert: readFileSync(tls.cert),
-    key: readFileSync(tls.key),
-    ...(tls.clientCa === null ? {} : { ca: readFileSync(tls.clientCa) }),
-  };
-}
-
-/**
- * Binds to `address` and says where, as bound. A unix socket left behind by a process that died is removed first; one
- * that somebody listens on is not.
- */
-export async function bind(server: NetServer, address: Address): Promise<string> {
-  if (address.kind === "unix") await clearStaleSocket(address.path);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port }, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-  // Whoever may write to the socket may call every app: the group may, others may not.
-  if (address.kind === "unix") chmodSync(address.path, 0o660);
-  return addressText(server, address);
-}
-
-async function clearStaleSocket(path: string): Promise<void> {
-  if (!existsSync(path) || !statSync(path).isSocket()) return;
-  const alive = await new Promise<boolean>((resolve) => {
-    const probe = connect({ path });
-    probe.once("connect", () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once("error", () => resolve(false));
-  });
-  if (!alive) unlinkSync(path);
-}
-
-/** The address as bound: port 0 has become a real one. */
-function addressText(server: NetServer, address: Address): string {
-  if (address.kind === "unix") return `unix:${address.path}`;
-  const { port } = server.address() as AddressInfo;
-  return `${address.host.includes(":") ? `[${address.host}]` : address.host}:${port}`;
-}
-
-async function closeServer(server: Server, sockets: Set<Socket>, graceMs: number, clock: Clock): Promise<void> {
+async function closeServer(server: Server, cap: Cap, graceMs: number, clock: Clock): Promise<void> {
   if (!server.listening) return;
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  const timer = clock.after(graceMs, destroyAll, sockets);
+  // To Node a connection that never said a word is about to; those that pools open in advance would hold us up.
+  for (const socket of cap.open) if (socket.bytesRead === 0) socket.destroy();
+  const timer = clock.after(graceMs, cap.destroy, undefined);
   await closed;
   clock.cancel(timer);
-}
-
-function destroyAll(sockets: Set<Socket>): void {
-  for (const socket of sockets) socket.destroy();
 }

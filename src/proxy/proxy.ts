@@ -2,17 +2,19 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { EventBus } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
-import type { ListenSettings } from "../core/settings.ts";
+import type { Address } from "../core/settings.ts";
 import type { CallShared } from "./call.ts";
 import type { Completion } from "./complete.ts";
 import { find, type IntakeDeps, type Routing, takeIn, takeUpgrade } from "./intake.ts";
+import type { ServerTls } from "./listener.tls.ts";
 import { type Listener, openListener } from "./listener.ts";
 import { responseOn } from "./passthrough.out.ts";
 import { servePassthrough } from "./passthrough.serve.ts";
 import { createPassthrough } from "./passthrough.ts";
 
 export interface ProxyDeps {
-  readonly listen: ListenSettings;
+  readonly address: Address;
+  readonly tls: ServerTls | null;
   readonly shared: CallShared;
   readonly random: Random;
   readonly bus: EventBus;
@@ -24,8 +26,8 @@ export interface ProxyServer {
   readonly address: string;
   readonly connections: () => number;
   readonly inFlight: () => number;
-  /** Reads certificate and key again: connections from now on use them. */
-  reloadTls(): void;
+  /** Connections from now on use this certificate and key; those that stand go on. */
+  useTls(tls: ServerTls): void;
   /** Takes nothing new, waits for what is under way for at most `graceMs`, then ends it. Twice is safe. */
   close(graceMs: number): Promise<void>;
 }
@@ -36,8 +38,14 @@ const STREAM_MS = 24 * 60 * 60 * 1000;
 export async function openProxy(deps: ProxyDeps): Promise<ProxyServer> {
   const { shared, random, bus, routing } = deps;
   const completion: Completion = { bus, inFlight: { count: 0 } };
-  const idleMs = routing().limits.requestTimeoutMs;
-  const passthrough = createPassthrough({ clock: shared.clock, idleMs, totalMs: STREAM_MS });
+  const passthrough = createPassthrough({
+    clock: shared.clock,
+    // Asked by each relay as it begins: a reload may have changed it.
+    get idleMs() {
+      return routing().limits.requestTimeoutMs;
+    },
+    totalMs: STREAM_MS,
+  });
   const intake: IntakeDeps = {
     shared,
     random,
@@ -58,17 +66,18 @@ export async function openProxy(deps: ProxyDeps): Promise<ProxyServer> {
     const found = find(req, routing().router, routing().limits);
     return "plan" in found && found.plan.ref.mode === "passthrough";
   };
-  const listener: Listener = await openListener(
-    deps.listen,
-    () => routing().limits,
-    { request: (req, res, expectsContinue) => takeIn(req, res, expectsContinue, intake), upgrade, upgrades },
-    shared.clock,
-  );
+  const listener: Listener = await openListener({
+    address: deps.address,
+    tls: deps.tls,
+    limits: () => routing().limits,
+    handlers: { request: (req, res, expectsContinue) => takeIn(req, res, expectsContinue, intake), upgrade, upgrades },
+    clock: shared.clock,
+  });
   return {
     address: listener.address,
     connections: () => listener.connections,
     inFlight: () => completion.inFlight.count,
-    reloadTls: () => listener.reloadTls(),
+    useTls: (tls) => listener.useTls(tls),
     close: async (graceMs) => {
       // A WebSocket would keep the listener open for ever.
       const ends = shared.clock.after(graceMs, () => passthrough.close(), undefined);

@@ -74,7 +74,7 @@ export function refuseSocket(socket: Socket, refused: Refusal, clock: Clock): vo
  * Closes in a way that lets the answer arrive: destroying a socket with unread input sends a reset, which may
  * overtake the last bytes we wrote (RFC 9112 section 9.6).
  */
-function lingerThenDestroy(socket: Socket, clock: Clock): void {
+export function lingerThenDestroy(socket: Socket, clock: Clock): void {
   if (socket.destroyed) return;
   const timer = clock.after(LINGER_MS, (late: Socket) => late.destroy(), socket);
   socket.once("close", () => clock.cancel(timer));

@@ -1,15 +1,21 @@
-import { Pool } from "undici";
+import { type Dispatcher, Pool } from "undici";
 import type { UpstreamSettings } from "../core/settings.ts";
 import { type Connect, type ConnectDeps, createConnector, type TlsMaterial } from "./connect.ts";
 
 /** Connections to one upstream of one app: never shared with another app, whatever the address. */
 export interface UpstreamClient {
   readonly settings: UpstreamSettings;
-  readonly pool: Pool;
+  readonly pool: Dispatcher;
   /** Opens a connection of the same kind outside the pool: for streams and WebSockets. */
   readonly connect: Connect;
   /** The longest `connect_timeout` of the routes that use it; each route's own is kept by its tries. */
   connectTimeoutMs: number;
+  /**
+   * No manifest names the upstream any more: idle connections end now, used ones with their request. Requests that
+   * began under the old manifest may still come; each gets a connection of its own. Resolves once the ones that there
+   * were are closed.
+   */
+  retire(): Promise<void>;
   /** Ends idle connections; those in use end with their request. Twice is safe. */
   close(): Promise<void>;
 }
@@ -25,13 +31,11 @@ export function createUpstreamClient(
 ): UpstreamClient {
   const origin = `${settings.secure ? "https" : "http"}://${settings.hostname.includes(":") ? `[${settings.hostname}]` : settings.hostname}:${settings.port}`;
   const connect = createConnector(settings, options.tls, () => client.connectTimeoutMs, deps);
-  const client: UpstreamClient = {
-    settings,
-    connect,
-    connectTimeoutMs: options.connectTimeoutMs,
-    pool: new Pool(origin, {
+  const openPool = (pipelining: 0 | 1): Pool =>
+    new Pool(origin, {
       connections: options.connections,
-      pipelining: 1,
+      // 0 is one request and no more: the connection closes after it.
+      pipelining,
       allowH2: false,
       // Ours are exact; undici's are half a second coarse and would only come later.
       headersTimeout: 0,
@@ -39,10 +43,24 @@ export function createUpstreamClient(
       keepAliveTimeout: 4_000,
       maxHeaderSize: MAX_RESPONSE_HEAD,
       connect: connect as never,
-    }),
-    close: async () => {
-      if (!client.pool.closed && !client.pool.destroyed) await client.pool.close();
+    });
+  let pool = openPool(1);
+  const closePool = async (old: Pool): Promise<void> => {
+    if (!old.closed && !old.destroyed) await old.close();
+  };
+  const client: UpstreamClient = {
+    settings,
+    connect,
+    connectTimeoutMs: options.connectTimeoutMs,
+    get pool() {
+      return pool;
     },
+    retire() {
+      const old = pool;
+      pool = openPool(0);
+      return closePool(old);
+    },
+    close: () => closePool(pool),
   };
   return client;
 }

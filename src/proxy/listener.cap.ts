@@ -1,0 +1,80 @@
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+import type { Clock } from "../core/clock.ts";
+import { PROBLEM_JSON, problem } from "../core/problem.ts";
+import type { LimitSettings } from "../core/settings.service.ts";
+import { lingerThenDestroy } from "./wire.server.ts";
+
+/** The connections of a listener. */
+export interface Cap {
+  /** Those that are served. */
+  readonly open: ReadonlySet<Socket>;
+  /** Ends them all, also those being refused. */
+  destroy(): void;
+}
+
+/** Connections being refused or shaking hands, beyond those served; what is over it is dropped without a word. */
+const BEYOND = 1_000;
+
+/** Written without HTTP's machinery: refusing has to cost less than serving. */
+const FULL = fullAnswer();
+
+/**
+ * Holds the connections served at once to `limits.connections`: each further one is answered 503 at once and closed.
+ * Stands in front of Node's own listener of `event`, which must never see a refused one, or would serve its request.
+ */
+export function capConnections(
+  server: Server,
+  event: "connection" | "secureConnection",
+  deps: { readonly limits: () => LimitSettings; readonly clock: Clock },
+): Cap {
+  const open = new Set<Socket>();
+  const refused = new Set<Socket>();
+  const serve = server.listeners(event) as ((this: Server, socket: Socket) => void)[];
+  server.removeAllListeners(event);
+  server.on(event, (socket: Socket) => {
+    const limits = deps.limits();
+    applyLimits(server, limits);
+    const set = open.size < limits.connections ? open : refused;
+    set.add(socket);
+    socket.once("close", () => set.delete(socket));
+    if (set === refused) refuse(socket, deps.clock);
+    else for (const listener of serve) listener.call(server, socket);
+  });
+  applyLimits(server, deps.limits());
+  return {
+    open,
+    destroy() {
+      for (const set of [open, refused]) for (const socket of set) socket.destroy();
+    },
+  };
+}
+
+/** Node reads these anew for each connection, or at each of its looks for late ones. */
+function applyLimits(server: Server & { maxHeaderSize?: number }, limits: LimitSettings): void {
+  server.maxConnections = limits.connections + BEYOND;
+  server.maxHeaderSize = limits.headerBytes;
+  server.headersTimeout = limits.headersTimeoutMs;
+  server.requestTimeout = limits.requestTimeoutMs;
+}
+
+function refuse(socket: Socket, clock: Clock): void {
+  socket.on("error", () => socket.destroy());
+  socket.end(FULL);
+  lingerThenDestroy(socket, clock);
+}
+
+function fullAnswer(): Buffer {
+  const detail = "limits.connections is reached; come back after Retry-After.";
+  const body = JSON.stringify(problem(503, "overload", "Too many connections", detail, { reason: "overload" }));
+  const head = [
+    "HTTP/1.1 503 Service Unavailable",
+    `Content-Type: ${PROBLEM_JSON}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    "Outrigger-Outcome: rejected;reason=overload",
+    "Proxy-Status: outrigger; error=connection_limit_reached",
+    "Retry-After: 1",
+    "Connection: close",
+  ];
+  return Buffer.from(`${head.join("\r\n")}\r\n\r\n${body}`);
+}
