@@ -82,4 +82,4 @@ const commands: readonly Command[] = [
   demoCommand(edge),
 ];
 
-process.exitCode = await runCli(process.argv.slice(2), io, commands);
+process.exitCode = await runCli(process.argv.slice(2), io, commands, version);

@@ -5,10 +5,16 @@ import type { Command, ExitCode, Io } from "./command.ts";
  * Runs one command line and gives its exit code: 0 done, 1 it found a problem, 2 wrong usage (with a hint).
  * `argv` is without node and script. A bug in a command rejects: the process edge reports it.
  */
-export async function runCli(argv: readonly string[], io: Io, commands: readonly Command[]): Promise<number> {
+export async function runCli(
+  argv: readonly string[],
+  io: Io,
+  commands: readonly Command[],
+  version = "unknown",
+): Promise<number> {
   let code: ExitCode = 0;
   const program = new Program("outrigger")
-    .description("A webhook sidecar: the caller always has an answer in time, and nothing accepted is lost.")
+    .description("A webhook sidecar: whatever the app does, its callers have an answer in time.")
+    .version(version, "-V, --version", "print the version")
     .helpCommand("help [command]", "what a command does and which options it has")
     .showSuggestionAfterError()
     .showHelpAfterError("Try: outrigger help, or outrigger help COMMAND")
