@@ -47,7 +47,7 @@ export function answerHead(method: string, answer: IncomingMessage): string[] | 
   const { rawHeaders } = answer;
   const status = answer.statusCode ?? 0;
   // Node hands over a bare 101 as if it were an answer.
-  if (answer.httpVersionMajor !== 1 || status < 200) return null;
+  if (answer.httpVersionMajor !== 1 || status < 200 || status > 599) return null;
   const coding = answer.headers["transfer-encoding"];
   if (coding !== undefined && (coding.toLowerCase() !== "chunked" || headerCount(rawHeaders, "content-length") > 0)) {
     return null;

@@ -93,6 +93,8 @@ export class Try implements Dispatcher.DispatchHandler, BodyStream {
     if (this.#over !== null) return;
     // undici takes a 101 without an Upgrade header for one of the answers that come before the answer.
     if (status === 101) return this.#fail(invalid("the app switched protocols unasked"));
+    // RFC 9110 section 15: a status beyond 599 is no status.
+    if (status > 599) return this.#fail(invalid(`the status ${status} is none`));
     if (status < 200) return;
     this.#status = status;
     const headers = rawHeaders(controller);

@@ -154,6 +154,9 @@ test("a connection that breaks before any answer is a reset of something written
 test("an answer that is no HTTP, one with two framings, or a switch of protocols unasked is not valid", async () => {
   for (const bytes of [
     "ICY 200 OK\r\n\r\n",
+    "HTTP/1.1 600 Beyond\r\nContent-Length: 0\r\n\r\n",
+    "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+    `${HEAD}Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
     `${HEAD}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
     `${HEAD}Content-Length: 2\r\nContent-Length: 3\r\n\r\nok!`,
     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
