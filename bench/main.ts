@@ -26,6 +26,9 @@ ${CASES.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n")}
   --json          figures for programs instead of tables
 `;
 
+/** What bench/results.md says rests on as many pairs, or more. */
+const FEWEST_PAIRS = 5;
+
 /** No run takes this long: what does hangs, and is ended. */
 const LIMIT_MS = { short: 10 * 60_000, full: 60 * 60_000 };
 
@@ -55,6 +58,7 @@ async function main(): Promise<number> {
     seconds: wholeNumber("--seconds", values.seconds, full ? 5 : 2),
     peers: values.peer ?? null,
   };
+  if (full && !profile && options.pairs < FEWEST_PAIRS) throw new Error(`--full takes at least ${FEWEST_PAIRS} pairs`);
   const cases = positionals.length === 0 ? DEFAULT_CASES : positionals.map(caseNamed);
   const found = findGenerator(values.load);
   const context = [machineLine(), `Load: ${found.version}`].join("\n");

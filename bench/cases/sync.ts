@@ -32,12 +32,14 @@ export const sync: Case = {
     const upstreamVersion = nginxVersion();
     if (upstreamVersion === null) throw new Error(`the upstream is nginx, which is not here: ${nginx.install}`);
     const direct = { ...(await startUpstream(bench)), name: "direct" };
-    const wanted = PEERS.filter(({ name }) => bench.options.peers?.includes(name) ?? true);
+    const wanted = bench.options.peers?.map(peerNamed) ?? PEERS;
     const present = wanted.filter((peer) => peer.version() !== null);
     const notes = wanted
       .filter((peer) => !present.includes(peer))
       .map((peer) => `${peer.title} is left out: not installed (${peer.install})`);
-    if (bench.options.profile) return profileSync(bench, direct, bench.options.peers === null ? null : present[0]!);
+    if (bench.options.profile) {
+      return profileSync(bench, direct, bench.options.peers === null ? null : (present[0] ?? null));
+    }
 
     const ours = await startOurs(bench, direct.port);
     const others: Target[] = [];
@@ -53,6 +55,12 @@ export const sync: Case = {
     return report(bench, { present, paired, targets, times, versions, notes });
   },
 };
+
+function peerNamed(name: string): Peer {
+  const peer = PEERS.find((one) => one.name === name);
+  if (peer === undefined) throw new Error(`no peer ${name}; there are ${PEERS.map((one) => one.name).join(", ")}`);
+  return peer;
+}
 
 /** Says how far to trust the figures: a machine that others use makes all slower, and not all alike. */
 function othersNote(from: MachineTime, to: MachineTime): string {
