@@ -92,6 +92,9 @@ async function closeServer(server: Server, cap: Cap, graceMs: number, clock: Clo
   server.closeIdleConnections();
   // To Node a connection that never said a word is about to; those that pools open in advance would hold us up.
   for (const socket of cap.open) if (socket.bytesRead === 0) socket.destroy();
+  // Answers whose head had promised to keep the connection: it closes as soon as they are whole.
+  server.keepAliveTimeout = 1;
+  server.keepAliveTimeoutBuffer = 0;
   const timer = clock.after(graceMs, cap.destroy, undefined);
   await closed;
   clock.cancel(timer);

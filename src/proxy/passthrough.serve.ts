@@ -58,7 +58,9 @@ function exchangeOf(call: Call, way: Way): PassthroughExchange {
     timeoutMs,
     answerHeaders: (status) => {
       const { outcome, reason } = outcomeOf(worthOfStatus(status, way));
-      return ["X-Request-ID", call.id, "Outrigger-Outcome", outcomeField(outcome, reason)];
+      const own = ["X-Request-ID", call.id, "Outrigger-Outcome", outcomeField(outcome, reason)];
+      if (status !== 101 && call.shared.closing()) own.push("Connection", "close");
+      return own;
     },
   };
 }
