@@ -84,6 +84,13 @@ async function main(): Promise<number> {
 async function bounded(bench: Bench, limitMs: number, one: Case): Promise<Report> {
   const abandon = (): void => bench.abandon();
   process.once("exit", abandon);
+  // The first signal stops all in order, a second one at once.
+  const onSignal = (signal: NodeJS.Signals): void => {
+    bench.say(`${signal}: stopping`);
+    process.once(signal, () => process.exit(130));
+    void bench.close().finally(() => process.exit(130));
+  };
+  process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
   const limit = setTimeout(() => {
     bench.say(`${one.name} did not end in ${limitMs / 60_000} minutes`);
     process.exit(1);
@@ -93,7 +100,7 @@ async function bounded(bench: Bench, limitMs: number, one: Case): Promise<Report
   } finally {
     clearTimeout(limit);
     await bench.close();
-    process.off("exit", abandon);
+    process.off("exit", abandon).off("SIGINT", onSignal).off("SIGTERM", onSignal);
   }
 }
 
@@ -108,10 +115,6 @@ function wholeNumber(option: string, given: string | undefined, otherwise: numbe
   if (!Number.isInteger(value) || value < 1) throw new Error(`${option} takes a whole number from 1`);
   return value;
 }
-
-// The exit listener of the case under way kills by id what it started.
-process.once("SIGINT", () => process.exit(130));
-process.once("SIGTERM", () => process.exit(143));
 
 try {
   process.exitCode = await main();

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { NATIVE_ENV } from "./native.ts";
+import { family } from "./processor-time.ts";
 
 /** A process of ours, known by its id and ended by it. */
 export interface Proc {
@@ -9,8 +10,9 @@ export interface Proc {
   line<T>(pick: (line: string) => T | null): Promise<T>;
   /** All of stdout, once the process ended with code 0. */
   output(timeoutMs: number): Promise<string>;
-  /** SIGTERM, then SIGKILL where that is not enough. Twice is safe. */
+  /** SIGTERM, then {@link kill} where that is not enough. Twice is safe. */
   stop(): Promise<void>;
+  /** SIGKILL for it and all below it: the workers of a server whose master is killed would live on. */
   kill(): void;
 }
 
@@ -81,6 +83,11 @@ function startProc(name: string, command: string, args: readonly string[], gone:
       wake();
     });
 
+  const killFamily = (): void => {
+    if (child.pid === undefined || end !== null) return;
+    for (const pid of familyOf(child.pid)) tryKill(pid);
+  };
+
   return {
     name,
     get pid() {
@@ -104,10 +111,26 @@ function startProc(name: string, command: string, args: readonly string[], gone:
     async stop() {
       if (end !== null) return;
       child.kill("SIGTERM");
-      const hard = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+      const hard = setTimeout(killFamily, STOP_MS);
       await ended;
       clearTimeout(hard);
     },
-    kill: () => void child.kill("SIGKILL"),
+    kill: killFamily,
   };
+}
+
+function familyOf(pid: number): readonly number[] {
+  try {
+    return family(pid);
+  } catch {
+    return [pid];
+  }
+}
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended by itself meanwhile.
+  }
 }

@@ -59,8 +59,8 @@ export function machineTime(): MachineTime {
   return { totalMs: total * tickMs, otherMs: (total - idle - ours) * tickMs };
 }
 
-/** The process and everything below it. */
-function family(pid: number): number[] {
+/** The process and everything below it, itself first. Throws where there is no `/proc`. */
+export function family(pid: number): number[] {
   const members = [pid];
   const others = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   const parents = others.map((name) => ({ pid: Number(name), parent: readStat(Number(name))?.parent }));
