@@ -47,7 +47,7 @@ export interface Compiled extends CompiledApp {
 }
 
 /** Something wrong with what stands below `path`. */
-export interface CompileError {
+interface CompileError {
   readonly path: readonly string[];
   readonly message: string;
 }

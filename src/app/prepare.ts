@@ -17,7 +17,7 @@ export interface Prepared {
 }
 
 /** A manifest that may not. */
-export interface Refused {
+interface Refused {
   /** `file:line:col path: what is wrong`, all of them. */
   readonly problems: readonly string[];
   /** Absolute paths of what was read, or could not be: mending one of them may mend the manifest. */

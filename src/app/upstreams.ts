@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import type { Agent } from "node:http";
-import { createSecureContext } from "node:tls";
 import type { Clock } from "../core/clock.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { AppSettings, ClientTls, UpstreamSettings } from "../core/settings.ts";
@@ -9,6 +8,7 @@ import { type Bulkhead, createBulkhead } from "../policy/bulkhead.ts";
 import { createPassthroughAgent } from "../proxy/passthrough.ts";
 import { createUpstreamClient, type UpstreamClient } from "../upstream/client.ts";
 import type { TlsMaterial } from "../upstream/connect.ts";
+import { tlsProblem } from "../upstream/tls.ts";
 
 /** What all routes to one upstream of one app share. */
 export interface UpstreamState {
@@ -89,10 +89,9 @@ export function readTls(tls: ClientTls | null): Result<TlsMaterial | null, strin
   try {
     const read = (path: string | null): string | null => (path === null ? null : readFileSync(path, "utf8"));
     const material = { ca: read(tls.ca), cert: read(tls.cert), key: read(tls.key), serverName: tls.serverName };
-    const { ca, cert, key } = material;
-    createSecureContext({ ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) });
-    return ok(material);
+    const problem = tlsProblem(material);
+    return problem === null ? ok(material) : err(`ca, cert and key can't be used: ${problem}`);
   } catch (error) {
-    return err(`ca, cert and key can't be used: ${error instanceof Error ? error.message : error}`);
+    return err(error instanceof Error ? error.message : String(error));
   }
 }

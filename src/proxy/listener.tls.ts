@@ -1,14 +1,14 @@
 import { readFileSync } from "node:fs";
-import { createSecureContext } from "node:tls";
 import { err, ok, type Result } from "../core/result.ts";
 import type { ListenSettings } from "../core/settings.ts";
+import { tlsProblem } from "../upstream/tls.ts";
 
-/** What the files of `listen.tls` hold, found good. */
+/** What the files of `listen.tls` hold, in PEM, found good. */
 export interface ServerTls {
-  readonly cert: Buffer;
-  readonly key: Buffer;
+  readonly cert: string;
+  readonly key: string;
   /** Who signs the certificates that callers must then show. */
-  readonly ca?: Buffer;
+  readonly ca?: string;
 }
 
 /**
@@ -19,13 +19,13 @@ export function readServerTls(tls: ListenSettings["tls"]): Result<ServerTls | nu
   if (tls === null) return ok(null);
   try {
     const read: ServerTls = {
-      cert: readFileSync(tls.cert),
-      key: readFileSync(tls.key),
-      ...(tls.clientCa === null ? {} : { ca: readFileSync(tls.clientCa) }),
+      cert: readFileSync(tls.cert, "utf8"),
+      key: readFileSync(tls.key, "utf8"),
+      ...(tls.clientCa === null ? {} : { ca: readFileSync(tls.clientCa, "utf8") }),
     };
-    createSecureContext({ ...read });
-    return ok(read);
+    const problem = tlsProblem(read);
+    return problem === null ? ok(read) : err(`certificate, key and client_ca can't be used: ${problem}`);
   } catch (error) {
-    return err(`certificate, key and client_ca can't be used: ${error instanceof Error ? error.message : error}`);
+    return err(error instanceof Error ? error.message : String(error));
   }
 }

@@ -18,7 +18,7 @@ export interface ListenerHandlers {
   readonly upgrades: (req: IncomingMessage) => boolean;
 }
 
-export interface ListenerOptions {
+interface ListenerOptions {
   readonly address: Address;
   readonly tls: ServerTls | null;
   /** Asked at each connection, so that a reload's limits hold from the next one on. */

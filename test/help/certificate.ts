@@ -30,7 +30,10 @@ export function createCertificate(name: string, issuer: Certificate | null = nul
   );
   const signature = tagged(0x03, Buffer.concat([Buffer.from([0]), sign("sha256", body, signer)]));
   const der = sequence(body, ECDSA_WITH_SHA256, signature);
-  const lines = der.toString("base64").replace(/.{64}/g, "$&\n");
+  const lines = der
+    .toString("base64")
+    .match(/.{1,64}/g)
+    ?.join("\n");
   return {
     name,
     cert: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
