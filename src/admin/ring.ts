@@ -45,6 +45,11 @@ export interface RingSizes {
 
 /** A few MiB at most: an event is some hundred bytes. */
 const SIZES: RingSizes = { requests: 8_192, others: 2_048 };
+/**
+ * Good requests are kept only while somebody follows, and so long after: holding on to each of thousands a second
+ * costs the collector more than all else that is done with them. Who asks for them later is told of the gap.
+ */
+const RESUME_MS = 60_000;
 /** A refused manifest may have hundreds of problems; `outrigger check` tells them all. */
 const MAX_PROBLEMS = 20;
 
@@ -61,8 +66,14 @@ export function createEventRing(sizes: RingSizes = SIZES): EventRing {
   const others = createRing(sizes.others);
   const wakers = new Set<() => void>();
   let lastId = 0;
+  let followedAt = Number.NEGATIVE_INFINITY;
   return {
     record(event) {
+      if (wakers.size > 0) followedAt = event.at;
+      else if (event.type === "request.completed" && event.outcome === "ok" && event.at - followedAt > RESUME_MS) {
+        requests.skip(++lastId);
+        return;
+      }
       (OF_REQUESTS.has(event.type) ? requests : others).add(createSlot(++lastId, event));
       for (const wake of wakers) wake();
     },
@@ -115,9 +126,11 @@ function passes(event: OutriggerEvent, { app, types, room }: EventFilter): boole
 
 interface Ring {
   add(slot: Slot): void;
+  /** Counts an event that is not kept. */
+  skip(id: number): void;
   /** Those with a greater number, oldest first. */
   after(id: number): Iterator<Slot, undefined>;
-  /** The number of the newest one that was overwritten; 0 for none. */
+  /** The number of the newest one that was overwritten or skipped; 0 for none. */
   evicted(): number;
 }
 
@@ -128,8 +141,11 @@ function createRing(size: number): Ring {
   const at = (i: number): Slot => slots[i % size] as Slot;
   return {
     add(slot) {
-      if (added >= size) evicted = at(added).id;
+      if (added >= size) evicted = Math.max(evicted, at(added).id);
       slots[added++ % size] = slot;
+    },
+    skip(id) {
+      evicted = id;
     },
     *after(id) {
       let low = Math.max(added - size, 0);

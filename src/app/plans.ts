@@ -106,7 +106,7 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
     set: route.headers.set.flat(),
     takeToken: state.takeToken,
     labels: contextLabels(app.context),
-    keyHeaders: ["idempotency-key", "webhook-id", ...(route.idempotency ? [route.idempotency.header] : [])],
+    keyHeaders: new Set(["idempotency-key", "webhook-id", ...(route.idempotency ? [route.idempotency.header] : [])]),
     maxAttempts: route.retry.attempts,
     inFlight: state.inFlight,
     breakers: route.upstreams.map((upstream) => breakerId(route, upstream)),

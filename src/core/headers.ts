@@ -65,18 +65,33 @@ export function isFieldValue(text: string): boolean {
 
 /**
  * The end-to-end fields of `raw`, in order and spelling: without hop-by-hop ones, without what a `Connection` header
- * names, without names in `drop` (lower case, with dashes). One pass where no `Connection` header names anything unusual.
+ * names, without names in `drop` (lower case, with dashes). One pass where no `Connection` header names anything
+ * unusual.
  */
 export function endToEnd(raw: RawHeaders, drop: ReadonlySet<string>): string[] {
+  return sift(raw, drop, ignore, undefined);
+}
+
+function ignore(): void {}
+
+/** The same, and in the same pass each end-to-end field, dropped ones too, and the framing is shown to `note`. */
+export function sift<T>(
+  raw: RawHeaders,
+  drop: ReadonlySet<string>,
+  note: (target: T, lowerName: string, value: string) => void,
+  target: T,
+): string[] {
   const kept: string[] = [];
   let named: string[] | null = null;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] as string;
     const lower = name.toLowerCase();
     if (HOP_BY_HOP.has(lower)) {
-      if (lower === "connection") named = connectionNames(raw[i + 1] as string, named);
+      if (lower === "transfer-encoding") note(target, lower, raw[i + 1] as string);
+      else if (lower === "connection") named = connectionNames(raw[i + 1] as string, named);
       continue;
     }
+    note(target, lower, raw[i + 1] as string);
     // Some programs read `X_Env` as `X-Env`: a copy under that name goes with it.
     if (drop.has(lower.includes("_") ? lower.replaceAll("_", "-") : lower)) continue;
     kept.push(name, raw[i + 1] as string);

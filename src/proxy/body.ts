@@ -3,10 +3,29 @@ import { type BodyEnd, CALL, type Call, type Carrier } from "./call.ts";
 
 /**
  * Reads the whole request body into `call.body`, at most `body_limit` bytes and not beyond the deadline; every byte
- * is booked on the memory ledger before it is kept. Resolves once, never rejects. Listeners are shared functions that
- * find their call on the message: no closure a request.
+ * is booked on the memory ledger before it is kept. Never rejects.
  */
-export function readBody(call: Call): Promise<BodyEnd> {
+export async function readBody(call: Call): Promise<BodyEnd> {
+  // Here the parser has only come to the end of the head. Once it has been through the packet, most bodies are there
+  // whole: then neither listeners nor a timer are needed.
+  await undefined;
+  return call.req.complete ? readHeld(call) : readComing(call);
+}
+
+function readHeld(call: Call): BodyEnd {
+  const body = call.req.read() as Buffer | null;
+  if (body === null) return "whole";
+  call.bodyBytes = body.length;
+  if (body.length > call.plan.settings.bodyLimit) return "too_large";
+  if (!call.shared.memory.take(body.length)) return "overload";
+  call.heldBytes += body.length;
+  call.body = body;
+  return "whole";
+}
+
+// Listeners are shared functions that find their call on the message: no closure a request.
+function readComing(call: Call): Promise<BodyEnd> {
+  if (call.gone) return Promise.resolve("gone");
   return new Promise((resolve) => {
     const { req, shared } = call;
     call.bodyDone = resolve;

@@ -90,8 +90,6 @@ async function closeServer(server: Server, cap: Cap, graceMs: number, clock: Clo
   if (!server.listening) return;
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  // To Node a connection that never said a word is about to; those that pools open in advance would hold us up.
-  for (const socket of cap.open) if (socket.bytesRead === 0) socket.destroy();
   // Answers whose head had promised to keep the connection: it closes as soon as they are whole.
   server.keepAliveTimeout = 1;
   server.keepAliveTimeoutBuffer = 0;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../core/clock.ts";
-import { endToEnd, type RawHeaders } from "../core/headers.ts";
+import { sift } from "../core/headers.ts";
 import { isRequestId, randomHex, uuidv7 } from "../core/ids.ts";
 import type { Random } from "../core/random.ts";
 import type { Call } from "./call.ts";
@@ -45,9 +45,9 @@ export const OUR_HEADERS: readonly string[] = [
   "outrigger-in-doubt",
 ];
 
-/** What we read from a request's headers in the one pass over them. */
+/** What we read from a request's headers in the one pass over them; repeated ones are joined. */
 interface Seen {
-  host: string;
+  readonly call: Call;
   requestId: string;
   traceparent: string;
   tracestate: string;
@@ -55,7 +55,6 @@ interface Seen {
   forwardedProto: string;
   forwardedHost: string;
   via: string;
-  webhookId: string;
 }
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
@@ -65,28 +64,10 @@ const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
  * (the caller's end-to-end ones, in order, then ours).
  */
 export function readHead(call: Call, peer: Peer, clock: Clock, random: Random): void {
-  const { plan, headers } = call;
-  const seen = look(headers);
-  call.id = isRequestId(seen.requestId) ? seen.requestId : uuidv7(clock, random);
-  call.webhookId = seen.webhookId !== "" ? seen.webhookId : call.id;
-  call.repeatable =
-    plan.settings.retry.repeat === "always" || IDEMPOTENT.has(call.method) || hasAny(headers, plan.keyHeaders);
-  const out = endToEnd(headers, plan.drop);
-  call.host = seen.host;
-  out.push("X-Request-ID", call.id);
-  pushTrace(out, seen, random);
-  pushForwarded(out, seen, peer);
-  out.push("Via", seen.via === "" ? "1.1 outrigger" : `${seen.via}, 1.1 outrigger`);
-  for (const part of plan.set) out.push(part);
-  call.outHeaders = out;
-}
-
-/** Methods that may be repeated by their definition (RFC 9110 section 9.2.2). */
-const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "QUERY"]);
-
-function look(headers: RawHeaders): Seen {
+  const { plan } = call;
+  call.repeatable = plan.settings.retry.repeat === "always" || IDEMPOTENT.has(call.method);
   const seen: Seen = {
-    host: "",
+    call,
     requestId: "",
     traceparent: "",
     tracestate: "",
@@ -94,31 +75,56 @@ function look(headers: RawHeaders): Seen {
     forwardedProto: "",
     forwardedHost: "",
     via: "",
-    webhookId: "",
   };
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    const name = headers[i] as string;
-    // Only names of these lengths are of interest: most headers cost one comparison.
-    if (!LENGTHS.has(name.length)) continue;
-    const value = headers[i + 1] as string;
-    const key = FIELDS.get(name.toLowerCase());
-    if (key !== undefined) seen[key] = seen[key] === "" ? value : `${seen[key]}, ${value}`;
-  }
-  return seen;
+  const out = sift(call.headers, plan.drop, note, seen);
+  call.id = isRequestId(seen.requestId) ? seen.requestId : uuidv7(clock, random);
+  if (call.webhookId === "") call.webhookId = call.id;
+  out.push("X-Request-ID", call.id);
+  pushTrace(out, seen, random);
+  pushForwarded(out, seen, peer);
+  out.push("Via", joined(seen.via, "1.1 outrigger"));
+  for (const part of plan.set) out.push(part);
+  call.outHeaders = out;
 }
 
-const FIELDS: ReadonlyMap<string, keyof Seen> = new Map([
-  ["host", "host"],
-  ["x-request-id", "requestId"],
-  ["traceparent", "traceparent"],
-  ["tracestate", "tracestate"],
-  ["x-forwarded-for", "forwardedFor"],
-  ["x-forwarded-proto", "forwardedProto"],
-  ["x-forwarded-host", "forwardedHost"],
-  ["via", "via"],
-  ["webhook-id", "webhookId"],
-]);
-const LENGTHS: ReadonlySet<number> = new Set([...FIELDS.keys()].map((name) => name.length));
+function note(seen: Seen, lower: string, value: string): void {
+  switch (lower) {
+    case "host":
+      seen.call.host = value;
+      return;
+    case "x-request-id":
+      seen.requestId = joined(seen.requestId, value);
+      return;
+    case "traceparent":
+      seen.traceparent = joined(seen.traceparent, value);
+      return;
+    case "tracestate":
+      seen.tracestate = joined(seen.tracestate, value);
+      return;
+    case "x-forwarded-for":
+      seen.forwardedFor = joined(seen.forwardedFor, value);
+      return;
+    case "x-forwarded-proto":
+      seen.forwardedProto = joined(seen.forwardedProto, value);
+      return;
+    case "x-forwarded-host":
+      seen.forwardedHost = joined(seen.forwardedHost, value);
+      return;
+    case "via":
+      seen.via = joined(seen.via, value);
+      return;
+    case "webhook-id":
+      if (seen.call.webhookId === "") seen.call.webhookId = value;
+  }
+  if (value !== "" && seen.call.plan.keyHeaders.has(lower)) seen.call.repeatable = true;
+}
+
+function joined(before: string, value: string): string {
+  return before === "" ? value : `${before}, ${value}`;
+}
+
+/** Methods that may be repeated by their definition (RFC 9110 section 9.2.2). */
+const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "QUERY"]);
 
 /** W3C Trace Context: a valid trace is continued with a new parent id; else one is begun, not sampled. */
 function pushTrace(out: string[], seen: Seen, random: Random): void {
@@ -138,17 +144,7 @@ function pushForwarded(out: string[], seen: Seen, peer: Peer): void {
   const address = peer.address === "" ? "unix" : peer.address;
   const chain = local && seen.forwardedFor !== "" ? `${seen.forwardedFor}, ${address}` : address;
   const proto = local && seen.forwardedProto !== "" ? seen.forwardedProto : peer.secure ? "https" : "http";
-  const host = local && seen.forwardedHost !== "" ? seen.forwardedHost : seen.host;
+  const host = local && seen.forwardedHost !== "" ? seen.forwardedHost : seen.call.host;
   out.push("X-Forwarded-For", chain, "X-Forwarded-Proto", proto);
   if (host !== "") out.push("X-Forwarded-Host", host);
-}
-
-function hasAny(headers: RawHeaders, lowerNames: readonly string[]): boolean {
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    const name = headers[i] as string;
-    for (const wanted of lowerNames) {
-      if (name.length === wanted.length && name.toLowerCase() === wanted && headers[i + 1] !== "") return true;
-    }
-  }
-  return false;
 }

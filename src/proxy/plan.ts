@@ -39,7 +39,7 @@ export interface RoutePlan {
   readonly takeToken: ((now: number) => number) | null;
   readonly labels: (x: Exchange) => Labels;
   /** Header names whose presence makes a request repeatable: lower case. */
-  readonly keyHeaders: readonly string[];
+  readonly keyHeaders: ReadonlySet<string>;
   readonly maxAttempts: number;
   /** Requests of the app under way, over all its routes. */
   readonly inFlight: { count: number };

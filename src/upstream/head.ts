@@ -1,9 +1,10 @@
 import type { Dispatcher } from "undici";
 import type { Exchange } from "../core/exchange.ts";
+import { sift } from "../core/headers.ts";
 import type { SendPlan } from "./send.ts";
 
 /** Fields of an app's answer that are ours to write. */
-export const OURS: ReadonlySet<string> = new Set(["content-length", "x-request-id", "outrigger-outcome"]);
+const OURS: ReadonlySet<string> = new Set(["content-length", "x-request-id", "outrigger-outcome"]);
 
 /** The headers of one try: those of every try, then what is this one's. */
 export function outHeaders(x: Exchange, plan: Pick<SendPlan, "preserveHost" | "signer">, wallMs: number): string[] {
@@ -15,28 +16,35 @@ export function outHeaders(x: Exchange, plan: Pick<SendPlan, "preserveHost" | "s
   return headers;
 }
 
-/** The fields of a response as they came: undici keeps the bytes on its controller, which its types do not say. */
-export function rawHeaders(controller: Dispatcher.DispatchController): string[] {
-  const raw = (controller as unknown as { readonly rawHeaders: readonly Buffer[] }).rawHeaders;
-  return raw.map(latin1);
+/** The head of an answer, with what it says of its body. */
+export interface AnswerHead {
+  /** End-to-end fields, in order and spelling, without those that are ours to write. */
+  readonly headers: readonly string[];
+  /**
+   * The declared length, -1 where there is none, or null where the body bears a coding beside `chunked`: undici takes
+   * the framing off such a body and would hand us bytes that are still coded.
+   */
+  readonly length: number | null;
 }
 
-/**
- * How the body of an answer is framed: its declared length, -1 where it has none, or null where it bears a coding
- * beside `chunked`. undici takes the framing off such a body and would hand us bytes that are still coded.
- */
-export function framingOf(headers: readonly string[]): number | null {
-  let length = -1;
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    const name = headers[i] as string;
-    if (name.length === 14 && name.toLowerCase() === "content-length") length = Number(headers[i + 1]);
-    else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") {
-      if ((headers[i + 1] as string).trim().toLowerCase() !== "chunked") return null;
-    }
-  }
-  return length;
+/** Reads the head that undici keeps as bytes on its controller, which its types do not say. */
+export function readAnswerHead(controller: Dispatcher.DispatchController): AnswerHead {
+  const raw = (controller as unknown as { readonly rawHeaders: readonly Buffer[] }).rawHeaders;
+  const framing: Framing = { length: -1, coded: false };
+  const headers = sift(raw.map(latin1), OURS, noteFraming, framing);
+  return { headers, length: framing.coded ? null : framing.length };
+}
+
+interface Framing {
+  length: number;
+  coded: boolean;
+}
+
+function noteFraming(framing: Framing, lower: string, value: string): void {
+  if (lower === "content-length") framing.length = Number(value);
+  else if (lower === "transfer-encoding" && value.trim().toLowerCase() !== "chunked") framing.coded = true;
 }
 
 function latin1(bytes: Buffer): string {
-  return bytes.toString("latin1");
+  return (bytes as unknown as { latin1Slice(): string }).latin1Slice();
 }

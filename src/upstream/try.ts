@@ -2,10 +2,9 @@ import type { Dispatcher } from "undici";
 import type { Timer } from "../core/clock.ts";
 import type { Answer, BodyStream, Exchange, Reply } from "../core/exchange.ts";
 import { type Fault, fault } from "../core/fault.ts";
-import { endToEnd } from "../core/headers.ts";
 import type { UpstreamClient } from "./client.ts";
 import { faultOf } from "./faults.ts";
-import { framingOf, OURS, outHeaders, rawHeaders } from "./head.ts";
+import { outHeaders, readAnswerHead } from "./head.ts";
 import type { SendDeps, SendPlan } from "./send.ts";
 
 const NOTHING = Buffer.alloc(0);
@@ -97,11 +96,10 @@ export class Try implements Dispatcher.DispatchHandler, BodyStream {
     if (status > 599) return this.#fail(invalid(`the status ${status} is none`));
     if (status < 200) return;
     this.#status = status;
-    const headers = rawHeaders(controller);
-    const length = framingOf(headers);
+    const { headers, length } = readAnswerHead(controller);
     if (length === null) return this.#fail(invalid("the answer bears a transfer coding beside chunked"));
     if (length > this.#plan.maxBytes && this.#x.method !== "HEAD") this.#tooLarge();
-    this.#headers = endToEnd(headers, OURS);
+    this.#headers = headers;
     if (this.#streaming) this.#beginStream();
   }
 

@@ -30,6 +30,8 @@ test("read in any parts, a ring gives each held event that passes once and in or
       fc.integer({ min: 1, max: 5 }),
       (added, filter, from, max) => {
         const ring = createEventRing({ requests: 8, others: 4 });
+        // Somebody follows: only then are good requests kept.
+        ring.onRecord(() => undefined);
         const all = added.map((kind, i) => ({ id: i + 1, event: KINDS[kind] as OutriggerEvent }));
         for (const { event } of all) ring.record(event);
         const ofRequests = (event: OutriggerEvent): boolean => event.type === "request.completed";
@@ -73,4 +75,19 @@ test("a refused manifest is held with its first problems only", () => {
   ring.record({ type: "manifest.rejected", at: 0, by: "file", problems });
   const [event] = ring.read(0, ANY, 1).events;
   expect(JSON.parse(event?.text() ?? "")).toMatchObject({ problems: problems.slice(0, 20) });
+});
+
+test("good requests are kept only while somebody follows and a minute after; who asks later is told of the gap", () => {
+  const ring = createEventRing();
+  const all = { app: null, types: null, room: null };
+  ring.record(requestCompleted({ at: 0 }));
+  ring.record(requestCompleted({ at: 1, outcome: "failed", reason: "timeout" }));
+  expect(ring.read(0, all, 10)).toMatchObject({ events: [{ id: 2 }], lost: true, cursor: 2 });
+  const leave = ring.onRecord(() => undefined);
+  ring.record(requestCompleted({ at: 2 }));
+  leave();
+  ring.record(requestCompleted({ at: 60_002 }));
+  ring.record(requestCompleted({ at: 60_003 }));
+  expect(ring.read(2, all, 10)).toMatchObject({ events: [{ id: 3 }, { id: 4 }], lost: true, cursor: 5 });
+  expect(ring.read(5, all, 10)).toMatchObject({ events: [], lost: false, cursor: 5 });
 });
