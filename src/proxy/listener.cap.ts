@@ -9,7 +9,7 @@ import { lingerThenDestroy } from "./wire.server.ts";
 export interface Cap {
   /** Those that are served. */
   readonly open: ReadonlySet<Socket>;
-  /** Ends them all, also those being refused. */
+  /** Ends them all, also those being refused and those still shaking hands. */
   destroy(): void;
 }
 
@@ -29,25 +29,31 @@ export function capConnections(
   deps: { readonly limits: () => LimitSettings; readonly clock: Clock },
 ): Cap {
   const open = new Set<Socket>();
-  const refused = new Set<Socket>();
+  const all = new Set<Socket>();
   const serve = server.listeners(event) as ((this: Server, socket: Socket) => void)[];
   server.removeAllListeners(event);
+  // For TLS this one comes first, with the bare socket, and `event` only after the handshake.
+  server.on("connection", (socket: Socket) => {
+    applyLimits(server, deps.limits());
+    keep(all, socket);
+  });
   server.on(event, (socket: Socket) => {
-    const limits = deps.limits();
-    applyLimits(server, limits);
-    const set = open.size < limits.connections ? open : refused;
-    set.add(socket);
-    socket.once("close", () => set.delete(socket));
-    if (set === refused) refuse(socket, deps.clock);
-    else for (const listener of serve) listener.call(server, socket);
+    if (open.size >= deps.limits().connections) return refuse(socket, deps.clock);
+    keep(open, socket);
+    for (const listener of serve) listener.call(server, socket);
   });
   applyLimits(server, deps.limits());
   return {
     open,
     destroy() {
-      for (const set of [open, refused]) for (const socket of set) socket.destroy();
+      for (const socket of all) socket.destroy();
     },
   };
+}
+
+function keep(set: Set<Socket>, socket: Socket): void {
+  set.add(socket);
+  socket.once("close", () => set.delete(socket));
 }
 
 /** Node reads these anew for each connection, or at each of its looks for late ones. */

@@ -132,6 +132,8 @@ test("over limits.connections a caller has 503 with Retry-After at once, and no 
   await until(() => sidecar.app.connections() === 1);
   app.behave((_got, res) => res.end("{}"));
   expect((await post(`${sidecar.url}/quiz/answer`, {})).status).toBe(200);
+  expect(app.got.length).toBe(1);
+  expect(sidecar.events.map((event) => event.type)).toEqual(["request.completed"]);
 });
 
 test("a raised or lowered cap holds from the next connection on, and harms none that stands", async () => {
@@ -207,6 +209,22 @@ test("over TLS: callers who trust the authority are served, plain HTTP is not, a
   expect(await text(full)).toMatch(/^HTTP\/1\.1 503 .*\r\nRetry-After: 1\r\n/s);
   for (const socket of held) socket.destroy();
   await until(() => sidecar.app.connections() === 0);
+});
+
+test("over TLS, too, a stop waits for nobody longer than limits.drain: not for a call, not for a handshake", async () => {
+  const ca = createCertificate("authority");
+  const app = await startApp(hang);
+  const { dir, listen } = tlsFolder(createCertificate("first", ca));
+  const sidecar = await start(listen, app, dir, "limits: { drain: 200ms }\n");
+  const hanging = overTls(sidecar, { ca: ca.cert }).catch((error: NodeJS.ErrnoException) => error.code);
+  await app.received(1);
+  const silent = await opened(connect(sidecar.port, "127.0.0.1"));
+  const closed = new Promise((resolve) => silent.on("error", () => undefined).on("close", resolve));
+  const from = performance.now();
+  await sidecar.stop();
+  expect(performance.now() - from).toBeLessThan(5_000);
+  expect(await hanging).toBe("ECONNRESET");
+  await closed;
 });
 
 test("with client_ca only callers whose certificate it signed come in", async () => {

@@ -258,6 +258,12 @@ test("reloads asked for while one runs are one reload after it, which sees the n
   expect(applied()).toBe(2);
   await post(`${sidecar.url}/quiz/answer`, {});
   expect(app.got[0]?.url).toBe("/b");
+
+  // A refusal is told each time the file is read, so it counts the readings.
+  sidecar.write("apps: nonsense\n");
+  const refused = await Promise.all(Array.from({ length: 10 }, () => sidecar.app.reload("test")));
+  expect(refused.every(({ ok }) => !ok)).toBe(true);
+  expect(sidecar.events.filter((e) => e.type === "manifest.rejected" && e.by === "test").length).toBe(2);
 });
 
 test("new limits hold for the next request and the next connection", async () => {
@@ -265,8 +271,10 @@ test("new limits hold for the next request and the next connection", async () =>
   const sidecar = await start(quiz(app.url));
   const long = { "X-Long": "x".repeat(3000) };
   expect((await post(`${sidecar.url}/quiz/answer`, {}, { headers: long })).status).toBe(200);
-  await apply(sidecar, `limits: { header_bytes: 2KiB, headers: 4 }\n${quiz(app.url)}`);
+  await apply(sidecar, `limits: { header_bytes: 2KiB }\n${quiz(app.url)}`);
   expect((await post(`${sidecar.url}/quiz/answer`, {}, { headers: long })).status).toBe(431);
+  await apply(sidecar, `limits: { headers: 4 }\n${quiz(app.url)}`);
+  expect((await post(`${sidecar.url}/quiz/answer`, {})).status).toBe(200);
   expect((await post(`${sidecar.url}/quiz/answer`, {}, { headers: { A: "1", B: "2" } })).status).toBe(431);
 });
 
