@@ -21,19 +21,6 @@ export function headerCount(headers: RawHeaders, lowerName: string): number {
   return count;
 }
 
-/** The elements of a comma list over all lines of `lowerName`, trimmed and lower-cased; empty ones dropped. */
-export function headerTokens(headers: RawHeaders, lowerName: string): string[] {
-  const tokens: string[] = [];
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    if ((headers[i] as string).toLowerCase() !== lowerName) continue;
-    for (const part of (headers[i + 1] as string).split(",")) {
-      const token = part.trim().toLowerCase();
-      if (token !== "") tokens.push(token);
-    }
-  }
-  return tokens;
-}
-
 /** Hop-by-hop fields of RFC 9110 section 7.6.1 and the older ones still seen; `Connection` names more at run time. */
 export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "connection",

@@ -62,6 +62,9 @@ export interface AppSettings {
   readonly context: readonly { readonly label: string; readonly from: ValueRef }[];
 }
 
+/** At most this many upstreams an app: those that a request has tried are bits of one number. */
+export const MAX_UPSTREAMS = 30;
+
 export interface UpstreamSettings {
   readonly name: string;
   /** As written: `http://host:port/prefix`, without query or fragment. */

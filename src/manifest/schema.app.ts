@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { MAX_UPSTREAMS } from "../core/settings.ts";
 import { block, checkName, choice, duration, flag, list, mapOf, number, text } from "./schema.parts.ts";
 import * as ref from "./schema.refs.ts";
 import * as value from "./schema.values.ts";
@@ -75,7 +76,7 @@ export const appSchema = block(
   {
     ...webhookShape,
     owner: text("Who is told when this app fails: a mail address."),
-    upstreams: list("Where the app runs: a primary and its backups.", upstream, 64),
+    upstreams: list("Where the app runs: a primary and its backups.", upstream, MAX_UPSTREAMS),
     url: value.upstreamUrl,
     health,
     failover,

@@ -24,9 +24,6 @@ export interface Target {
 /** What choosing looks at. */
 export type Candidate = Pick<Target, "priority" | "weight" | "admits">;
 
-/** At most this many upstreams a route: they are bits of `Exchange.tried`. */
-export const MAX_UPSTREAMS = 30;
-
 /**
  * Picks the upstream of the next try: usable and untried by priority, then by weight; then usable and tried.
  * Returns its index, or -1 where every breaker is open. One upstream, the common case, costs one comparison.
