@@ -55,7 +55,7 @@ async function serve(file: string, io: Io, start: Start, signals: ServeSignals):
   }
   running = started.value;
   const { proxy, admin } = running;
-  io.stdout(`${JSON.stringify({ event: "ready", proxy, admin })}\n`);
+  if (!io.signal.aborted) io.stdout(`${JSON.stringify({ event: "ready", proxy, admin })}\n`);
   // The file may have been read before the signal came.
   if (hungUp) void running.reload("signal");
   await aborted(io.signal);
