@@ -37,6 +37,8 @@ const RESTART_MAX_MS = 30_000;
 const STEADY_MS = 60_000;
 /** A disk that stalls must not hold up the end of the process for ever. */
 const CLOSE_MS = 10_000;
+/** A disk that does not answer must not hold up the start without a word: then the thread is given up. */
+const START_MS = 60_000;
 const CLOSE: ToThread = { kind: "close" };
 
 /** Starts the thread and waits until its files are open; rejects with the `StorageError` that kept it from that. */
@@ -53,14 +55,29 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
   let outgoing: Command[] = [];
   let waiting: Waiting[] = [];
 
-  function launch(opened: () => void, refused: (error: StorageError) => void): void {
+  /** `overdue` is told in time even of a thread that hangs in the kernel, where nothing can end it. */
+  function launch(
+    opened: () => void,
+    refused: (error: StorageError) => void,
+    overdue: (error: StorageError) => void = () => {},
+  ): void {
     const started = options.start();
     current = started;
     const startedAt = clock.now();
     let cause = new StorageError("thread", "the storage thread ended");
+    const late = clock.after(
+      START_MS,
+      () => {
+        cause = new StorageError("thread", `the files of data_dir were not open after ${START_MS / 1000} s`);
+        void started.terminate();
+        overdue(cause);
+      },
+      undefined,
+    );
     started.on("message", (message: FromThread) => {
       switch (message.kind) {
         case "opened":
+          clock.cancel(late);
           worker = started;
           if (closing) started.postMessage(CLOSE);
           return opened();
@@ -78,6 +95,7 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
     });
     ended = new Promise((resolve) => {
       started.on("exit", () => {
+        clock.cancel(late);
         const wasOpen = worker === started;
         worker = null;
         current = null;
@@ -130,7 +148,7 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
     clock.cancel(stalled);
   }
 
-  await new Promise<void>((resolve, reject) => launch(resolve, reject));
+  await new Promise<void>((resolve, reject) => launch(resolve, reject, reject));
   return {
     call(name, arg) {
       if (closing) return Promise.reject(new StorageError("closed", "storage is closed"));

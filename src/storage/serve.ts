@@ -1,7 +1,7 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { type Command, type Database, openDatabase } from "./database.ts";
+import { makeDataDir } from "./directory.ts";
 import { toStorageError } from "./error.ts";
 import { historySchema } from "./history/history.ts";
 import { acquireOwner, type Owner } from "./owner.ts";
@@ -32,8 +32,7 @@ export function serve(port: MessagePort, options: ServeOptions): void {
   let owner: Owner | null = null;
   let history: Database;
   try {
-    // Payloads and tokens end up here: nobody else may look.
-    mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
+    makeDataDir(options.dataDir);
     owner = acquireOwner(options.dataDir, process.pid);
     history = openDatabase({
       path: join(options.dataDir, historySchema.file),

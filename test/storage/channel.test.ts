@@ -52,6 +52,16 @@ test("all commands of one turn leave in one message and come back in order", asy
   expect(sent[0]).toMatchObject({ kind: "batch", commands: { length: 5 } });
 });
 
+test("a thread that opens no files is given up after a minute, with an error that says so", async () => {
+  const clock = createManualClock();
+  const mute = new Worker("setInterval(() => {}, 1000)", { eval: true });
+  const opening = openStorage({ dataDir: tempDir(), clock, onEvent: () => {} }, () => mute);
+  clock.advance(60_000);
+  await expect(opening).rejects.toThrow("the files of data_dir were not open after 60 s");
+  await once(mute, "exit");
+  expect(clock.pending()).toBe(0);
+});
+
 test("of one breaker's rows only the first and the newest travel", async () => {
   const { storage, history, sent } = await setup();
   for (let i = 0; i < 1000; i++) history.saveBreaker(breakerRow({ savedAt: i }));

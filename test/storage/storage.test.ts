@@ -178,11 +178,27 @@ describe("a data directory", () => {
     await expect(open(dir)).rejects.toThrow(/owner\.db is damaged: it holds no data, delete it once/);
   });
 
-  test("that cannot be made is a clear error", async () => {
-    await expect(open("/dev/null/data")).rejects.toMatchObject({
-      code: "failed",
-      message: expect.stringContaining("/dev/null"),
-    });
+  // In /proc a directory is there and yet nothing can be made in it: `recursive` would try for ever.
+  test.each(["/dev/null/data", "/proc/nope", "/proc/nope/deeper"])(
+    "that cannot be made is a clear error: %s",
+    async (dir) => {
+      await expect(open(dir)).rejects.toMatchObject({
+        code: "failed",
+        message: expect.stringMatching(`data_dir: ${dir} can't be made .*set a directory that this user may write to`),
+      });
+    },
+  );
+
+  test("that cannot be made keeps no process from ending", () => {
+    const child = spawnSync(process.execPath, programWith("/proc/nope", ""), { encoding: "utf8", timeout: 20_000 });
+    expect(child).toMatchObject({ status: 1, stderr: expect.stringContaining("data_dir: /proc/nope can't be made") });
+  });
+
+  test("that was there keeps its mode", async () => {
+    const dir = join(tempDir(), "data");
+    mkdirSync(dir, { mode: 0o750 });
+    await open(dir);
+    expect(statSync(dir).mode & 0o777).toBe(0o750);
   });
 });
 
