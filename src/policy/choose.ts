@@ -26,12 +26,13 @@ export type Candidate = Pick<Target, "priority" | "weight" | "admits">;
 
 /**
  * Picks the upstream of the next try: usable and untried by priority, then by weight; then usable and tried.
- * Returns its index, or -1 where every breaker is open. One upstream, the common case, costs one comparison.
+ * Bits in `over` are upstreams on which the tries of this request have ended. Returns its index, or -1 where every
+ * breaker is open. One upstream, the common case, costs one comparison.
  */
-export function choose(targets: readonly Candidate[], tried: number, now: number, random: Random): number {
-  if (targets.length === 1) return (targets[0] as Candidate).admits(now) ? 0 : -1;
-  const fresh = pick(targets, (i) => (tried & (1 << i)) === 0, now, random);
-  return fresh >= 0 ? fresh : pick(targets, (i) => (tried & (1 << i)) !== 0, now, random);
+export function choose(targets: readonly Candidate[], tried: number, now: number, random: Random, over = 0): number {
+  if (targets.length === 1) return over === 0 && (targets[0] as Candidate).admits(now) ? 0 : -1;
+  const fresh = pick(targets, (i) => ((tried | over) & (1 << i)) === 0, now, random);
+  return fresh >= 0 ? fresh : pick(targets, (i) => (tried & ~over & (1 << i)) !== 0, now, random);
 }
 
 /** How many usable upstreams this request has not tried. */

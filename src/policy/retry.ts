@@ -50,20 +50,32 @@ export function retrying(plan: RetryPlan, deps: RetryDeps): Send {
 
 type Step = { readonly kind: "done"; readonly reply: Reply } | { readonly kind: "again"; readonly waitMs: number };
 
+/** What one request has seen of one upstream. */
+interface Track {
+  tries: number;
+  /** Those of them of which nothing was written. */
+  unwritten: number;
+  /** What its Retry-After asked for: `Clock.now()` milliseconds. */
+  notBefore: number;
+}
+
 /** The tries of one request: what was counted, and against what. */
 class Tries {
-  /** The newest reply that a try brought. */
-  last: Reply | null = null;
   readonly #plan: RetryPlan;
   readonly #deps: RetryDeps;
   readonly #x: Exchange;
+  /** The newest reply that a try brought. */
+  #last: Reply | null = null;
   /** When the next try was chosen. */
   #now = 0;
+  /** Written tries that count against `attempts`. */
   #counted = 0;
   #current = -1;
-  /** Tries on the current upstream, and those of them of which nothing was written. */
-  #onThis = 0;
-  #unwritten = 0;
+  /** The upstream that the coming repeat was weighed for; -1 where it is still to be chosen. */
+  #next = -1;
+  readonly #tracks: Track[] = [];
+  /** Bits of upstreams whose Retry-After lies beyond the deadline: their tries are over. */
+  #over = 0;
   #moved = false;
   #repeating: Target | null = null;
 
@@ -78,13 +90,11 @@ class Tries {
     const x = this.#x;
     if (x.gone) return null;
     this.#now = this.#deps.clock.now();
-    const index = choose(this.#plan.targets, x.tried, this.#now, this.#deps.random);
+    const chosen = this.#next;
+    const index = chosen >= 0 ? chosen : choose(this.#plan.targets, x.tried, this.#now, this.#deps.random, this.#over);
     if (index < 0) return null;
-    if (index !== this.#current) {
-      this.#current = index;
-      this.#onThis = 0;
-      this.#unwritten = 0;
-    }
+    this.#current = index;
+    this.#next = -1;
     const bit = 1 << index;
     this.#moved = x.tried !== 0 && (x.tried & bit) === 0;
     x.tried |= bit;
@@ -93,12 +103,11 @@ class Tries {
 
   /** The reply when no upstream admits any more: what a try brought, if there was one. */
   stranded(): Reply {
-    const x = this.#x;
-    if (x.gone) return GONE;
-    const fault = nothingUsable(this.#plan.targets, this.#deps.clock.now());
-    if (this.last === null) return fault;
-    x.denied = fault.reason;
-    return this.last;
+    if (this.#x.gone) return GONE;
+    const refused = nothingUsable(this.#plan.targets, this.#deps.clock.now());
+    if (this.#last === null) return refused;
+    this.#x.denied = refused.reason;
+    return this.#last;
   }
 
   async run(target: Target): Promise<Reply> {
@@ -114,46 +123,76 @@ class Tries {
   }
 
   verdict(target: Target, reply: Reply): Step {
-    const { clock } = this.#deps;
-    const now = clock.now();
-    const untried = untriedCount(this.#plan.targets, this.#x.tried, now) > 0;
+    const now = this.#deps.clock.now();
     if (reply.kind === "fault" && !reply.written && REFUSED_UNTRIED.has(reply.reason)) {
       // Refused by breaker or slots before anything was tried: the same upstream would refuse again.
-      if (untried && !this.#x.gone) return { kind: "again", waitMs: 0 };
-      return this.last === null ? { kind: "done", reply } : this.#done(this.last, reply.reason);
+      if (!this.#x.gone && this.#untried(now) > 0) return AGAIN_AT_ONCE;
+      return this.#last === null ? { kind: "done", reply } : this.#done(this.#last, reply.reason);
     }
     target.sent(now);
-    this.last = reply;
-    const step = this.#decide(reply, untried, now);
-    if (step.kind === "repeat" && !step.free) {
-      if (!target.mayRepeat(now)) return this.#done(reply, "budget");
-      this.#repeating = target;
-    }
+    this.#last = reply;
+    this.#count(reply, now);
+    const worth = this.#plan.worthOf(reply);
+    if (worth !== "transient" && worth !== "push_back") return { kind: "done", reply };
+    const step = this.#decide(reply, worth, now);
     if (step.kind === "done") return this.#done(reply, step.denied);
-    return { kind: "again", waitMs: step.kind === "repeat" ? step.waitMs : 0 };
+    if (step.kind === "repeat" && !step.free) {
+      const again = this.#plan.targets[this.#next] as Target;
+      if (!again.mayRepeat(now)) return this.#done(reply, "budget");
+      this.#repeating = again;
+    }
+    this.#last = letGo(reply);
+    return step.kind === "repeat" ? { kind: "again", waitMs: step.waitMs } : AGAIN_AT_ONCE;
   }
 
-  #decide(reply: Reply, untried: boolean, now: number): Verdict {
-    const written = reply.kind !== "fault" || reply.written;
-    this.#onThis++;
-    if (!written) this.#unwritten++;
+  #count(reply: Reply, now: number): void {
+    const track = this.#track(this.#current);
+    track.tries++;
+    if (reply.kind === "fault" && !reply.written) track.unwritten++;
     else if (!this.#moved) this.#counted++;
-    const { retry, worthOf } = this.#plan;
-    const worth = worthOf(reply);
-    if (worth !== "transient" && worth !== "push_back") return { kind: "done", denied: null };
-    return decide({
+    if (reply.kind !== "answer" || reply.retryAfterMs === null) return;
+    track.notBefore = now + reply.retryAfterMs;
+    if (track.notBefore > this.#x.deadlineAt) this.#over |= 1 << this.#current;
+  }
+
+  /** What follows a failed try. For a repeat its upstream is chosen first: wait, count and budget are that one's. */
+  #decide(reply: Reply, worth: "transient" | "push_back", now: number): Verdict {
+    const { targets, retry } = this.#plan;
+    const x = this.#x;
+    const untried = this.#untried(now) > 0;
+    const index = untried ? -1 : choose(targets, x.tried, now, this.#deps.random, this.#over);
+    const track = this.#track(index < 0 ? this.#current : index);
+    const verdict = decide({
       worth,
-      written,
+      written: reply.kind !== "fault" || reply.written,
       pushedBack: reply.kind === "answer" && (reply.status === 429 || reply.status === 503),
-      retryAfterMs: reply.kind === "answer" ? reply.retryAfterMs : null,
-      repeatable: this.#x.repeatable,
+      retryAfterMs: Math.max(0, track.notBefore - now),
+      repeatable: x.repeatable,
       counted: this.#counted,
-      unwritten: this.#unwritten,
+      unwritten: track.unwritten,
       attempts: retry.attempts,
       untried,
-      backoffMs: backoffMs(retry, this.#onThis, this.#deps.random),
-      leftMs: this.#x.deadlineAt - now,
+      backoffMs: backoffMs(retry, Math.max(1, track.tries), this.#deps.random),
+      leftMs: x.deadlineAt - now,
     });
+    if (verdict.kind === "repeat" && index < 0) {
+      return { kind: "done", denied: nothingUsable(targets, now).reason };
+    }
+    this.#next = index;
+    return verdict;
+  }
+
+  #track(index: number): Track {
+    let track = this.#tracks[index];
+    if (track === undefined) {
+      track = { tries: 0, unwritten: 0, notBefore: 0 };
+      this.#tracks[index] = track;
+    }
+    return track;
+  }
+
+  #untried(now: number): number {
+    return untriedCount(this.#plan.targets, this.#x.tried | this.#over, now);
   }
 
   #done(reply: Reply, denied: Reason | null): Step {
@@ -162,19 +201,36 @@ class Tries {
   }
 
   #tryMs(): number {
-    const { targets, retry, attemptTimeoutMs: capMs, timeoutIsTransient } = this.#plan;
-    const x = this.#x;
-    const now = this.#now;
-    const leftMs = x.deadlineAt - now;
-    if (!x.repeatable || !timeoutIsTransient) return tryTimeMs({ leftMs, capMs, sharers: 1, comingBackoffMs: 0 });
+    const { retry, attemptTimeoutMs: capMs, timeoutIsTransient } = this.#plan;
+    const leftMs = this.#x.deadlineAt - this.#now;
+    if (!this.#x.repeatable || !timeoutIsTransient) {
+      return tryTimeMs({ leftMs, capMs, sharers: 1, comingBackoffMs: 0 });
+    }
     const repeats = Math.max(0, retry.attempts - this.#counted - 1);
+    const { tries } = this.#track(this.#current);
     let comingBackoffMs = 0;
-    for (let i = 1; i <= repeats; i++) comingBackoffMs += backoffCeilingMs(retry, this.#onThis + i);
-    return tryTimeMs({ leftMs, capMs, sharers: 1 + repeats + untriedCount(targets, x.tried, now), comingBackoffMs });
+    for (let i = 1; i <= repeats; i++) comingBackoffMs += backoffCeilingMs(retry, tries + i);
+    return tryTimeMs({ leftMs, capMs, sharers: 1 + repeats + this.#untried(this.#now), comingBackoffMs });
   }
 }
 
+const AGAIN_AT_ONCE: Step = { kind: "again", waitMs: 0 };
 const REFUSED_UNTRIED: ReadonlySet<Reason> = new Set(["breaker_open", "overload"]);
+
+/**
+ * A failing answer that another try replaces. One that is still streaming would hold its slot and its connection, so
+ * it is ended; should no further try bring anything, there is nothing whole left to pass on.
+ */
+function letGo(reply: Reply): Reply {
+  if (reply.kind !== "answer" || reply.stream === null) return reply;
+  reply.stream.abort();
+  return fault("invalid_response", `a failing answer of ${reply.status} larger than response.max`, {
+    written: true,
+    upstream: reply.upstream,
+    retryAfterMs: reply.retryAfterMs,
+    proxyError: "http_response_body_size",
+  });
+}
 
 function reasonOf(reply: Reply): Reason {
   return reply.reason ?? "status";

@@ -71,20 +71,26 @@ async function waitForSlot(parts: TargetParts, clock: Clock, x: Exchange): Promi
   x.tryMs = Math.min(x.tryMs, x.deadlineAt - now);
   switch (entered) {
     case "entered":
-      return null;
+      // The slot may have come in the very turn in which time ran out or the caller left.
+      if (x.tryMs >= 1 && !x.gone) return null;
+      parts.slots.leave();
+      return x.gone ? LEFT : noSlotInTime(parts);
     case "gone":
-      return fault("reset", "the caller went away", { aborted: true });
+      return LEFT;
     case "full":
       return fault("overload", `all slots of upstream ${parts.name} are taken and its queue is full`, {
         upstream: parts.name,
         retryAfterMs: 1000,
       });
     case "timeout":
-      return fault("overload", `no slot of upstream ${parts.name} became free in time`, {
-        upstream: parts.name,
-        retryAfterMs: 1000,
-      });
+      return noSlotInTime(parts);
   }
+}
+
+const LEFT = fault("reset", "the caller went away", { aborted: true });
+
+function noSlotInTime({ name }: TargetParts): Reply {
+  return fault("overload", `no slot of upstream ${name} became free in time`, { upstream: name, retryAfterMs: 1000 });
 }
 
 function attemptOf(

@@ -8,9 +8,11 @@ import { type BodyEnd, CALL, type Call, type Carrier } from "./call.ts";
 export async function readBody(call: Call): Promise<BodyEnd> {
   // Here the parser has only come to the end of the head. Once it has been through the packet, most bodies are there
   // whole: then neither listeners nor a timer are needed.
-  await undefined;
+  await PARSED;
   return call.req.complete ? readHeld(call) : readComing(call);
 }
+
+const PARSED = Promise.resolve();
 
 function readHeld(call: Call): BodyEnd {
   const body = call.req.read() as Buffer | null;

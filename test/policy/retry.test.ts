@@ -50,7 +50,12 @@ interface Scripted {
 }
 
 /** A retry over scripted upstreams: each send takes the next reply of its upstream, the last one for ever. */
-function scripted(upstreams: Record<string, readonly Reply[]>, given: Partial<RetrySettings> = {}, max = 8): Scripted {
+function scripted(
+  upstreams: Record<string, readonly Reply[]>,
+  given: Partial<RetrySettings> = {},
+  max = 8,
+  priority?: number,
+): Scripted {
   const clock = createManualClock();
   const random = createSeededRandom(1);
   const sends: Scripted["sends"] = [];
@@ -64,7 +69,7 @@ function scripted(upstreams: Record<string, readonly Reply[]>, given: Partial<Re
     return createTarget(
       {
         name,
-        priority: i,
+        priority: priority ?? i,
         weight: 1,
         breaker: breakers.cell({ app: "a", capability: "c", upstream: name, url: "http://x" }, BREAKER),
         slots,
@@ -95,7 +100,7 @@ function scripted(upstreams: Record<string, readonly Reply[]>, given: Partial<Re
         settled = true;
       });
       // Every microtask the tries need, then the clock to the next timer, until the reply is there.
-      for (let i = 0; i < 200 && !settled; i++) {
+      for (let i = 0; i < 2000 && !settled; i++) {
         await Promise.resolve();
         if (i % 20 === 19 && clock.pending() > 0) clock.advance(100);
       }
@@ -214,4 +219,54 @@ test("a caller that leaves during a backoff ends it, without another try", async
   expect(await reply).toMatchObject({ kind: "fault", aborted: true });
   expect(sends).toHaveLength(1);
   expect(clock.pending()).toBe(0);
+});
+
+test("Retry-After of an upstream is never shortened by a move away and back", async () => {
+  const busy = createAnswer({ worth: "push_back", reason: "status", status: 503, retryAfterMs: 3000 });
+  const { run, sends } = scripted({ primary: [busy, OK], backup: [FAILING] });
+  expect(await run(createExchange({ repeatable: true, deadlineAt: 9000 }))).toBe(OK);
+  expect(sends.map(({ upstream, at }) => [upstream, at])).toEqual([
+    ["primary", 0],
+    ["backup", 0],
+    ["primary", 3000],
+  ]);
+});
+
+test("a Retry-After beyond the deadline ends the tries on that upstream only", async () => {
+  const busy = createAnswer({ worth: "push_back", reason: "status", status: 503, retryAfterMs: 60_000 });
+  const { run, sends } = scripted({ primary: [busy], backup: [FAILING, OK] });
+  const x = createExchange({ repeatable: true });
+  expect(await run(x)).toBe(OK);
+  expect(sends.map((send) => send.upstream)).toEqual(["primary", "backup", "backup"]);
+});
+
+test("refused connections are bounded on each upstream, however often the request goes from one to the other", async () => {
+  for (let i = 0; i < 20; i++) {
+    const { run, sends } = scripted({ one: [REFUSED], other: [REFUSED] }, {}, 8, 0);
+    const x = createExchange();
+    expect(await run(x)).toBe(REFUSED);
+    for (const name of ["one", "other"]) {
+      expect(sends.filter((send) => send.upstream === name).length).toBeLessThanOrEqual(2);
+    }
+    expect(x.denied).toBe("attempts");
+  }
+});
+
+test("a large failing answer is let go before another try, so that it holds neither slot nor connection", async () => {
+  const ended: string[] = [];
+  const stream = { pipe: () => undefined, resume: () => undefined, abort: () => void ended.push("stream") };
+  const large = createAnswer({ worth: "transient", reason: "status", status: 500, stream });
+  const { run, sends } = scripted({ primary: [large, OK] });
+  expect(await run(createExchange({ repeatable: true }))).toBe(OK);
+  expect(sends).toHaveLength(2);
+  expect(ended).toEqual(["stream"]);
+});
+
+test("a large failing answer that is not repeated is passed on as it streams", async () => {
+  const ended: string[] = [];
+  const stream = { pipe: () => undefined, resume: () => undefined, abort: () => void ended.push("stream") };
+  const large = createAnswer({ worth: "transient", reason: "status", status: 500, stream });
+  const { run } = scripted({ primary: [large] });
+  expect(await run(createExchange())).toBe(large);
+  expect(ended).toEqual([]);
 });
