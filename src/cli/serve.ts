@@ -31,7 +31,7 @@ export function serveCommand(start: Start, signals: ServeSignals): Command {
     register(program, io, settle) {
       program
         .command("serve")
-        .description("run the sidecar: one JSON line on stdout when it is ready, then the log")
+        .description('run the sidecar: its log on stdout, with one line {"event":"ready",…} when it is ready')
         .option(...CONFIG_OPTION)
         .action(async (options: { readonly config?: string }) => {
           settle(await serve(resolve(io.cwd, manifestPath(io, options.config)), io, start, signals));

@@ -1,12 +1,11 @@
 import { setTimeout } from "node:timers/promises";
-import { z } from "zod";
 import { EVENT_TYPES } from "../core/events.ts";
 import { ok, type Result } from "../core/result.ts";
 import type { Client } from "./client.ts";
-import { type Command, type ExitCode, type Io, paint, usage } from "./command.ts";
+import { type Command, type ExitCode, type Io, usage } from "./command.ts";
 import { type RemoteOptions, remotely, remoteOptions } from "./remote.ts";
 import { type ServerEvent, serverEvents } from "./sse.ts";
-import { printable } from "./table.ts";
+import { createEventLine } from "./tail.line.ts";
 import type { Failure } from "./target.ts";
 
 /** `tail`: what happens in a running sidecar, as it happens, until interrupted. */
@@ -82,40 +81,11 @@ async function printAll(
   return lastId;
 }
 
-const recordSchema = z.looseObject({
-  type: z.string(),
-  at: z.string(),
-  app: z.string().optional(),
-  capability: z.string().optional(),
-});
-
-/** Said in the line's front, or of no use to a person. */
-const IN_FRONT: ReadonlySet<string> = new Set(["type", "at", "app", "capability", "mode"]);
-
+/** For people: terse, a line each; an event whose line would say the same again has none. */
 function printer(io: Io): (event: ServerEvent) => void {
-  const { red, yellow, green, dim } = paint(io);
-  const colour = (type: string, outcome: unknown): ((text: string) => string) => {
-    if (outcome === "failed" || type === "breaker.opened" || type.endsWith(".failing")) return red;
-    if (outcome === "fallback" || type === "fallback.used" || type === "breaker.half_open") return yellow;
-    return type === "breaker.closed" ? green : (text) => text;
-  };
+  const lineOf = createEventLine(io);
   return ({ data }) => {
-    const parsed = recordSchema.safeParse(parse(data));
-    if (!parsed.success) return io.stdout(`${printable(data)}\n`);
-    const { type, at, app, capability, ...rest } = parsed.data;
-    const route = app === undefined ? "" : ` ${app}${capability === undefined ? "" : `/${capability}`}`;
-    const details = Object.entries(rest)
-      .filter(([name]) => !IN_FRONT.has(name))
-      .map(([name, value]) => ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
-    const front = colour(type, rest.outcome)(printable(`${type}${route}`));
-    io.stdout(`${dim(printable(at))} ${front}${printable(details.join(""))}\n`);
+    const line = lineOf(data);
+    if (line !== null) io.stdout(`${line}\n`);
   };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -131,7 +131,7 @@ function eventMessage(event: OutriggerEvent): string {
     case "manifest.applied":
       return `manifest revision ${event.revision} applied`;
     case "manifest.rejected":
-      return `manifest refused, the running one stays: ${event.problems.length} problems`;
+      return `manifest refused, the running one stays: ${event.problems.length} problem${event.problems.length === 1 ? "" : "s"}`;
     case "storage.failing":
       return `storage failing: ${event.store}`;
     default:

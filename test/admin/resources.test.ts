@@ -229,7 +229,7 @@ test("a reload says the new revision, a refused one why, and both are in the aud
   expect(reloadedBy).toEqual(["ops", "ops"]);
   expect(admin.audit.map(({ action, detail }) => [action, detail])).toEqual([
     ["manifest.reload", "revision 4"],
-    ["manifest.reload", "refused: 1 problems"],
+    ["manifest.reload", "refused: 1 problem"],
   ]);
 });
 

@@ -1,9 +1,12 @@
 import { expect, test } from "vitest";
 import { runCli } from "../../src/cli/program.ts";
 import { serverEvents } from "../../src/cli/sse.ts";
+import { createEventLine } from "../../src/cli/tail.line.ts";
 import { tailCommand } from "../../src/cli/tail.ts";
+import { eventRecord } from "../../src/core/event.record.ts";
+import type { OutriggerEvent } from "../../src/core/events.ts";
 import { OPERATOR, startAdmin, type TestAdmin } from "../help/admin.ts";
-import { breakerMoved, fallbackUsed, requestCompleted } from "../help/events.ts";
+import { attemptOf, breakerMoved, fallbackUsed, requestCompleted } from "../help/events.ts";
 import { createIo } from "../help/io.ts";
 
 /** `tail` on a running listener; it is following once the returned promise resolves. */
@@ -36,7 +39,47 @@ test("events are printed a line each for people, until interrupted", async () =>
   expect(await done).toBe(0);
   expect(lines().at(-1)).toBe(
     "2026-01-01T00:00:00.000Z breaker.opened quiz/winner upstream=primary until=2026-01-01T00:01:00.000Z " +
-      "cause=fail\\u001b[2Jures dry_run=false",
+      "cause=fail\\u001b[2Jures",
+  );
+});
+
+test("a request's line says what became of it and why, and nothing that is empty", () => {
+  const lineOf = createEventLine(createIo());
+  const line = (event: OutriggerEvent): string | null => lineOf(JSON.stringify(eventRecord(event)));
+  const at = "2026-01-01T00:00:00.000Z request.completed quiz/winner";
+  expect(line(requestCompleted())).toBe(`${at} POST 200 ok 5ms; id=request-1`);
+  expect(
+    line(
+      requestCompleted({
+        outcome: "fallback",
+        reason: "timeout",
+        strategy: "random_pick",
+        durationMs: 5003.2,
+        attempts: [
+          attemptOf({ upstream: "primary", worth: "transient", reason: "status", status: 503 }),
+          attemptOf({ n: 1, upstream: "backup", worth: "transient", reason: "timeout", status: 0 }),
+        ],
+        denied: "not_repeatable",
+        labels: { room: "7\u001b[2J" },
+      }),
+    ),
+  ).toBe(
+    `${at} POST 200 fallback random_pick (timeout) 5003ms, tried primary 503, backup timeout, ` +
+      "not repeated: not_repeatable; id=request-1 room=7\\u001b[2J",
+  );
+  expect(line(requestCompleted({ outcome: "aborted", status: 0, attempts: [] }))).toBe(
+    `${at} POST aborted 5ms; id=request-1`,
+  );
+  expect(lineOf("no JSON")).toBe("no JSON");
+});
+
+test("a fallback that the line before has told is no line, and any other is", () => {
+  const lineOf = createEventLine(createIo());
+  const line = (event: OutriggerEvent): string | null => lineOf(JSON.stringify(eventRecord(event)));
+  expect(line(requestCompleted({ id: "a", outcome: "fallback", strategy: "static" }))).toContain("fallback static");
+  expect(line(fallbackUsed({ id: "a" }))).toBeNull();
+  expect(line(fallbackUsed({ id: "b", labels: { room: "7" } }))).toBe(
+    "2026-01-01T00:00:00.000Z fallback.used quiz/winner id=b strategy=random_pick reason=timeout room=7",
   );
 });
 

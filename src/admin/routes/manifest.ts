@@ -122,7 +122,7 @@ export function manifestRoutes({ manifest, audit, clock }: AdminServices) {
     .openapi(reloadRoute, async (c) => {
       const { name } = c.get("who");
       const result = await manifest.reload(name);
-      const detail = result.ok ? `revision ${result.value.revision}` : `refused: ${result.error.length} problems`;
+      const detail = result.ok ? `revision ${result.value.revision}` : refusedText(result.error.length);
       audit.add({ at: clock.wall(), by: name, action: "manifest.reload", target: "manifest", detail });
       if (result.ok) return c.json({ revision: result.value.revision }, 200);
       throw refusal(422, "manifest-refused", "The manifest was refused", "the one that runs stays in force", {
@@ -144,4 +144,8 @@ export function manifestRoutes({ manifest, audit, clock }: AdminServices) {
       }));
       return c.json({ items: views, next: next === null ? null : String(next) }, 200);
     });
+}
+
+function refusedText(problems: number): string {
+  return `refused: ${problems} problem${problems === 1 ? "" : "s"}`;
 }
