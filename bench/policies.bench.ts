@@ -6,6 +6,7 @@ import { createRetryBudget } from "../src/policy/budget.ts";
 import { createBulkhead } from "../src/policy/bulkhead.ts";
 import { compileClassifier } from "../src/policy/classify.ts";
 import { createTokenBucket } from "../src/policy/limit.ts";
+import { createSchemaBudgets } from "../src/policy/response.schema.budget.ts";
 import { compileResponseCheck, type ResponseCheck } from "../src/policy/response.ts";
 import { contextLabels } from "../src/policy/values.ts";
 import { compileSigner } from "../src/upstream/sign.ts";
@@ -20,6 +21,7 @@ const BODY = Buffer.from(JSON.stringify({ success: true, data: { text: "x".repea
 const HEADERS = ["Content-Type", "application/json", "X-Room-Id", "room-42", "User-Agent", "bench"];
 const STATUS = [{ from: 200, to: 399 }];
 
+const schemaBudget = createSchemaBudgets(systemClock)();
 const classifier = compileClassifier(
   { transient: [408, 425, 429, "5xx", "timeout", "network", "invalid_response"], permanent: ["4xx", 501, 505] },
   STATUS,
@@ -32,7 +34,7 @@ function must<T>(result: { ok: true; value: T } | { ok: false; error: string }):
 
 function check(given: Partial<RouteSettings["response"]>): ResponseCheck {
   const response = { format: "auto", status: STATUS, schema: null, maxBytes: 1 << 20, ...given } as const;
-  return must(compileResponseCheck(response, classifier, systemClock));
+  return must(compileResponseCheck(response, classifier, systemClock))(schemaBudget);
 }
 
 function exchange(): Exchange {

@@ -11,7 +11,7 @@ import { composeSync } from "../policy/chain.ts";
 import { type Classifier, compileClassifier } from "../policy/classify.ts";
 import type { LastGoodStore } from "../policy/fallback/last_good.store.ts";
 import { compileFallbacks } from "../policy/fallback/strategies.ts";
-import { compileResponseCheck, type ResponseCheck } from "../policy/response.ts";
+import { type BindCheck, compileResponseCheck, type ResponseCheck } from "../policy/response.ts";
 import type { TargetParts } from "../policy/target.ts";
 import { contextLabels } from "../policy/values.ts";
 import { OUR_HEADERS } from "../proxy/outgoing.ts";
@@ -29,7 +29,7 @@ export interface PlanDeps {
   readonly breakers: Breakers;
   readonly upstreams: Upstreams;
   readonly lastGood: LastGoodStore;
-  /** State of an app that outlives reloads: rate limit, requests in flight. */
+  /** State of an app that outlives reloads: rate limit, requests in flight, time for checks. */
   readonly appState: (app: AppSettings) => AppState;
 }
 
@@ -43,8 +43,11 @@ export interface CompiledApp {
 export interface Compiled extends CompiledApp {
   readonly route: RouteSettings;
   readonly classifier: Classifier;
-  readonly check: ResponseCheck;
+  readonly check: BindCheck;
 }
+
+/** With the state of its app. */
+type Bound = Omit<Compiled, "check"> & { readonly check: ResponseCheck };
 
 /** Something wrong with what stands below `path`. */
 interface CompileError {
@@ -81,6 +84,7 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
   });
   const worthOf = (reply: Reply): Worth => worth(reply, classifier);
   const state = deps.appState(app);
+  const check = compiled.check(state.schemaBudget);
   // A streamed body can't be signed, so there the platform's own signature goes through.
   const signed = app.sign === null || route.mode === "passthrough" ? [] : signatureHeaderNames(app.sign);
   return {
@@ -89,7 +93,7 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
     send: composeSync(
       {
         route,
-        upstreams: route.upstreams.map((_, i) => targetParts(compiled, i, worthOf, deps)),
+        upstreams: route.upstreams.map((_, i) => targetParts({ ...compiled, check }, i, worthOf, deps)),
         strategies: compileFallbacks(route.fallback, deps),
         worthOf,
         timeoutIsTransient: classifier.ofFault("timeout") === "transient",
@@ -113,7 +117,7 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
   };
 }
 
-function targetParts(compiled: Compiled, index: number, worthOf: (reply: Reply) => Worth, deps: PlanDeps): TargetParts {
+function targetParts(compiled: Bound, index: number, worthOf: (reply: Reply) => Worth, deps: PlanDeps): TargetParts {
   const { route, check, signer } = compiled;
   const upstream = route.upstreams[index] as RouteSettings["upstreams"][number];
   const shared = deps.upstreams.get(route.app, upstream, compiled.tls, route.connectTimeoutMs);

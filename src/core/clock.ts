@@ -27,6 +27,12 @@ export const systemClock: Clock = {
   cancel: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };
 
+/** Processor time of this thread so far, in milliseconds with fractions: what work cost, however busy the machine. */
+export function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
 /** Resolves after `ms` on `clock`. For edges and background work; the request path uses `after` and `cancel`. */
 export function sleep(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => {

@@ -3,25 +3,30 @@ import { Ajv, type AnySchemaObject, type Options, type ValidateFunction } from "
 import { Ajv2019 } from "ajv/dist/2019.js";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
+import { threadCpuMs } from "../core/clock.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { JsonObject, JsonValue } from "../core/settings.route.ts";
+import type { SchemaBudget } from "./response.schema.budget.ts";
 import { isCostly } from "./response.schema.cost.ts";
 
 /**
  * JSON Schemas of the manifest, compiled when it loads. They are trusted, the responses they judge are not: a
  * response may be made so that an innocent pattern takes for ever. Hence a bound on the schema's size here, on the
- * response's by `response.max`, and on the time of every check that could take more than linear time.
+ * response's by `response.max`, and on the time of all checks together that could take more than linear time
+ * (response.schema.budget). A response that could not be checked is a broken one: to pass it on unchecked would let an
+ * app switch its schema off.
  */
 
-/** Null where `value` is as the schema says, else what rule it breaks. Never says anything of the value itself. */
-export type SchemaCheck = (value: unknown) => string | null;
+/**
+ * Null where `value`, of so many bytes as text, is as the schema says; else what rule it breaks, or why it could not be
+ * checked. Never says anything of the value itself.
+ */
+export type SchemaCheck = (value: unknown, bytes: number, budget: SchemaBudget) => string | null;
 
 /** Of its JSON text. */
 export const MAX_SCHEMA_BYTES = 256 * 1024;
 const MAX_SCHEMA_DEPTH = 100;
 const MAX_MESSAGE = 500;
-/** For one check of one response. */
-const SCHEMA_CHECK_MS = 50;
 
 const OPTIONS = {
   // A misspelt keyword would check nothing and nobody would know.
@@ -120,30 +125,34 @@ interface Run {
 }
 const IDLE: Run = { validate: () => true, value: null };
 const sandbox: Run = { ...IDLE };
-let guard: (() => boolean) | null = null;
+let guard: ((limitMs: number) => boolean) | null = null;
 
 // The only way to stop synchronous code from inside its own thread is a script with a timeout. It costs a watchdog
 // thread a call (a quarter of a millisecond), so only the schemas that need one have it.
 function watched(validate: ValidateFunction): SchemaCheck {
   guard ??= makeGuard();
   const run = guard;
-  return (value) => {
+  return (value, bytes, budget) => {
+    const limitMs = budget.limitMs(bytes);
+    if (limitMs === null) return "it was not checked against its schema: checks took too long a moment ago";
     sandbox.validate = validate;
     sandbox.value = value;
+    const before = threadCpuMs();
     try {
-      return run() ? null : brokenRule(validate);
+      return run(limitMs) ? null : brokenRule(validate);
     } catch {
-      return `its check took more than ${SCHEMA_CHECK_MS} ms or too much memory`;
+      return `its schema check took too long (more than ${limitMs} ms) or too much memory`;
     } finally {
+      budget.spend(bytes, threadCpuMs() - before);
       Object.assign(sandbox, IDLE);
     }
   };
 }
 
-function makeGuard(): () => boolean {
+function makeGuard(): (limitMs: number) => boolean {
   const context = createContext(sandbox);
   const script = new Script("validate(value)");
-  return () => script.runInContext(context, { timeout: SCHEMA_CHECK_MS }) === true;
+  return (limitMs) => script.runInContext(context, { timeout: limitMs }) === true;
 }
 
 function deeperThan(value: JsonValue, depth: number): boolean {

@@ -6,6 +6,7 @@ import { ok, type Result } from "../core/result.ts";
 import type { RouteSettings } from "../core/settings.route.ts";
 import type { Classifier, Rating } from "./classify.ts";
 import { type Envelope, envelopeOf, mayBeFailure, parseJson } from "./envelope.ts";
+import type { SchemaBudget } from "./response.schema.budget.ts";
 import { compileSchema, type SchemaCheck } from "./response.schema.ts";
 import { retryAfterMs } from "./retryafter.ts";
 
@@ -30,29 +31,37 @@ interface Parts {
   readonly format: "auto" | "raw" | "envelope";
   readonly schema: SchemaCheck | null;
   readonly classifier: Classifier;
+  readonly budget: SchemaBudget;
 }
 
 const OK: Judgement = { worth: "ok", reason: null, retryAfterMs: null, detail: null };
+
+/** The time a check may take belongs to what is live, so it comes with the plan: compiling touches nothing live. */
+export type BindCheck = (budget: SchemaBudget) => ResponseCheck;
 
 /** Compiles the check of a route's responses. The error says why its schema does not compile. */
 export function compileResponseCheck(
   response: RouteSettings["response"],
   classifier: Classifier,
   clock: Clock,
-): Result<ResponseCheck, string> {
+): Result<BindCheck, string> {
   const compiled = response.schema === null ? null : compileSchema(response.schema);
   if (compiled !== null && !compiled.ok) return compiled;
-  const parts: Parts = { format: response.format, schema: compiled?.value ?? null, classifier };
-  return ok({
+  const schema = compiled?.value ?? null;
+  return ok((budget) => bind({ format: response.format, schema, classifier, budget }, clock));
+}
+
+function bind(parts: Parts, clock: Clock): ResponseCheck {
+  return {
     refuseLarge: parts.schema !== null || parts.format === "envelope",
     judge(x, status, headers, body) {
       const hintMs = status >= 400 ? retryAfterMs(headers, clock.wall()) : null;
-      const rating = classifier.ofStatus(status, hintMs !== null);
+      const rating = parts.classifier.ofStatus(status, hintMs !== null);
       const checked = hasBody(x.method, status) ? body : null;
       if (rating.worth === "ok") return checked === null ? OK : judgeGood(parts, headers, checked, status);
       return judgeBad(parts, rating, status, hintMs, checked);
     },
-  });
+  };
 }
 
 /** RFC 9110 section 6.4.1: these carry no content, whatever their header says. */
@@ -75,7 +84,7 @@ function judgeGood(parts: Parts, headers: RawHeaders, body: Buffer, status: numb
   if (envelope?.success === false) {
     return judgement(classifier.ofEnvelope(envelope.code, envelope.retryable, status, false), null, said(envelope));
   }
-  const broken = schema === null ? null : schema(value);
+  const broken = schema === null ? null : schema(value, body.length, parts.budget);
   return broken === null ? OK : judgement(classifier.invalidResponse, null, broken);
 }
 

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import type { RouteSettings, WorthCode } from "../../src/core/settings.route.ts";
 import { compileClassifier } from "../../src/policy/classify.ts";
 import { envelopeOf, mayBeFailure, parseJson } from "../../src/policy/envelope.ts";
+import { createSchemaBudgets, type SchemaBudget } from "../../src/policy/response.schema.budget.ts";
 import { compileResponseCheck, type Judgement, type ResponseCheck } from "../../src/policy/response.ts";
 import { createExchange } from "../help/exchange.ts";
 import { createManualClock } from "../help/manual-clock.ts";
@@ -12,7 +13,10 @@ type Response = RouteSettings["response"];
 const TRANSIENT: readonly WorthCode[] = [408, 425, 429, "5xx", "timeout", "network", "invalid_response"];
 const PERMANENT: readonly WorthCode[] = ["4xx", 501, 505, "authentication_failed"];
 
-function checkOf(given: Partial<Response> = {}): ResponseCheck {
+const clock = createManualClock();
+const createBudget = createSchemaBudgets(clock);
+
+function checkOf(given: Partial<Response> = {}, budget: SchemaBudget = createBudget()): ResponseCheck {
   const response: Response = {
     format: "auto",
     status: [{ from: 200, to: 399 }],
@@ -21,9 +25,9 @@ function checkOf(given: Partial<Response> = {}): ResponseCheck {
     ...given,
   };
   const classifier = compileClassifier({ transient: TRANSIENT, permanent: PERMANENT }, response.status);
-  const compiled = compileResponseCheck(response, classifier, createManualClock());
+  const compiled = compileResponseCheck(response, classifier, clock);
   if (!compiled.ok) throw new Error(compiled.error);
-  return compiled.value;
+  return compiled.value(budget);
 }
 
 const x = createExchange();
@@ -151,10 +155,38 @@ test("a schema holds for good answers, whatever their format, and not for a fail
   expect(judge(checkOf({ schema, format: "raw" }), 200, FAILED).reason).toBe("invalid_response");
 });
 
+test("sixty answers made to be slow hold up nobody, and another app's answers are checked meanwhile", () => {
+  const schema = { properties: { x: { type: "string", pattern: "^(a+)+$" } }, required: ["x"] };
+  const hostile = checkOf({ schema });
+  const other = checkOf({ schema: { ...schema } });
+  const before = performance.now();
+  for (let i = 0; i < 60; i++) {
+    expect(judge(hostile, 200, `{"x":"${"a".repeat(60)}!"}`)).toMatchObject({
+      worth: "transient",
+      reason: "invalid_response",
+    });
+    expect(judge(other, 200, '{"x":"aaa"}').worth).toBe("ok");
+    expect(judge(other, 200, "{}").detail).toBe("it breaks the schema's rule #/required");
+  }
+  // Callers are promised an answer within timeout + 500 ms: a limit for each answer alone would make it 3 s.
+  expect(performance.now() - before).toBeLessThan(500);
+});
+
+test("routes of one app share its time", () => {
+  const budget = createBudget();
+  const schema = { type: "string", pattern: "^(a+)+$" };
+  const [one, two] = [checkOf({ schema }, budget), checkOf({ schema: { ...schema } }, budget)];
+  for (let i = 0; i < 20; i++) judge(one, 200, `"${"a".repeat(60)}!"`);
+  expect(judge(two, 200, '"aaa"')).toMatchObject({
+    reason: "invalid_response",
+    detail: "it was not checked against its schema: checks took too long a moment ago",
+  });
+});
+
 test("a schema that does not compile refuses the route", () => {
   const classifier = compileClassifier({ transient: [], permanent: [] }, []);
   const response: Response = { format: "auto", status: [], schema: { type: "no such" }, maxBytes: 1 };
-  expect(compileResponseCheck(response, classifier, createManualClock()).ok).toBe(false);
+  expect(compileResponseCheck(response, classifier, clock).ok).toBe(false);
 });
 
 test("good answers share one judgement: nothing is allocated for them", () => {
