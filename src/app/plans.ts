@@ -82,7 +82,7 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
     key: route.key,
     mode: route.mode,
   });
-  const worthOf = (reply: Reply): Worth => worth(reply, classifier);
+  const worthOf = classifier.ofReply;
   const state = deps.appState(app);
   const check = compiled.check(state.schemaBudget);
   // A streamed body can't be signed, so there the platform's own signature goes through.
@@ -172,15 +172,4 @@ function outgoingPath({ match, path }: RouteSettings, { prefix }: UpstreamSettin
 
 function breakerId(route: RouteSettings, upstream: UpstreamSettings): BreakerId {
   return { app: route.app.name, capability: route.capability, upstream: upstream.name, url: upstream.url };
-}
-
-function worth(reply: Reply, classifier: Classifier): Worth {
-  switch (reply.kind) {
-    case "answer":
-      return reply.worth;
-    case "substitute":
-      return "ok";
-    case "fault":
-      return reply.aborted ? "ignored" : classifier.ofFault(reply.reason);
-  }
 }

@@ -98,7 +98,8 @@ export async function openServices(
   });
   bus.on(metrics.record);
   bus.on((event) => {
-    if (event.type === "request.completed" && event.route === UNROUTED) metrics.refused(refusedFor(event.status));
+    if (event.type === "request.completed" && event.route === UNROUTED)
+      metrics.refused(event.reason ?? refusedFor(event.status));
   });
   const upstreams = createUpstreams(clock);
   started.defer(() => upstreams.close());

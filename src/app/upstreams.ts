@@ -32,12 +32,21 @@ export interface Upstreams {
 
 export function createUpstreams(clock: Clock): Upstreams {
   const known = new Map<string, UpstreamState>();
+  /** Slots and budget know nothing of connections: they outlive a change of `concurrency` or `tls`. */
+  const shares = new Map<string, Pick<UpstreamState, "slots" | "budget">>();
   /** Those whose last connections are not closed yet. */
   const retiring = new Set<Promise<void>>();
   let asked = new Set<string>();
   return {
     get(app, upstream, tls, connectTimeoutMs) {
-      const key = JSON.stringify([app.name, upstream.name, upstream.url, app.concurrency.max, tls]);
+      const id = JSON.stringify([app.name, upstream.name, upstream.url]);
+      const key = JSON.stringify([id, app.concurrency.max, tls]);
+      let share = shares.get(id);
+      if (share === undefined) {
+        share = { slots: createBulkhead(app.concurrency), budget: createRetryBudget() };
+        shares.set(id, share);
+      } else if (!asked.has(id)) share.slots.configure(app.concurrency);
+      asked.add(id);
       let state = known.get(key);
       if (state === undefined) {
         const connections = app.concurrency.max;
@@ -45,14 +54,10 @@ export function createUpstreams(clock: Clock): Upstreams {
         state = {
           client,
           agent: createPassthroughAgent(client.connect, connections),
-          slots: createBulkhead(app.concurrency),
-          budget: createRetryBudget(),
+          ...share,
         };
         known.set(key, state);
-      } else if (!asked.has(key)) {
-        state.client.connectTimeoutMs = connectTimeoutMs;
-        state.slots.configure(app.concurrency);
-      }
+      } else if (!asked.has(key)) state.client.connectTimeoutMs = connectTimeoutMs;
       state.client.connectTimeoutMs = Math.max(state.client.connectTimeoutMs, connectTimeoutMs);
       asked.add(key);
       return state;
@@ -64,6 +69,7 @@ export function createUpstreams(clock: Clock): Upstreams {
         const closed = retire(state).finally(() => retiring.delete(closed));
         retiring.add(closed);
       }
+      for (const id of shares.keys()) if (!asked.has(id)) shares.delete(id);
       asked = new Set();
     },
     async close() {

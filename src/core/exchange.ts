@@ -66,8 +66,10 @@ export interface Answer {
 export interface Substitute {
   readonly kind: "substitute";
   readonly strategy: Strategy;
-  /** Why the app's own answer was not to be had. */
+  /** Why the app's own answer was not to be had … */
   readonly reason: Reason;
+  /** … and what the tries ended with. */
+  readonly cause: Answer | Fault;
   readonly status: number;
   readonly headers: RawHeaders;
   readonly body: Buffer;

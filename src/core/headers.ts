@@ -21,14 +21,14 @@ export function headerCount(headers: RawHeaders, lowerName: string): number {
   return count;
 }
 
-/** Hop-by-hop fields of RFC 9110 section 7.6.1 and the older ones still seen; `Connection` names more at run time. */
+/**
+ * Hop-by-hop fields of RFC 9110 section 7.6.1 and the older ones still seen; `Connection` names more at run time.
+ * Whatever else begins with `Proxy-` is between proxies too, and stays behind: also an app's own `Proxy-Status`, which
+ * a caller could take for ours.
+ */
 export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
-  "proxy-connection",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-authentication-info",
   "te",
   "trailer",
   "transfer-encoding",
@@ -73,7 +73,7 @@ export function sift<T>(
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] as string;
     const lower = name.toLowerCase();
-    if (HOP_BY_HOP.has(lower)) {
+    if (HOP_BY_HOP.has(lower) || lower.startsWith("proxy-")) {
       if (lower === "transfer-encoding") note(target, lower, raw[i + 1] as string);
       else if (lower === "connection") named = connectionNames(raw[i + 1] as string, named);
       continue;

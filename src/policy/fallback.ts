@@ -17,7 +17,7 @@ export function fallingBack(strategies: readonly FallbackStrategy[], clock: Cloc
       if (reply.worth === "ok") for (const keeper of keepers) keeper.remember?.(x, reply);
       return reply;
     }
-    if (x.gone || (reply.kind === "fault" && reply.aborted)) return reply;
+    if (x.gone || reply.kind === "substitute" || (reply.kind === "fault" && reply.aborted)) return reply;
     for (const strategy of strategies) {
       const left = x.deadlineAt + FALLBACK_GRACE_MS - clock.now();
       const answer = await within(clock, ask(strategy, x, reply), Math.min(STRATEGY_MS, left));
@@ -27,6 +27,7 @@ export function fallingBack(strategies: readonly FallbackStrategy[], clock: Cloc
         kind: "substitute",
         strategy: strategy.name,
         reason: reply.reason ?? "status",
+        cause: reply,
         status: answer.status,
         headers: answer.headers,
         body: answer.body,

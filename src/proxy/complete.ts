@@ -1,4 +1,4 @@
-import type { EventBus } from "../core/events.ts";
+import type { EventBus, Labels, RequestCompleted } from "../core/events.ts";
 import type { Call } from "./call.ts";
 import type { Verdict } from "./reply.ts";
 
@@ -48,3 +48,23 @@ export function complete(call: Call, verdict: Verdict, completion: Completion): 
     completion.bus.emit({ type: "fallback.used", at, route: call.route, id: call.id, strategy, reason, labels });
   }
 }
+
+/** Says that a request was refused: every refusal is counted, routed or not. */
+export function tellRefused(
+  bus: EventBus,
+  refused: Pick<RequestCompleted, "at" | "route" | "id" | "method" | "reason" | "status" | "durationMs">,
+): void {
+  bus.emit({
+    type: "request.completed",
+    ...refused,
+    outcome: "rejected",
+    strategy: null,
+    overheadMs: refused.durationMs,
+    attempts: [],
+    retries: [],
+    denied: null,
+    labels: NO_LABELS,
+  });
+}
+
+const NO_LABELS: Labels = Object.freeze({});

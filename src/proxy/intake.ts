@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { UNROUTED } from "../core/exchange.ts";
 import { headerValue } from "../core/headers.ts";
-import { uuidv7 } from "../core/ids.ts";
+import { isRequestId, uuidv7 } from "../core/ids.ts";
 import type { LimitSettings } from "../core/settings.service.ts";
 import { abandonBody } from "./body.ts";
 import { CALL, Call, type CallShared, type Carrier } from "./call.ts";
+import { tellRefused } from "./complete.ts";
 import type { RoutePlan } from "./plan.ts";
 import * as refuse from "./refusals.ts";
 import { type Rejection, writeRejection } from "./reply.ts";
@@ -117,27 +118,19 @@ function reject(
   deps: IntakeDeps,
 ): void {
   const { clock, closing } = deps.shared;
-  const id = uuidv7(clock, deps.random);
+  const given = headerValue(req.rawHeaders, "x-request-id") ?? "";
+  const id = isRequestId(given) ? given : uuidv7(clock, deps.random);
   // A large body that nobody will read is not worth waiting for.
   const close = rejection.close === true || closing() || declaredLength(req) > DRAIN_BYTES;
   writeRejection(res, id, { ...rejection, close });
-  const durationMs = clock.now() - startedAt;
-  deps.completion.bus.emit({
-    type: "request.completed",
+  tellRefused(deps.completion.bus, {
     at: clock.wall(),
     route: plan?.ref ?? UNROUTED,
     id,
     method: req.method ?? "",
-    outcome: "rejected",
     reason: rejection.reason,
-    strategy: null,
     status: rejection.status,
-    durationMs,
-    overheadMs: durationMs,
-    attempts: [],
-    retries: [],
-    denied: null,
-    labels: {},
+    durationMs: clock.now() - startedAt,
   });
 }
 

@@ -1,8 +1,8 @@
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import type { Clock } from "../core/clock.ts";
 import { PROBLEM_JSON, problem } from "../core/problem.ts";
 import type { LimitSettings } from "../core/settings.service.ts";
+import type { Refuser } from "./wire.refusal.ts";
 import { lingerThenDestroy } from "./wire.server.ts";
 
 /** The connections of a listener. */
@@ -16,9 +16,6 @@ export interface Cap {
 /** Connections being refused or shaking hands, beyond those served; what is over it is dropped without a word. */
 const BEYOND = 1_000;
 
-/** Written without HTTP's machinery: refusing has to cost less than serving. */
-const FULL = fullAnswer();
-
 /**
  * Holds the connections served at once to `limits.connections`: each further one is answered 503 at once and closed.
  * Stands in front of Node's own listener of `event`, which must never see a refused one, or would serve its request.
@@ -26,7 +23,7 @@ const FULL = fullAnswer();
 export function capConnections(
   server: Server,
   event: "connection" | "secureConnection",
-  deps: { readonly limits: () => LimitSettings; readonly clock: Clock },
+  deps: { readonly limits: () => LimitSettings; readonly refuser: Refuser },
 ): Cap {
   const open = new Set<Socket>();
   const all = new Set<Socket>();
@@ -38,7 +35,7 @@ export function capConnections(
     keep(all, socket);
   });
   server.on(event, (socket: Socket) => {
-    if (open.size >= deps.limits().connections) return refuse(socket, deps.clock);
+    if (open.size >= deps.limits().connections) return refuse(socket, deps.refuser);
     keep(open, socket);
     for (const listener of serve) listener.call(server, socket);
   });
@@ -64,19 +61,22 @@ function applyLimits(server: Server & { maxHeaderSize?: number }, limits: LimitS
   server.requestTimeout = limits.requestTimeoutMs;
 }
 
-function refuse(socket: Socket, clock: Clock): void {
+// Written without HTTP's machinery: refusing has to cost less than serving.
+function refuse(socket: Socket, { clock, told }: Refuser): void {
   socket.on("error", () => socket.destroy());
-  socket.end(FULL);
+  socket.end(fullAnswer(told(503, "overload")));
   lingerThenDestroy(socket, clock);
 }
 
-function fullAnswer(): Buffer {
+function fullAnswer(id: string): Buffer {
   const detail = "limits.connections is reached; come back after Retry-After.";
-  const body = JSON.stringify(problem(503, "overload", "Too many connections", detail, { reason: "overload" }));
+  const more = { reason: "overload", request_id: id };
+  const body = JSON.stringify(problem(503, "overload", "Too many connections", detail, more));
   const head = [
     "HTTP/1.1 503 Service Unavailable",
     `Content-Type: ${PROBLEM_JSON}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-ID: ${id}`,
     "Outrigger-Outcome: rejected;reason=overload",
     "Proxy-Status: outrigger; error=connection_limit_reached",
     "Retry-After: 1",

@@ -9,6 +9,7 @@ import type { Address } from "../core/settings.ts";
 import { bind } from "./listener.bind.ts";
 import { type Cap, capConnections } from "./listener.cap.ts";
 import type { ServerTls } from "./listener.tls.ts";
+import type { Refuser } from "./wire.refusal.ts";
 import { isWebSocket, prepareServer, serverOptions } from "./wire.server.ts";
 
 export interface ListenerHandlers {
@@ -24,7 +25,7 @@ interface ListenerOptions {
   /** Asked at each connection, so that a reload's limits hold from the next one on. */
   readonly limits: () => LimitSettings;
   readonly handlers: ListenerHandlers;
-  readonly clock: Clock;
+  readonly refuser: Refuser;
 }
 
 /** The proxy's listener. */
@@ -38,17 +39,20 @@ export interface Listener {
   close(graceMs: number): Promise<void>;
 }
 
-/** A caller that neither reads nor writes for this long is dropped. */
+/** A caller that takes nothing of its answer for this long is dropped. */
 const STALLED_MS = 60_000;
 
 /** Binds the listener. Rejects with an error that says what to do. */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
-  const { handlers, clock, limits } = options;
+  const { handlers, refuser, limits } = options;
   let { tls } = options;
   const server = makeServer(options);
-  prepareServer(server, clock);
-  const cap = capConnections(server, tls === null ? "connection" : "secureConnection", { limits, clock });
-  server.setTimeout(STALLED_MS);
+  prepareServer(server, refuser);
+  const cap = capConnections(server, tls === null ? "connection" : "secureConnection", { limits, refuser });
+  // Silence alone is no fault of the caller's: it may be waiting for an app with a long timeout.
+  server.setTimeout(STALLED_MS, (socket: Socket) => {
+    if (socket.writableLength > 0) socket.destroy();
+  });
   server.on("request", (req, res) => handlers.request(req, res, false));
   server.on("checkContinue", (req, res) => handlers.request(req, res, true));
   server.on("checkExpectation", (req, res) => handlers.request(req, res, false));
@@ -67,7 +71,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
       tls = next;
       (server as unknown as SecureServer).setSecureContext({ ...tls });
     },
-    close: (graceMs) => closeServer(server, cap, graceMs, clock),
+    close: (graceMs) => closeServer(server, cap, graceMs, refuser.clock),
   };
 }
 

@@ -1,10 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { EventBus } from "../core/events.ts";
+import { UNROUTED } from "../core/exchange.ts";
+import { uuidv7 } from "../core/ids.ts";
 import type { Random } from "../core/random.ts";
 import type { Address } from "../core/settings.ts";
 import type { CallShared } from "./call.ts";
-import type { Completion } from "./complete.ts";
+import { type Completion, tellRefused } from "./complete.ts";
 import { find, type IntakeDeps, type Routing, takeIn, takeUpgrade } from "./intake.ts";
 import type { ServerTls } from "./listener.tls.ts";
 import { type Listener, openListener } from "./listener.ts";
@@ -71,7 +73,14 @@ export async function openProxy(deps: ProxyDeps): Promise<ProxyServer> {
     tls: deps.tls,
     limits: () => routing().limits,
     handlers: { request: (req, res, expectsContinue) => takeIn(req, res, expectsContinue, intake), upgrade, upgrades },
-    clock: shared.clock,
+    refuser: {
+      clock: shared.clock,
+      told: (status, reason) => {
+        const id = uuidv7(shared.clock, random);
+        tellRefused(bus, { at: shared.clock.wall(), route: UNROUTED, id, method: "", reason, status, durationMs: 0 });
+        return id;
+      },
+    },
   });
   return {
     address: listener.address,

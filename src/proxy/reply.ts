@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { Answer, Reply } from "../core/exchange.ts";
-import { type Fault, faultStatus, proxyErrorOf } from "../core/fault.ts";
+import { type Fault, faultStatus, type ProxyError, proxyErrorOf } from "../core/fault.ts";
 import { type Outcome, outcomeField, type Reason, type Strategy } from "../core/outcome.ts";
 import { PROBLEM_JSON, type Problem, problem } from "../core/problem.ts";
 import type { Call } from "./call.ts";
@@ -153,10 +153,7 @@ export function writeRejection(res: ServerResponse, id: string | null, rejection
   const headers = ["Content-Type", PROBLEM_JSON, "Content-Length", String(body.length)];
   if (id !== null) headers.push("X-Request-ID", id);
   headers.push("Outrigger-Outcome", outcomeField("rejected", rejection.reason));
-  headers.push(
-    "Proxy-Status",
-    `outrigger; error=${rejection.status === 503 ? "connection_limit_reached" : "http_request_denied"}`,
-  );
+  headers.push("Proxy-Status", `outrigger; error=${refusalError(rejection)}`);
   if (rejection.retryAfterMs !== undefined) headers.push("Retry-After", seconds(rejection.retryAfterMs));
   if (rejection.allow !== undefined) headers.push("Allow", rejection.allow.join(", "));
   if (rejection.close === true) headers.push("Connection", "close");
@@ -164,10 +161,22 @@ export function writeRejection(res: ServerResponse, id: string | null, rejection
   res.end(body);
 }
 
-/** RFC 9209: what went wrong on the way to the app, as a Structured Field. Details are plain ASCII. */
+/** The error type of RFC 9209 for a refusal of ours. */
+export function refusalError({ status, reason }: Pick<Rejection, "status" | "reason">): ProxyError {
+  if (status === 503) return "connection_limit_reached";
+  return reason === null && status !== 404 ? "http_request_error" : "http_request_denied";
+}
+
+/**
+ * RFC 9209: what went wrong on the way to the app, as a Structured Field; where the app gave a whole answer, its
+ * status. Details are plain ASCII.
+ */
 function proxyStatus(reply: Reply): string {
-  if (reply.kind === "substitute") return `outrigger; error=${proxyErrorOf(reply.reason)}`;
-  if (reply.kind === "answer") return `outrigger; error=${proxyErrorOf(reply.reason ?? "status")}`;
+  if (reply.kind === "substitute") return proxyStatus(reply.cause);
+  if (reply.kind === "answer") {
+    const error = reply.reason === "invalid_response" ? "; error=http_protocol_error" : "";
+    return `outrigger${error}; received-status=${reply.status}`;
+  }
   const details = reply.detail.replace(/[^\x20-\x7e]/g, " ").replace(/["\\]/g, "'");
   return `outrigger; error=${reply.proxyError ?? proxyErrorOf(reply.reason)}; details="${details}"`;
 }

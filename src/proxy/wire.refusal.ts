@@ -1,4 +1,5 @@
-import { outcomeField } from "../core/outcome.ts";
+import type { Clock } from "../core/clock.ts";
+import { outcomeField, type Reason } from "../core/outcome.ts";
 import { PROBLEM_JSON, problem } from "../core/problem.ts";
 
 /**
@@ -51,14 +52,24 @@ export const REFUSED_METHOD = refusal(405, "CONNECT and TRACE are not served her
   "OPTIONS",
 ]);
 
-/** The whole answer as bytes, for a socket that has no `ServerResponse`. */
-export function refusalBytes(refused: Refusal): Buffer {
-  const body = JSON.stringify(problem(refused.status, refused.name, refused.title, refused.detail));
+/** What refusing on a bare socket needs. */
+export interface Refuser {
+  readonly clock: Clock;
+  /** Counts a refusal that never became a request, and gives the id it goes out with. */
+  told(status: number, reason: Reason | null): string;
+}
+
+/** The whole answer as bytes, for a socket that has no `ServerResponse`. `id` goes out as X-Request-ID. */
+export function refusalBytes(refused: Refusal, id: string): Buffer {
+  const more = { request_id: id };
+  const body = JSON.stringify(problem(refused.status, refused.name, refused.title, refused.detail, more));
   const head = [
     `HTTP/1.1 ${refused.status} ${refused.title}`,
     `Content-Type: ${PROBLEM_JSON}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-ID: ${id}`,
     `Outrigger-Outcome: ${outcomeField("rejected")}`,
+    "Proxy-Status: outrigger; error=http_request_error",
     ...(refused.allow === undefined ? [] : [`Allow: ${refused.allow.join(", ")}`]),
     "Connection: close",
   ];

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Clock } from "../core/clock.ts";
 import type { LimitSettings } from "../core/settings.service.ts";
-import { REFUSED_METHOD, type Refusal, refusal, refusalBytes } from "./wire.refusal.ts";
+import { REFUSED_METHOD, type Refusal, type Refuser, refusal, refusalBytes } from "./wire.refusal.ts";
 
 /** What `Keep-Alive: timeout=` tells callers; {@link KEEP_ALIVE_GRACE_MS} later an idle connection is really closed. */
 const KEEP_ALIVE_MS = 30_000;
@@ -49,25 +49,25 @@ export function hasBody(req: IncomingMessage): boolean {
  * What no `request` event tells: broken bytes, late callers and CONNECT are answered as problem+json and the
  * connection closes. Also shows `checkRequest` every header: Node would otherwise cut the list or refuse it itself.
  */
-export function prepareServer(server: Server, clock: Clock): void {
+export function prepareServer(server: Server, refuser: Refuser): void {
   server.maxHeadersCount = 0;
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
-    answerClientError(error, socket as Socket, clock);
+    answerClientError(error, socket as Socket, refuser);
   });
   server.on("connect", (_req: IncomingMessage, socket: Duplex) =>
-    refuseSocket(socket as Socket, REFUSED_METHOD, clock),
+    refuseSocket(socket as Socket, REFUSED_METHOD, refuser),
   );
 }
 
 /** Writes the refusal, says goodbye, and drops what the caller still sends. */
-export function refuseSocket(socket: Socket, refused: Refusal, clock: Clock): void {
+export function refuseSocket(socket: Socket, refused: Refusal, refuser: Refuser): void {
   socket.on("error", () => socket.destroy());
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  socket.end(refusalBytes(refused));
-  lingerThenDestroy(socket, clock);
+  socket.end(refusalBytes(refused, refuser.told(refused.status, refused.reason)));
+  lingerThenDestroy(socket, refuser.clock);
 }
 
 /**
@@ -82,16 +82,16 @@ export function lingerThenDestroy(socket: Socket, clock: Clock): void {
   socket.resume();
 }
 
-function answerClientError(error: NodeJS.ErrnoException, socket: Socket, clock: Clock): void {
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket, refuser: Refuser): void {
   // Parsing goes on failing with each further packet; the first failure has been answered.
   if (socket.writableEnded || socket.destroyed) return;
   const refused = refusalOf(error);
   const response = pendingResponse(socket);
-  if (response === undefined) refuseSocket(socket, refused, clock);
-  else if (response.req.complete) closeAfter(response, () => refuseSocket(socket, refused, clock));
+  if (response === undefined) refuseSocket(socket, refused, refuser);
+  else if (response.req.complete) closeAfter(response, () => refuseSocket(socket, refused, refuser));
   // The bad bytes are in the body of the very request that is being answered: cut the answer, or be the answer.
   else if (response.headersSent) socket.destroy();
-  else refuseSocket(socket, refused, clock);
+  else refuseSocket(socket, refused, refuser);
 }
 
 /** The bad bytes follow a whole request whose answer is still on its way: that one is not to be disturbed. */

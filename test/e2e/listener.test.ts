@@ -133,7 +133,9 @@ test("over limits.connections a caller has 503 with Retry-After at once, and no 
   app.behave((_got, res) => res.end("{}"));
   expect((await post(`${sidecar.url}/quiz/answer`, {})).status).toBe(200);
   expect(app.got.length).toBe(1);
-  expect(sidecar.events.map((event) => event.type)).toEqual(["request.completed"]);
+  const done = sidecar.events.filter((event) => event.type === "request.completed");
+  expect(done.filter((event) => event.outcome !== "rejected")).toHaveLength(1);
+  for (const refused of done.filter((event) => event.outcome === "rejected")) expect(refused.reason).toBe("overload");
 });
 
 test("a raised or lowered cap holds from the next connection on, and harms none that stands", async () => {

@@ -361,3 +361,25 @@ test("a reload while a caller is still sending keeps to the route that took the 
   expect(await answered).toBe(200);
   expect(app.got[0]).toMatchObject({ url: "/old", body: Buffer.from("abcd") });
 });
+
+test("a refused reload is in the status until one goes well, be it the old file again", async () => {
+  const app = await startApp();
+  const good = quiz(app.url);
+  const sidecar = await start(good, { env: { OUTRIGGER_ADMIN_TOKEN: "an-operators-token-for-this" } });
+  const rejected = async (): Promise<unknown> => {
+    const response = await fetch(`${sidecar.adminUrl}/api/v1/admin/status`, {
+      headers: { Authorization: "Bearer an-operators-token-for-this" },
+    });
+    return ((await response.json()) as { rejected: unknown }).rejected;
+  };
+  expect(await rejected()).toBeNull();
+  sidecar.write(quiz(app.url, "{ answer: { path: /a, timeout: never } }"));
+  expect(await sidecar.app.reload("signal")).toMatchObject({ ok: false });
+  expect(await rejected()).toMatchObject({
+    at: expect.stringMatching(/^20\d\d-.*Z$/),
+    count: 1,
+    problems: [expect.stringContaining("timeout")],
+  });
+  await apply(sidecar, good);
+  expect(await rejected()).toBeNull();
+});

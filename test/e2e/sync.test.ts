@@ -295,6 +295,18 @@ test("an unknown route is 404 and a known path with another method 405 with Allo
   const other = await call(url("/quiz/answer"), { method: "GET" });
   expect(other).toMatchObject({ status: 405, outcome: "rejected" });
   expect(other.headers.allow).toBe("POST");
+  const named = await call(url("/quiz/nothing"), { headers: { "X-Request-ID": "mine-1" } });
+  expect(named.headers["x-request-id"]).toBe("mine-1");
+});
+
+test("what is no HTTP is refused with an id of its own, and counted", async () => {
+  const { sidecar } = await setUp("answer: /a");
+  const reply = await rawExchange(sidecar.port, "GET /quiz/answer HTTP/1.1\r\nHost: a\r\nBad Name: 1\r\n\r\n");
+  expect(reply.bytes.toString()).toMatch(/^HTTP\/1\.1 400 .*\r\nX-Request-ID: [0-9a-f-]{36}\r\n.*Proxy-Status: /s);
+  const event = await sidecar.event("request.completed");
+  expect(event).toMatchObject({ outcome: "rejected", status: 400, route: { app: "" } });
+  const scrape = await (await fetch(`${sidecar.adminUrl}/metrics`)).text();
+  expect(scrape).toContain('outrigger_rejected_total{app="",reason="malformed"} 1');
 });
 
 test("beyond the app's rate limit callers get 429 with Retry-After, never a fallback", async () => {
@@ -370,6 +382,7 @@ answer:
   app.behave(json(500, {}));
   const pending = await post(url("/quiz/answer"), { user: { id: 7 } }, { headers: room });
   expect(pending).toMatchObject({ status: 202, outcome: "fallback;reason=status;strategy=pending_approval" });
+  expect(pending.headers["proxy-status"]).toBe("outrigger; received-status=500");
   const used = await sidecar.event("fallback.used");
   expect(used).toMatchObject({ strategy: "pending_approval", reason: "status", labels: { room: "42", user: "7" } });
   expect(await post(url("/quiz/answer"), { participants: ["a"] })).toMatchObject({

@@ -67,10 +67,10 @@ export async function startPassthrough(
   };
   const exchange = (req: IncomingMessage): PassthroughExchange | Buffer => {
     const refused = checkRequest(req, LIMITS);
-    if (refused !== null) return refusalBytes(refused);
+    if (refused !== null) return refusalBytes(refused, "test");
     const target = parseTarget(req.url ?? "");
-    if (target.kind === "refused") return refusalBytes(target.refusal);
-    if (target.kind === "absolute") return refusalBytes(NO_SUCH_HOST);
+    if (target.kind === "refused") return refusalBytes(target.refusal, "test");
+    if (target.kind === "absolute") return refusalBytes(NO_SUCH_HOST, "test");
     return {
       upstream,
       agent,
@@ -92,7 +92,7 @@ export async function startPassthrough(
     void passthrough.web(req, res, x).then((result) => settle(res, result));
   };
   const server = createServer(serverOptions(LIMITS, isWebSocket));
-  prepareServer(server, systemClock);
+  prepareServer(server, { clock: systemClock, told: () => "test" });
   server.on("request", serve).on("checkContinue", serve).on("checkExpectation", serve);
   server.on("upgrade", (req, socket, head) => {
     const x = exchange(req);

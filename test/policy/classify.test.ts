@@ -85,7 +85,7 @@ test("of a reply: an answer is worth what was judged, a caller who left nothing"
   expect(byDefault.ofReply(fault("reset", "gone", { aborted: true }))).toBe("ignored");
   expect(byDefault.ofReply(fault("timeout", "late"))).toBe("transient");
   const substitute = { kind: "substitute", strategy: "static", reason: "timeout", status: 200, headers: [] } as const;
-  expect(byDefault.ofReply({ ...substitute, body: Buffer.alloc(0) })).toBe("ignored");
+  expect(byDefault.ofReply({ ...substitute, cause: fault("timeout", "late"), body: Buffer.alloc(0) })).toBe("ignored");
 });
 
 test("an envelope's failure is transient if it says so, else permanent", () => {

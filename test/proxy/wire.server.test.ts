@@ -19,7 +19,7 @@ async function listen(
   limits: Partial<typeof LIMITS> = {},
 ): Promise<{ port: number; server: ReturnType<typeof createServer> }> {
   const server = createServer(serverOptions({ ...LIMITS, ...limits }, isWebSocket));
-  prepareServer(server, systemClock);
+  prepareServer(server, { clock: systemClock, told: () => "test" });
   server.on("request", serve);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   cleanUp.push(async () => {
@@ -94,7 +94,7 @@ test("a body that breaks while the answer streams cuts the answer", async () => 
 test("a refused caller that goes on sending still reads the refusal, and is cut off in the end", async () => {
   const clock = createManualClock();
   const refused = refusal(413, "too much");
-  const { port } = await listen((req) => refuseSocket(req.socket, refused, clock));
+  const { port } = await listen((req) => refuseSocket(req.socket, refused, { clock, told: () => "test" }));
   const socket = connect(port, "127.0.0.1");
   socket.on("error", () => undefined);
   socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n${"x".repeat(3_000_000)}`);

@@ -14,7 +14,7 @@ import { runRequestVectors, type Subject } from "./vectors.run.ts";
 async function startChecks(limits: LimitSettings): Promise<Subject> {
   let seen: Buffer[] = [];
   const server = createServer(serverOptions(limits, isWebSocket));
-  prepareServer(server, systemClock);
+  prepareServer(server, { clock: systemClock, told: () => "test" });
   const serve = (req: IncomingMessage, res: ServerResponse): void => {
     const refused = checkRequest(req, limits);
     if (refused !== null) return refuse(res, refused);
@@ -56,7 +56,7 @@ async function startChecks(limits: LimitSettings): Promise<Subject> {
 const MISDIRECTED = { status: 400, name: "other-authority", title: "", detail: "", reason: null, close: true } as const;
 
 function refuse(res: ServerResponse, refused: Refusal): void {
-  const { headers, body } = parseMessages(refusalBytes(refused)).messages[0] ?? { headers: [], body: "" };
+  const { headers, body } = parseMessages(refusalBytes(refused, "test")).messages[0] ?? { headers: [], body: "" };
   res.writeHead(refused.status, [...headers]).end(body);
 }
 
