@@ -128,6 +128,8 @@ export interface ManifestService {
     /** With secrets as `***`. */
     readonly manifest: JsonValue;
   };
+  /** The last reload, where it was refused: when, by whom, and why, a line each; null once one went well. */
+  rejection(): { readonly at: number; readonly by: string; readonly problems: readonly string[] } | null;
   /** Loads and proves `text` as if it stood in the running file, and changes nothing. No errors: it could be applied. */
   validate(text: string): readonly ProblemInfo[] | Promise<readonly ProblemInfo[]>;
   /** Reads the file again. A refusal leaves everything as it was and says why, a line each. */

@@ -125,6 +125,7 @@ function manifestService(parts: AdminParts): ManifestService {
       const { hash, warnings } = loaded;
       return { revision, hash, appliedAt: at, by, warnings, manifest: loaded.masked() };
     },
+    rejection: () => manifests.rejection,
     validate: (text) => {
       const checked = loadManifest(options.file, {
         env: options.env,

@@ -21,8 +21,19 @@ export interface Applied extends Routing {
   readonly by: string;
 }
 
+/** A reload that changed nothing, since its manifest was refused. */
+export interface Rejection {
+  /** Unix milliseconds. */
+  readonly at: number;
+  readonly by: string;
+  /** A line each. */
+  readonly problems: readonly string[];
+}
+
 export interface Manifests {
   readonly current: Applied;
+  /** The last reload, where it was refused; null once one went well. */
+  readonly rejection: Rejection | null;
   /**
    * Loads, proves and compiles the file, then swaps one reference. Lines that say what is wrong leave everything as it
    * was. Reloads asked for while one runs follow it, one for all of them.
@@ -47,6 +58,7 @@ export interface ManifestDeps extends PlanDeps {
 export async function startManifests(first: Prepared, deps: ManifestDeps): Promise<Manifests> {
   let current = await build(first, "start", deps);
   announce(current, deps);
+  let rejection: Rejection | null = null;
   let running: Promise<Result<Applied, readonly string[]>> | null = null;
   let waiting: Promise<Result<Applied, readonly string[]>> | null = null;
 
@@ -56,9 +68,11 @@ export async function startManifests(first: Prepared, deps: ManifestDeps): Promi
     if (!prepared.ok || problems.length > 0) {
       const files = prepared.ok ? prepared.value.loaded.files : prepared.error.files;
       deps.watch([...new Set([...current.loaded.files, ...files])]);
-      deps.bus.emit({ type: "manifest.rejected", at: deps.clock.wall(), by, problems });
+      rejection = { at: deps.clock.wall(), by, problems };
+      deps.bus.emit({ type: "manifest.rejected", ...rejection });
       return err(problems);
     }
+    rejection = null;
     deps.watch(prepared.value.loaded.files);
     if (prepared.value.loaded.hash === current.loaded.hash) return ok(current);
     current = await build(prepared.value, by, deps);
@@ -83,6 +97,9 @@ export async function startManifests(first: Prepared, deps: ManifestDeps): Promi
   return {
     get current() {
       return current;
+    },
+    get rejection() {
+      return rejection;
     },
     reload,
   };

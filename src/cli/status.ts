@@ -57,9 +57,19 @@ function statusText(view: StatusView, io: Io): string {
     ["in flight", busy.map(([app, requests]) => `${app} ${requests}`).join(", ") || "nothing"],
   ];
   const title = `${bold(`outrigger ${printable(view.version)}`)} on Node ${printable(view.node)}, up ${uptime(view.uptime_ms)}, ${ready}\n`;
-  return (
-    title + lines.map(([name, text]) => `${name.padEnd(10)} ${name === "breakers" ? text : printable(text)}\n`).join("")
-  );
+  const facts = lines.map(([name, text]) => `${name.padEnd(10)} ${name === "breakers" ? text : printable(text)}\n`);
+  return title + facts.join("") + rejectedText(view, io);
+}
+
+/** What an operator must see first after a reload that changed nothing. */
+function rejectedText({ rejected, manifest }: StatusView, io: Io): string {
+  if (!rejected) return "";
+  const { at, by, count, problems } = rejected;
+  const head = `the last reload was refused (by ${by}, ${at}); revision ${manifest.revision} stays in force:`;
+  const more =
+    count > problems.length ? [`and ${count - problems.length} more; outrigger check FILE tells them all`] : [];
+  const lines = [...problems, ...more].map((line) => `  ${printable(line)}\n`);
+  return `\n${paint(io).red(printable(head))}\n${lines.join("")}`;
 }
 
 /** As in `3d 4h`: the two largest units. */

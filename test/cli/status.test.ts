@@ -45,6 +45,25 @@ test("status shows what runs at a glance, and the breakers that are not closed",
   );
 });
 
+test("status shows a refused reload: when, by whom, and the first problems", async () => {
+  const { manifest } = adminServices();
+  const problems = Array.from({ length: 7 }, (_, i) => `outrigger.yaml:${i + 1}:1 apps.a${i}: no\u001b[2J`);
+  const rejection = { at: 1_767_225_600_000, by: "file", problems };
+  const { code, out } = await run("status", { manifest: { ...manifest, rejection: () => rejection } });
+  expect(code).toBe(0);
+  expect(out).toContain(
+    [
+      "in flight  quiz 2",
+      "",
+      "the last reload was refused (by file, 2026-01-01T00:00:00.000Z); revision 3 stays in force:",
+      ...[1, 2, 3, 4, 5].map((line) => `  outrigger.yaml:${line}:1 apps.a${line - 1}: no\\u001b[2J`),
+      "  and 2 more; outrigger check FILE tells them all",
+      "",
+    ].join("\n"),
+  );
+  expect((await run("status")).out).not.toContain("refused");
+});
+
 test("a sidecar that is not ready says why, with exit code 1", async () => {
   const { code, out } = await run("status", { ready: () => ({ ready: false, reasons: ["the process is stopping"] }) });
   expect(code).toBe(1);

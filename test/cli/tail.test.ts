@@ -122,7 +122,8 @@ test("a sidecar that went away is waited for, and what it still holds is not mis
   await first.close();
   await expect.poll(() => io.err()).toContain("the connection was lost");
   const second = await startAdmin({}, {}, { kind: "tcp", host: "127.0.0.1", port });
-  second.bus.emit(requestCompleted({ id: "after-the-restart" }));
+  // A good request would not be held while nobody follows.
+  second.bus.emit(requestCompleted({ id: "after-the-restart", outcome: "failed", reason: "connect" }));
   await expect.poll(() => io.out(), { timeout: 10_000 }).toContain("after-the-restart");
   expect(io.err()).toContain("some events were missed");
   io.abort();

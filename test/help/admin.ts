@@ -77,6 +77,7 @@ export function adminServices(given: Partial<AdminServices> = {}): AdminServices
         warnings: [],
         manifest: { version: 1, admin: { tokens: "***" } },
       }),
+      rejection: () => null,
       validate: () => [],
       reload: async () => ({ ok: true, value: { revision: 4 } }),
       revisions: async () => ({ items: [], next: null }),

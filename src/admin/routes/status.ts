@@ -7,6 +7,9 @@ import { COMMON_ERRORS, jsonResponse, listSchema, nameSchema, pageQuerySchema, t
 
 const tags = ["status"];
 
+/** Enough to see what is wrong; `outrigger check` tells them all. */
+const SHOWN_PROBLEMS = 5;
+
 export const statusSchema = z
   .object({
     version: z.string(),
@@ -23,6 +26,16 @@ export const statusSchema = z
       by: z.string(),
       warnings: z.int(),
     }),
+    rejected: z
+      .object({
+        at: timeSchema,
+        by: z.string(),
+        count: z.int().openapi({ description: "How many problems it had." }),
+        problems: z.array(z.string()).openapi({ description: "The first of them, a line each." }),
+      })
+      .nullable()
+      .optional()
+      .openapi({ description: "The last reload, where its manifest was refused; null once one went well." }),
     routes: z.int(),
     breakers: z.object({ closed: z.int(), half_open: z.int(), open: z.int() }),
     in_flight: z.record(z.string(), z.int()).openapi({ description: "Requests being worked on, by app." }),
@@ -102,10 +115,18 @@ function statusView(services: AdminServices): StatusView {
     reasons: [...reasons],
     listen,
     manifest: { revision, hash, applied_at: timeText(appliedAt), by, warnings: warnings.length },
+    rejected: rejectedView(services),
     routes: services.routes().length,
     breakers,
     in_flight: Object.fromEntries(inFlight),
   };
+}
+
+function rejectedView({ manifest }: AdminServices): StatusView["rejected"] {
+  const rejection = manifest.rejection();
+  if (rejection === null) return null;
+  const { at, by, problems } = rejection;
+  return { at: timeText(at), by, count: problems.length, problems: problems.slice(0, SHOWN_PROBLEMS) };
 }
 
 type States = ReadonlyMap<string, RouteView["upstreams"][number]["breaker"]>;
