@@ -55,9 +55,12 @@ interface Seen {
   forwardedProto: string;
   forwardedHost: string;
   via: string;
+  forwarded: boolean;
 }
 
-const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
+// A higher version is continued as the one we speak, whatever it adds at the end; `ff` is none.
+const TRACEPARENT =
+  /^(?!ff)(?:00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})|(?!00)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?)$/;
 
 /**
  * Fills what the head of the request decides: id, webhook id, repeatability, and the headers every try carries
@@ -75,6 +78,7 @@ export function readHead(call: Call, peer: Peer, clock: Clock, random: Random): 
     forwardedProto: "",
     forwardedHost: "",
     via: "",
+    forwarded: false,
   };
   const out = sift(call.headers, plan.drop, note, seen);
   call.id = isRequestId(seen.requestId) ? seen.requestId : uuidv7(clock, random);
@@ -82,7 +86,7 @@ export function readHead(call: Call, peer: Peer, clock: Clock, random: Random): 
   out.push("X-Request-ID", call.id);
   pushTrace(out, seen, random);
   pushForwarded(out, seen, peer);
-  out.push("Via", joined(seen.via, "1.1 outrigger"));
+  out.push("Via", joined(seen.via, `${call.req.httpVersion} outrigger`));
   for (const part of plan.set) out.push(part);
   call.outHeaders = out;
 }
@@ -113,6 +117,9 @@ function note(seen: Seen, lower: string, value: string): void {
     case "via":
       seen.via = joined(seen.via, value);
       return;
+    case "forwarded":
+      seen.forwarded = true;
+      return;
     case "webhook-id":
       if (seen.call.webhookId === "") seen.call.webhookId = value;
   }
@@ -129,12 +136,12 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT"
 /** W3C Trace Context: a valid trace is continued with a new parent id; else one is begun, not sampled. */
 function pushTrace(out: string[], seen: Seen, random: Random): void {
   const match = seen.traceparent === "" ? null : TRACEPARENT.exec(seen.traceparent);
-  const traceId = match?.[1];
-  if (traceId === undefined || /^0+$/.test(traceId) || /^0+$/.test(match?.[2] as string)) {
+  const [traceId, parentId, flags] = match === null ? [] : match[1] ? match.slice(1, 4) : match.slice(4, 7);
+  if (traceId === undefined || /^0+$/.test(traceId) || /^0+$/.test(parentId ?? "0")) {
     out.push("traceparent", `00-${randomHex(random, 16)}-${randomHex(random, 8)}-00`);
     return;
   }
-  out.push("traceparent", `00-${traceId}-${randomHex(random, 8)}-${match?.[3]}`);
+  out.push("traceparent", `00-${traceId}-${randomHex(random, 8)}-${flags}`);
   if (seen.tracestate !== "") out.push("tracestate", seen.tracestate);
 }
 
@@ -145,6 +152,14 @@ function pushForwarded(out: string[], seen: Seen, peer: Peer): void {
   const chain = local && seen.forwardedFor !== "" ? `${seen.forwardedFor}, ${address}` : address;
   const proto = local && seen.forwardedProto !== "" ? seen.forwardedProto : peer.secure ? "https" : "http";
   const host = local && seen.forwardedHost !== "" ? seen.forwardedHost : seen.call.host;
+  if (!local && seen.forwarded) dropForwarded(out);
   out.push("X-Forwarded-For", chain, "X-Forwarded-Proto", proto);
   if (host !== "") out.push("X-Forwarded-Host", host);
+}
+
+/** The same claims in the form of RFC 7239, which we neither extend nor write. */
+function dropForwarded(out: string[]): void {
+  for (let i = out.length - 2; i >= 0; i -= 2) {
+    if ((out[i] as string).toLowerCase() === "forwarded") out.splice(i, 2);
+  }
 }

@@ -48,7 +48,9 @@ export async function servePassthrough(
 }
 
 function exchangeOf(call: Call, way: Way): PassthroughExchange {
-  const { app, timeoutMs } = call.plan.settings;
+  const { app } = call.plan.settings;
+  // What the wait for a slot has left of it.
+  const timeoutMs = Math.max(1, Math.round(call.deadlineAt - call.shared.clock.now()));
   return {
     upstream: way.upstream,
     agent: way.agent,
