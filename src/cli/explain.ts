@@ -19,9 +19,9 @@ export const explainCommand: Command = {
       .option(
         "-H, --header <name: value>",
         "a request header; Host too (repeatable)",
-        (one: string, all: string[]) => [...all, one],
-        [],
+        (one: string, all: readonly string[] | undefined) => [...(all ?? []), one],
       )
+      .option("--all", "the built-in values too")
       .option(...CONFIG_OPTION)
       .option("--json", "for programs: one JSON document")
       .action((method: string, path: string, options: Options) =>
@@ -30,8 +30,12 @@ export const explainCommand: Command = {
   },
 };
 
+/** As `explainRoute` calls the origin of what nobody set. */
+const BUILT_IN = "built-in";
+
 interface Options {
-  readonly header: readonly string[];
+  readonly header?: readonly string[];
+  readonly all?: true;
   readonly config?: string;
   readonly json?: true;
 }
@@ -39,7 +43,7 @@ interface Options {
 function explain(method: string, path: string, options: Options, io: Io): ExitCode {
   if (!path.startsWith("/")) return usage(io, `${path} is no path`, "Try: outrigger explain POST /quiz/answer");
   const headers: string[] = [];
-  for (const line of options.header) {
+  for (const line of options.header ?? []) {
     const [, name, value] = /^([^:\s]+):\s*(.*)$/.exec(line) ?? [];
     if (name === undefined || value === undefined)
       return usage(io, `${line} is no header`, 'Try: -H "X-Event: winner"');
@@ -61,7 +65,7 @@ function explain(method: string, path: string, options: Options, io: Io): ExitCo
   const explanation = explainRoute(loaded.value, found.value.key, method);
   if (explanation === null) throw new Error(`the router knows ${found.value.key}, the manifest does not`);
   if (options.json) io.stdout(`${JSON.stringify(explanation, null, 2)}\n`);
-  else print(explanation, found.value, io);
+  else print(explanation, found.value, options.all === true, io);
   return 0;
 }
 
@@ -87,19 +91,38 @@ function noRoute(allow: readonly string[] | null, { method, path, routes }: Aske
   return 1;
 }
 
-function print({ route, values, timeline }: Explanation, settings: RouteSettings, io: Io): void {
-  const { bold, dim } = paint(io);
+function print(explanation: Explanation, settings: RouteSettings, all: boolean, io: Io): void {
+  const { bold } = paint(io);
   io.stdout(
-    `${bold(route)}  ${settings.mode}  to ${settings.upstreams.map((u) => `${u.url}${settings.path}`).join(", ")}\n\n`,
+    `${bold(explanation.route)}  ${settings.mode}  to ${settings.upstreams.map((u) => `${u.url}${settings.path}`).join(", ")}\n\n`,
   );
-  const rows = values.map(
+  printValues(explanation.values, all, io);
+  printTimeline(explanation.timeline, settings, io);
+}
+
+/** What somebody set comes first: that is what a person looks for. */
+function printValues(values: Explanation["values"], all: boolean, io: Io): void {
+  const { dim } = paint(io);
+  const [builtIn, set] = partition(values);
+  const rows = (all ? [...set, ...builtIn] : set).map(
     ({ path, value, origin }) =>
       [path, value === null ? "-" : typeof value === "string" ? value : JSON.stringify(value), origin] as const,
   );
-  const widths = [0, 1].map((i) => Math.min(44, Math.max(...rows.map((row) => (row[i] ?? "").length))));
+  const widths = [0, 1].map((i) => Math.min(44, Math.max(0, ...rows.map((row) => (row[i] ?? "").length))));
   for (const [path, value, origin] of rows) {
-    io.stdout(`${path.padEnd(widths[0] ?? 0)}  ${value.padEnd(widths[1] ?? 0)}  ${dim(origin)}\n`);
+    const named = `${path.padEnd(widths[0] ?? 0)}  ${value.padEnd(widths[1] ?? 0)}  `;
+    io.stdout(origin === BUILT_IN ? `${dim(named + origin)}\n` : `${named}${dim(origin)}\n`);
   }
+  if (!all) io.stdout(`${dim(`and ${builtIn.length} built-in values: --all shows them`)}\n`);
+}
+
+function partition(values: Explanation["values"]) {
+  const isBuiltIn = ({ origin }: Explanation["values"][number]): boolean => origin === BUILT_IN;
+  return [values.filter(isBuiltIn), values.filter((value) => !isBuiltIn(value))] as const;
+}
+
+function printTimeline(timeline: Explanation["timeline"], settings: RouteSettings, io: Io): void {
+  const { bold } = paint(io);
   io.stdout(`\n${bold("worst case in time")}\n`);
   for (const { attempt, startsAtMs, upToMs, waitMs } of timeline.tries) {
     const wait = waitMs === 0 ? "" : `, after a wait of up to ${formatDuration(waitMs)}`;

@@ -39,10 +39,25 @@ test("it names the route, each value with its origin, and the worst case in time
   expect([code, err]).toEqual([0, ""]);
   expect(out).toMatch(/^quiz\/winner {2}sync {2}to http:\/\/10\.0\.0\.5\/base\/w\n/);
   expect(out).toMatch(/^timeout +5s +m\.yaml:5$/m);
-  expect(out).toMatch(/^retry\.attempts +2 +built-in$/m);
+  expect(out).not.toMatch(/built-in$/m);
+  expect(out).toMatch(/^and \d\d built-in values: --all shows them$/m);
   expect(out).toContain("try 1: starts by 0ms, takes up to 5s\n");
   expect(out).toContain("a POST that was sent is not repeated");
   expect(out).toContain("random_pick; the caller has an answer by 5.5s\n");
+});
+
+test("--all shows the built-in values too, after those that were set", async () => {
+  const { out } = await explain(["POST", "/quiz/winner", "--all"]);
+  expect(out).toMatch(/^retry\.attempts +2 +built-in$/m);
+  expect(out.lastIndexOf("m.yaml:")).toBeLessThan(out.indexOf("built-in"));
+  const dimmed = await explain(["POST", "/quiz/winner", "--all"], { isTTY: true });
+  expect(dimmed.out).toMatch(/^\u001b\[2mretry\.attempts +2 +built-in\u001b\[0m$/m);
+});
+
+test("the help names no default that is none", async () => {
+  const io = createIo();
+  expect(await runCli(["explain", "--help"], io, [explainCommand])).toBe(0);
+  expect(io.out()).not.toContain("default: []");
 });
 
 test("the Host and other headers choose the route", async () => {
