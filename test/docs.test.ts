@@ -1,0 +1,87 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { expect, onTestFinished, test } from "vitest";
+import { EVENT_TYPES } from "../src/core/events.ts";
+import { type FaultKind, faultStatus } from "../src/core/fault.ts";
+import { OUTCOMES, REASONS, STRATEGIES } from "../src/core/outcome.ts";
+import { startTestApp } from "./help/app.ts";
+import { startSidecar } from "./help/sidecar.ts";
+
+/** docs/reference.md names what the code has, and nothing else. */
+
+const text = readFileSync("docs/reference.md", "utf8");
+
+/** The table rows of a section, as cells; the name in the first without its backticks. */
+function rows(section: string): string[][] {
+  const [, body] = text.split(`\n## ${section}\n`);
+  if (body === undefined) throw new Error(`docs/reference.md has no section ${section}`);
+  return (body.split("\n## ")[0] ?? "")
+    .split("\n")
+    .filter((line) => line.startsWith("| `"))
+    .map((line) =>
+      line
+        .split("|")
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    )
+    .map(([name = "", ...rest]) => [name.replaceAll("`", ""), ...rest]);
+}
+
+const names = (section: string): string[] => rows(section).map(([name]) => name ?? "");
+const sorted = (list: Iterable<string>): string[] => [...list].sort();
+
+test.each([
+  ["Outcomes", OUTCOMES],
+  ["Reasons", REASONS],
+  ["Fallback strategies", STRATEGIES],
+  ["Events", EVENT_TYPES],
+])("%s: each has one line, and no line names another", (section, known) => {
+  expect(sorted(names(section))).toEqual(sorted(known));
+});
+
+test("the status of each fault is the one its line says", () => {
+  for (const [reason, status] of rows("Reasons")) {
+    const own: number | undefined = faultStatus(reason as FaultKind);
+    if (own !== undefined) expect([reason, status]).toEqual([reason, String(own)]);
+  }
+});
+
+test("each metric of a real scrape has its line with its labels, and no line names another", async () => {
+  const app = await startTestApp();
+  onTestFinished(() => app.stop());
+  const sidecar = await startSidecar(
+    `apps: { quiz: { owner: a@b.example, url: "${app.url}", webhooks: { answer: /answer } } }\n`,
+  );
+  onTestFinished(() => sidecar.stop());
+  await (await fetch(`${sidecar.url}/quiz/answer`, { method: "POST", body: "{}" })).text();
+  await sidecar.event("request.completed");
+  const scrape = await (await fetch(`${sidecar.adminUrl}/metrics`)).text();
+  const metrics = [...scrape.matchAll(/^# TYPE (outrigger_\w+)/gm)].map(([, name]) => name ?? "");
+  expect(sorted(names("Metrics"))).toEqual(sorted(metrics));
+  for (const [name = "", labels = ""] of rows("Metrics")) {
+    const sample = new RegExp(`^${name}(?:_sum)?(?:\\{(.*)\\})? `, "m").exec(scrape);
+    if (sample === null) continue;
+    const found = [...(sample[1] ?? "").matchAll(/(\w+)="/g)].map(([, label]) => label ?? "");
+    expect([name, ...sorted(found)]).toEqual([name, ...sorted(labels.split(", ").filter(Boolean))]);
+  }
+});
+
+test("each command of --help has its line, and no line names another", () => {
+  const commandsOf = (...of: string[]): string[] => {
+    const help = execFileSync(process.execPath, ["src/main.ts", ...of, "--help"], { encoding: "utf8" });
+    const listed = [...(help.split("Commands:\n")[1] ?? "").matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name ?? "");
+    return listed.filter((name) => name !== "help").map((name) => [...of, name].join(" "));
+  };
+  const top = commandsOf().filter((name) => name !== "breaker");
+  expect(sorted(names("Commands"))).toEqual(sorted([...top, ...commandsOf("breaker")]));
+});
+
+test("each endpoint of docs/openapi.json has its line, and no line names another", () => {
+  const { paths } = JSON.parse(readFileSync("docs/openapi.json", "utf8")) as {
+    paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  };
+  const known = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(sorted(names("Admin endpoints"))).toEqual(sorted(known));
+});
