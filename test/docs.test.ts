@@ -5,6 +5,7 @@ import { EVENT_TYPES } from "../src/core/events.ts";
 import { type FaultKind, faultStatus } from "../src/core/fault.ts";
 import { OUTCOMES, REASONS, STRATEGIES } from "../src/core/outcome.ts";
 import { startTestApp } from "./help/app.ts";
+import { manifestPage } from "./help/manifest.page.ts";
 import { startSidecar } from "./help/sidecar.ts";
 
 /** docs/reference.md names what the code has, and nothing else. */
@@ -84,4 +85,9 @@ test("each endpoint of docs/openapi.json has its line, and no line names another
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
   expect(sorted(names("Admin endpoints"))).toEqual(sorted(known));
+});
+
+test("docs/manifest.md has a line for every key of the schema: after a change, run vitest with --update", async () => {
+  const page = manifestPage(JSON.parse(readFileSync("config/outrigger.schema.json", "utf8")));
+  await expect(page).toMatchFileSnapshot("../docs/manifest.md");
 });

@@ -1,0 +1,45 @@
+/** A node of the manifest's JSON Schema, as far as the page needs it. */
+interface Node {
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, Node>>;
+  readonly additionalProperties?: Node | boolean;
+  readonly anyOf?: readonly Node[];
+  readonly items?: Node | readonly Node[];
+  readonly definitions?: Readonly<Record<string, Node>>;
+  readonly $ref?: string;
+}
+
+/** docs/manifest.md: every key of the schema in a line of its own, with the schema's own words. */
+export function manifestPage(schema: Node): string {
+  const sections = Object.entries(schema.definitions ?? {}).map(
+    ([name, node]) => `## ${name}\n\n${node.description ?? ""}\n\n${lines(node, "").join("\n")}\n`,
+  );
+  const head =
+    "# Manifest\n\nEvery key, in the words of [the JSON Schema](../config/outrigger.schema.json), from which this page is\n" +
+    "made: it is not edited. `{name}` is a name of your choice, `[]` an item of a list. Keys that this version does not\n" +
+    "support are refused by `outrigger check`.\n";
+  const top = `## Top level\n\n${lines(schema, "").join("\n")}\n`;
+  return `${[head, top, ...sections].join("\n").replaceAll(/\n{3,}/g, "\n\n")}`;
+}
+
+/** The keys below `node`, each once, however many forms it may have. */
+function lines(node: Node, path: string): string[] {
+  const found = [
+    ...Object.entries(node.properties ?? {}).flatMap(([key, inner]) =>
+      line(inner, path === "" ? key : `${path}.${key}`),
+    ),
+    ...(typeof node.additionalProperties === "object" ? line(node.additionalProperties, `${path}.{name}`) : []),
+    ...(node.anyOf ?? []).flatMap((form) => lines(form, path)),
+    ...[node.items ?? []].flat().flatMap((item) => lines(item as Node, `${path}[]`)),
+  ];
+  return [...new Map(found.map((text) => [/`[^`]+`/.exec(text)?.[0], text])).values()];
+}
+
+function line(node: Node, path: string): string[] {
+  const refs = [node, ...(node.anyOf ?? [])].flatMap(({ $ref }) => $ref ?? []);
+  const see = refs
+    .map((ref) => ref.replace("#/definitions/", ""))
+    .map((name) => ` See [${name}](#${name.toLowerCase()}).`);
+  const said = `${node.description ?? ""}${see.join("")}`.trim();
+  return [`- \`${path}\`${said === "" ? "" : `: ${said}`}`, ...lines(node, path)];
+}
