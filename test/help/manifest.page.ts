@@ -4,6 +4,8 @@ interface Node {
   readonly properties?: Readonly<Record<string, Node>>;
   readonly additionalProperties?: Node | boolean;
   readonly anyOf?: readonly Node[];
+  readonly oneOf?: readonly Node[];
+  readonly allOf?: readonly Node[];
   readonly items?: Node | readonly Node[];
   readonly definitions?: Readonly<Record<string, Node>>;
   readonly $ref?: string;
@@ -29,14 +31,18 @@ function lines(node: Node, path: string): string[] {
       line(inner, path === "" ? key : `${path}.${key}`),
     ),
     ...(typeof node.additionalProperties === "object" ? line(node.additionalProperties, `${path}.{name}`) : []),
-    ...(node.anyOf ?? []).flatMap((form) => lines(form, path)),
+    ...formsOf(node).flatMap((form) => lines(form, path)),
     ...[node.items ?? []].flat().flatMap((item) => lines(item as Node, `${path}[]`)),
   ];
   return [...new Map(found.map((text) => [/`[^`]+`/.exec(text)?.[0], text])).values()];
 }
 
+function formsOf({ anyOf = [], oneOf = [], allOf = [] }: Node): readonly Node[] {
+  return [...anyOf, ...oneOf, ...allOf];
+}
+
 function line(node: Node, path: string): string[] {
-  const refs = [node, ...(node.anyOf ?? [])].flatMap(({ $ref }) => $ref ?? []);
+  const refs = [node, ...formsOf(node)].flatMap(({ $ref }) => $ref ?? []);
   const see = refs
     .map((ref) => ref.replace("#/definitions/", ""))
     .map((name) => ` See [${name}](#${name.toLowerCase()}).`);
