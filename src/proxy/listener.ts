@@ -10,7 +10,7 @@ import { bind } from "./listener.bind.ts";
 import { type Cap, capConnections } from "./listener.cap.ts";
 import type { ServerTls } from "./listener.tls.ts";
 import type { Refuser } from "./wire.refusal.ts";
-import { isWebSocket, prepareServer, serverOptions } from "./wire.server.ts";
+import { isWebSocket, pendingResponse, prepareServer, serverOptions } from "./wire.server.ts";
 
 export interface ListenerHandlers {
   readonly request: (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean) => void;
@@ -49,9 +49,9 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const server = makeServer(options);
   prepareServer(server, refuser);
   const cap = capConnections(server, tls === null ? "connection" : "secureConnection", { limits, refuser });
-  // Silence alone is no fault of the caller's: it may be waiting for an app with a long timeout.
+  // Silence is no fault of a caller that waits for an app with a long timeout. Idle kept connections come here, too.
   server.setTimeout(STALLED_MS, (socket: Socket) => {
-    if (socket.writableLength > 0) socket.destroy();
+    if (pendingResponse(socket) === undefined || socket.writableLength > 0) socket.destroy();
   });
   server.on("request", (req, res) => handlers.request(req, res, false));
   server.on("checkContinue", (req, res) => handlers.request(req, res, true));

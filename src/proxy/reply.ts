@@ -162,7 +162,7 @@ export function writeRejection(res: ServerResponse, id: string | null, rejection
 }
 
 /** The error type of RFC 9209 for a refusal of ours. */
-export function refusalError({ status, reason }: Pick<Rejection, "status" | "reason">): ProxyError {
+function refusalError({ status, reason }: Pick<Rejection, "status" | "reason">): ProxyError {
   if (status === 503) return "connection_limit_reached";
   return reason === null && status !== 404 ? "http_request_error" : "http_request_denied";
 }
