@@ -17,7 +17,7 @@ function createRunning(): Running & { readonly told: string[] } {
 
 /** Runs `serve` with this start; `hangUp` is what SIGHUP calls. */
 function run(start: Start, args: readonly string[] = []) {
-  const io = createIo({ cwd: "/work" });
+  const io = createIo({ cwd: "/srv" });
   let hangUp = (): void => undefined;
   const command = serveCommand(start, {
     onHangup: (fn) => {
@@ -42,7 +42,7 @@ test("it says where it listens in one JSON line, and ends with 0 once it has sto
   expect(running.told).toEqual([]);
   io.abort();
   expect(await code).toBe(0);
-  expect(files).toEqual(["/work/other.yaml"]);
+  expect(files).toEqual(["/srv/other.yaml"]);
   expect(running.told).toEqual(["stop"]);
 });
 
