@@ -32,7 +32,7 @@ export interface NumberedEvent {
 }
 
 export interface EventFilter {
-  /** null: any. */
+  /** null stands for every one. */
   readonly app: string | null;
   readonly types: ReadonlySet<EventType> | null;
   readonly room: string | null;

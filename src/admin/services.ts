@@ -65,7 +65,7 @@ export interface RouteInfo {
   readonly mode: "sync" | "async" | "passthrough";
   readonly match: {
     readonly path: string;
-    /** null: any. */
+    /** null stands for every one. */
     readonly methods: readonly string[] | null;
     readonly host: string | null;
     readonly headers: readonly (readonly [name: string, value: string])[];

@@ -13,19 +13,7 @@ import {
   recoveryMs,
   TRIAL_LAPSE_MS,
 } from "../../src/policy/breaker.state.ts";
-
-const settings: BreakerSettings = {
-  enabled: true,
-  failures: 5,
-  recoveryMs: 60_000,
-  recoveryMaxMs: 300_000,
-  successes: 3,
-  probes: 1,
-  failureRate: 50,
-  windowMs: 10_000,
-  minSamples: 20,
-  dryRun: false,
-};
+import { BREAKER as settings } from "../help/breaker.ts";
 
 const closed: Closed = { kind: "closed", generation: 7, since: 0, cause: "recovered" };
 const open: Open = { kind: "open", generation: 7, since: 0, cause: "failures", until: 60_000, reopenings: 1 };

@@ -8,20 +8,9 @@ import type { BreakerId, StoredBreaker } from "../../src/core/stored.ts";
 import { REFUSED, TRIP_MAX_MS } from "../../src/policy/breaker.cell.ts";
 import type { BreakerResult } from "../../src/policy/breaker.tally.ts";
 import { breakerResult, createBreakers } from "../../src/policy/breaker.ts";
+import { BREAKER as settings } from "../help/breaker.ts";
 import { createManualClock } from "../help/manual-clock.ts";
 
-const settings: BreakerSettings = {
-  enabled: true,
-  failures: 5,
-  recoveryMs: 60_000,
-  recoveryMaxMs: 300_000,
-  successes: 3,
-  probes: 1,
-  failureRate: 50,
-  windowMs: 10_000,
-  minSamples: 20,
-  dryRun: false,
-};
 const id: BreakerId = { app: "quiz", capability: "winner", upstream: "primary", url: "http://10.0.0.5:9000" };
 const WALL = 1_700_000_000_000;
 

@@ -7,6 +7,7 @@ import { createRetryBudget } from "../../src/policy/budget.ts";
 import { createBulkhead } from "../../src/policy/bulkhead.ts";
 import { type RetryPlan, retrying } from "../../src/policy/retry.ts";
 import { createTarget } from "../../src/policy/target.ts";
+import { BREAKER } from "../help/breaker.ts";
 import { createAnswer, createExchange } from "../help/exchange.ts";
 import { createManualClock, type ManualClock } from "../help/manual-clock.ts";
 import { createSeededRandom } from "../help/seeded-random.ts";
@@ -22,18 +23,6 @@ const RETRY: RetrySettings = {
   repeat: "safe",
   transient: [],
   permanent: [],
-};
-const BREAKER = {
-  enabled: true,
-  failures: 5,
-  recoveryMs: 60_000,
-  recoveryMaxMs: 300_000,
-  successes: 3,
-  probes: 1,
-  failureRate: 50,
-  windowMs: 10_000,
-  minSamples: 20,
-  dryRun: false,
 };
 const OK = createAnswer();
 const FAILING = createAnswer({ worth: "transient", reason: "status", status: 500 });
