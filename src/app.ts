@@ -1,4 +1,5 @@
 import { openAdmin } from "./app/admin.ts";
+import { findDelivery } from "./app/deliveries.admin.ts";
 import type { Applied } from "./app/manifests.ts";
 import { type Prepared, prepare } from "./app/prepare.ts";
 import { type App, type AppOptions, openServices, type StartOptions } from "./app/services.ts";
@@ -42,9 +43,18 @@ async function run(
   const { clock, random } = options;
   const state = { stopping: false };
   const services = await openServices(first, options, state, started);
-  const { bus, log, manifests, shared } = services;
+  const { bus, log, manifests, shared, deliveries } = services;
   const address = first.loaded.manifest.listen.proxy;
-  const proxy = await openProxy({ address, tls: first.tls, shared, bus, random, routing: () => manifests.current });
+  const proxy = await openProxy({
+    address,
+    tls: first.tls,
+    shared,
+    bus,
+    random,
+    routing: () => manifests.current,
+    put: deliveries.put,
+    findDelivery: (id) => findDelivery(deliveries, id),
+  });
   started.defer(() => proxy.close(0));
   const reload = async (by: string): Promise<Result<Applied, readonly string[]>> => {
     if (state.stopping) return err([STOPPING]);

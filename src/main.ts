@@ -6,12 +6,16 @@ import { type App, startApp } from "./app.ts";
 import { breakerCommand } from "./cli/breaker.ts";
 import { checkCommand } from "./cli/check.ts";
 import type { Command, Io } from "./cli/command.ts";
+import { deliveriesCommand } from "./cli/deliveries.ts";
 import { demoCommand } from "./cli/demo/demo.ts";
+import { dlqCommand } from "./cli/dlq.ts";
 import { explainCommand } from "./cli/explain.ts";
+import { pauseCommand, resumeCommand } from "./cli/parking.ts";
 import { runCli } from "./cli/program.ts";
 import { routesCommand } from "./cli/routes.ts";
 import { schemaCommand } from "./cli/schema.ts";
 import { serveCommand } from "./cli/serve.ts";
+import { spoolCommand } from "./cli/spool.ts";
 import { statusCommand } from "./cli/status.ts";
 import { tailCommand } from "./cli/tail.ts";
 import { systemClock } from "./core/clock.ts";
@@ -42,6 +46,9 @@ const io: Io = {
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
   isTTY: process.stdout.isTTY === true,
+  isErrTTY: process.stderr.isTTY === true,
+  write: (chunk) => new Promise((taken) => process.stdout.write(chunk, () => taken())),
+  stdin: () => process.stdin,
   cwd: process.cwd(),
   signal: stopping.signal,
 };
@@ -78,6 +85,11 @@ const commands: readonly Command[] = [
   statusCommand,
   routesCommand,
   breakerCommand,
+  deliveriesCommand(systemClock),
+  pauseCommand,
+  resumeCommand,
+  dlqCommand(systemClock),
+  spoolCommand,
   tailCommand,
   demoCommand(edge),
 ];

@@ -9,13 +9,20 @@ import { requireToken } from "./auth.ts";
 import { type AdminEnv, BASE, problemResponse, refuse } from "./env.ts";
 import { ownHostOnly, securityHeaders, smallBodies } from "./guard.ts";
 import { auditRoutes } from "./routes/audit.ts";
+import { backupRoutes } from "./routes/backup.ts";
 import { breakerRoutes } from "./routes/breakers.ts";
+import { deliveryRoutes } from "./routes/deliveries.ts";
+import { dlqBulkRoutes } from "./routes/dlq.bulk.ts";
+import { dlqExportRoutes } from "./routes/dlq.export.ts";
+import { dlqImportRoutes } from "./routes/dlq.import.ts";
+import { dlqRoutes } from "./routes/dlq.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { explainRoutes } from "./routes/explain.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { manifestRoutes } from "./routes/manifest.ts";
+import { parkingRoutes } from "./routes/parking.ts";
 import { statusRoutes } from "./routes/status.ts";
-import type { AdminServices } from "./services.ts";
+import { type AdminServices, DeliveriesAway } from "./services.ts";
 import type { Streams } from "./streams.ts";
 
 /** The paths that probes and scrapers ask: no host check, no token. */
@@ -45,6 +52,7 @@ export function createAdminApp(services: AdminServices, streams: Streams, listen
   app.notFound((c) => refuse(404, "not-found", "Nothing here", `there is no ${c.req.path.slice(0, 200)}`));
   app.onError((error) => {
     if (error instanceof HTTPException) return error.res ?? badRequest(error);
+    if (error instanceof DeliveriesAway) return spoolAway(error);
     services.onError(error);
     return refuse(500, "internal", "A bug in Outrigger", "the log has more");
   });
@@ -52,6 +60,14 @@ export function createAdminApp(services: AdminServices, streams: Streams, listen
   for (const routes of [
     statusRoutes(services),
     breakerRoutes(services),
+    deliveryRoutes(services),
+    // Before the resource whose ids its name would be one of.
+    dlqExportRoutes(services),
+    dlqImportRoutes(services),
+    dlqBulkRoutes(services),
+    dlqRoutes(services),
+    parkingRoutes(services),
+    backupRoutes(services),
     manifestRoutes(services),
     explainRoutes(services),
     auditRoutes(services),
@@ -66,6 +82,9 @@ export function createAdminApp(services: AdminServices, streams: Streams, listen
 const TAGS = [
   ["status", "What runs now."],
   ["circuit-breaker", "The breakers of each route, one for each upstream."],
+  ["deliveries", "What was accepted for later, on its way to its app."],
+  ["dlq", "What never arrived, or was cancelled: kept until somebody acts."],
+  ["spool", "The store of both."],
   ["manifest", "What the service was told to do."],
   ["events", "What happens, as it happens."],
   ["audit", "Who changed what."],
@@ -97,6 +116,15 @@ function invalidRequest(target: string, error: z.core.$ZodError): Response {
     message: message.slice(0, 500),
   }));
   return refuse(400, "bad-request", "The request is not as it should be", "issues says where", { issues });
+}
+
+/** How long the spool takes to come back, in seconds: a thread that is started again, a disk that has room again. */
+const SPOOL_BACK = 2;
+
+function spoolAway({ message }: DeliveriesAway): Response {
+  return problemResponse(problem(503, "spool-away", "The spool does not answer", message || "ask again in a while"), {
+    "Retry-After": String(SPOOL_BACK),
+  });
 }
 
 /** What the framework refuses by itself: a body that is no JSON, or says it is something else. */

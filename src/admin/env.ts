@@ -45,6 +45,11 @@ export function refusal(...args: Parameters<typeof refuse>): HTTPException {
   return new HTTPException(undefined, { res: refuse(...args) });
 }
 
+/** Refuses whoever is no operator: for what a GET shows and viewers may not see. */
+export function operatorsOnly({ name, role }: Principal, what: string): void {
+  if (role !== "operator") throw refusal(403, "forbidden", "Operators only", `the token ${name} may not read ${what}`);
+}
+
 /** Shorthand for {@link problemResponse} of {@link problem}. */
 export function refuse(status: number, name: string, title: string, detail: string, more: object = {}): Response {
   return problemResponse(problem(status, name, title, detail, more));

@@ -1,11 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import type { MiddlewareHandler } from "hono";
 import type { Address } from "../core/settings.ts";
-import { type AdminEnv, refuse, SECURITY_HEADERS } from "./env.ts";
+import { type AdminEnv, BASE, refuse, SECURITY_HEADERS } from "./env.ts";
 import { type Hosts, isOwnHost, isOwnOrigin } from "./hosts.ts";
 
 /** Room for a manifest of any size that loads. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
+/** Room for one exported job with a body of 47 MiB: its line must come in one request, whatever else is sent in parts. */
+const MAX_IMPORT_BYTES = 64 * 1024 * 1024;
+const IMPORT_PATH = `${BASE}/dlq/import`;
 
 /** Puts the security headers on every answer. */
 export const securityHeaders: MiddlewareHandler<AdminEnv> = async (c, next) => {
@@ -36,20 +39,21 @@ export function ownHostOnly(allowed: () => readonly string[], listen: () => Addr
  */
 export const smallBodies: MiddlewareHandler<AdminEnv> = async (c, next) => {
   const { incoming } = c.env;
-  const body = await readBody(incoming);
-  if (body === null) return refuse(413, "body-too-large", "Body too large", `at most ${MAX_BODY_BYTES} bytes`);
+  const max = c.req.path === IMPORT_PATH ? MAX_IMPORT_BYTES : MAX_BODY_BYTES;
+  const body = await readBody(incoming, max);
+  if (body === null) return refuse(413, "body-too-large", "Body too large", `at most ${max} bytes`);
   Object.assign(incoming, { rawBody: body });
   return next();
 };
 
-async function readBody(incoming: IncomingMessage): Promise<Buffer | null> {
-  if (Number(incoming.headers["content-length"] ?? 0) > MAX_BODY_BYTES) return null;
+async function readBody(incoming: IncomingMessage, max: number): Promise<Buffer | null> {
+  if (Number(incoming.headers["content-length"] ?? 0) > max) return null;
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
     incoming.on("data", (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= MAX_BODY_BYTES) chunks.push(chunk);
+      if (size <= max) chunks.push(chunk);
       else resolve(null);
     });
     incoming.on("end", () => resolve(Buffer.concat(chunks)));

@@ -26,5 +26,5 @@ export function pageOf<T>(
 /** The number in a cursor of a stored list; null for the start, undefined for a cursor that is none of ours. */
 export function numberCursor(cursor: string | undefined): number | null | undefined {
   if (cursor === undefined) return null;
-  return /^\d{1,15}$/.test(cursor) ? Number(cursor) : undefined;
+  return /^\d{1,16}$/.test(cursor) && Number.isSafeInteger(Number(cursor)) ? Number(cursor) : undefined;
 }

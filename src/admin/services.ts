@@ -1,6 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Listener } from "../core/events.ts";
 import type { RawHeaders } from "../core/headers.ts";
+import type { JobQuery, JobState, JobSummary, ParkCause, RouteName, StoredJob } from "../core/job.ts";
 import type { Result } from "../core/result.ts";
 import type { JsonValue } from "../core/settings.route.ts";
 import type { NewAudit, Page, PageRequest, StoredAudit, StoredRevision } from "../core/stored.ts";
@@ -22,6 +23,7 @@ export interface AdminServices {
   /** The routes of the running manifest, in any order. */
   routes(): readonly RouteInfo[];
   readonly breakers: BreakerService;
+  readonly deliveries: DeliveryService;
   readonly manifest: ManifestService;
   /** The bus: the event stream is fed from it. */
   readonly events: { on(listener: Listener): () => void };
@@ -105,6 +107,49 @@ export interface BreakerService {
   reset(app: string, capability: string, by: string): BreakerChange;
   /** Opens them for `forMs`, or for their usual recovery. */
   trip(app: string, capability: string, by: string, forMs?: number): BreakerChange;
+}
+
+/** How a change to jobs is called: in the audit log, as in `dlq.retry`. */
+export type DeliveryAct = "retry" | "resend" | "cancel" | "delete";
+
+/** Jobs of the spool. Every promise rejects with `DeliveriesAway` where the spool does not answer: 503. */
+export interface DeliveryService {
+  list(query: JobQuery): Promise<Page<JobSummary>>;
+  find(id: string): Promise<StoredJob | null>;
+  /** Does it to those of `ids` it can be done to, and returns them as they were before. `by` names the token. */
+  change(act: DeliveryAct, ids: readonly string[], by: string): Promise<readonly JobSummary[]>;
+  /** Puts exported jobs into the dead-letter queue, under the ids they had; false for an id that is there already. */
+  import(job: StoredJob): Promise<boolean>;
+  survey(): Promise<SpoolInfo>;
+  /** Parks a route, or with null all routes of an app, until `resume`; false where the manifest has no such. */
+  pause(app: string, capability: string | null, by: string): boolean;
+  /** Also resumes a route that was parked by 410 answers. */
+  resume(app: string, capability: string | null, by: string): boolean;
+  /** Writes a copy of the whole spool into a new file beside it and returns its path: the caller removes it. */
+  backup(): Promise<string>;
+}
+
+/** The spool itself did not answer: a full disk, a thread that is started again. */
+export class DeliveriesAway extends Error {}
+
+export interface SpoolInfo {
+  readonly states: Readonly<Record<JobState, number>>;
+  readonly bytes: number;
+  readonly maxBytes: number;
+  readonly maxJobs: number;
+  readonly full: "jobs" | "bytes" | null;
+  readonly oldestAgeMs: number | null;
+  /** Routes with jobs, or parked; those of no manifest too. */
+  readonly routes: readonly SpoolRouteInfo[];
+}
+
+export interface SpoolRouteInfo extends RouteName {
+  /** Waiting, due or not. */
+  readonly queued: number;
+  readonly leased: number;
+  readonly dead: number;
+  /** Why its jobs wait although they are due; null where they do not. */
+  readonly parked: { readonly cause: ParkCause; readonly since: number; readonly by: string | null } | null;
 }
 
 /** A problem of a manifest, as `outrigger check` prints it. */

@@ -7,6 +7,12 @@ export const nameSchema = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "a name of letters, digits, dots, dashes and underscores")
   .openapi({ example: "quiz" });
 
+/** Of a delivery. */
+export const idSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9._:-]{1,128}$/, "an id as the lists show it")
+  .openapi({ example: "019b76da-a800-7000-8000-000000000001" });
+
 /** RFC 3339 in UTC. */
 export const timeSchema = z.string().openapi({ format: "date-time", example: "2026-01-01T00:00:00.000Z" });
 
@@ -46,6 +52,12 @@ export const COMMON_ERRORS = {
   403: { description: "The token may only read, or the page is of another origin.", content: problemContent },
   421: { description: "`Host` is no name of this listener.", content: problemContent },
   429: { description: "Too many wrong tokens from this address.", content: problemContent },
+} as const;
+
+/** The same where the spool is asked. */
+export const SPOOL_ERRORS = {
+  ...COMMON_ERRORS,
+  503: { description: "The spool does not answer; `Retry-After` says when to ask again.", content: problemContent },
 } as const;
 
 /** One more error of an endpoint, beside {@link COMMON_ERRORS}. */

@@ -18,6 +18,7 @@ import { compileSchema } from "../policy/response.schema.ts";
 import { bind } from "../proxy/listener.bind.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
 import type { ProxyServer } from "../proxy/proxy.ts";
+import { deliveryService } from "./deliveries.admin.ts";
 import type { Applied } from "./manifests.ts";
 import type { Services } from "./services.ts";
 
@@ -61,6 +62,12 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
     }),
     routes: () => manifests.current.plans.map(routeInfo),
     breakers: breakerService(parts),
+    deliveries: deliveryService({
+      deliveries: parts.deliveries,
+      clock: options.clock,
+      bus: parts.bus,
+      routes: () => manifests.current.plans.map(({ ref }) => ref),
+    }),
     manifest: manifestService(parts),
     events: parts.bus,
     audit: {

@@ -1,21 +1,26 @@
+import { createHash } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
 import type { Exchange, Reply, RouteRef, Worth } from "../core/exchange.ts";
 import type { MemoryLedger } from "../core/memory.ts";
 import type { Random } from "../core/random.ts";
 import { err, ok, type Result } from "../core/result.ts";
-import type { RouteSettings } from "../core/settings.route.ts";
+import type { RetrySettings, RouteSettings, ValueRef } from "../core/settings.route.ts";
 import type { AppSettings, UpstreamSettings } from "../core/settings.ts";
 import type { BreakerId } from "../core/stored.ts";
 import type { Breakers } from "../policy/breaker.ts";
-import { composeSync } from "../policy/chain.ts";
+import { composeChains } from "../policy/chain.ts";
 import { type Classifier, compileClassifier } from "../policy/classify.ts";
 import type { LastGoodStore } from "../policy/fallback/last_good.store.ts";
+import type { Later } from "../policy/fallback/later.ts";
 import { compileFallbacks } from "../policy/fallback/strategies.ts";
+import type { IdempotencyKeys } from "../policy/idempotency.keys.ts";
+import { createIdempotency } from "../policy/idempotency.ts";
 import { type BindCheck, compileResponseCheck, type ResponseCheck } from "../policy/response.ts";
 import type { TargetParts } from "../policy/target.ts";
-import { contextLabels } from "../policy/values.ts";
+import { compileValueRef, contextLabels } from "../policy/values.ts";
 import { OUR_HEADERS } from "../proxy/outgoing.ts";
 import type { RoutePlan, Way } from "../proxy/plan.ts";
+import type { AnswerStore } from "../spool/port.ts";
 import type { TlsMaterial } from "../upstream/connect.ts";
 import { type SendPlan, sendOnce } from "../upstream/send.ts";
 import { compileSigner, type Signer, signatureHeaderNames } from "../upstream/sign.ts";
@@ -29,6 +34,10 @@ export interface PlanDeps {
   readonly breakers: Breakers;
   readonly upstreams: Upstreams;
   readonly lastGood: LastGoodStore;
+  /** The way into the spool, for fallbacks of a route. */
+  readonly later: (route: RouteSettings) => Later;
+  readonly answers: AnswerStore;
+  readonly idempotencyKeys: IdempotencyKeys;
   /** State of an app that outlives reloads: rate limit, requests in flight, time for checks. */
   readonly appState: (app: AppSettings) => AppState;
 }
@@ -87,19 +96,31 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
   const check = compiled.check(state.schemaBudget);
   // A streamed body can't be signed, so there the platform's own signature goes through.
   const signed = app.sign === null || route.mode === "passthrough" ? [] : signatureHeaderNames(app.sign);
+  const chains = composeChains(
+    {
+      route,
+      upstreams: route.upstreams.map((_, i) => targetParts({ ...compiled, check }, i, worthOf, deps)),
+      strategies: compileFallbacks(route.fallback, { ...deps, later: deps.later(route) }),
+      worthOf,
+      timeoutIsTransient: classifier.ofFault("timeout") === "transient",
+    },
+    deps,
+  );
   return {
     ref,
     settings: route,
-    send: composeSync(
-      {
-        route,
-        upstreams: route.upstreams.map((_, i) => targetParts({ ...compiled, check }, i, worthOf, deps)),
-        strategies: compileFallbacks(route.fallback, deps),
-        worthOf,
-        timeoutIsTransient: classifier.ofFault("timeout") === "transient",
-      },
-      deps,
-    ),
+    ...chains,
+    worthOf,
+    laterAttempts: laterRetry(route).attempts,
+    orderKey: route.orderBy === null ? null : orderKey(route.orderBy.key),
+    idempotency:
+      route.idempotency === null || route.mode !== "sync"
+        ? null
+        : createIdempotency(ref, route.idempotency, {
+            clock: deps.clock,
+            answers: deps.answers,
+            keys: deps.idempotencyKeys,
+          }),
     ways: route.mode === "passthrough" ? route.upstreams.map((_, i) => way(compiled, i, deps)) : [],
     drop: new Set([
       ...OUR_HEADERS,
@@ -114,6 +135,33 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
     maxAttempts: route.retry.attempts,
     inFlight: state.inFlight,
     breakers: route.upstreams.map((upstream) => breakerId(route, upstream)),
+  };
+}
+
+/** Nobody waits for a job: what a synchronous call left behind is retried no less patiently than others. */
+export function laterRetry({ mode, retry }: RouteSettings): RetrySettings {
+  if (mode === "async") return retry;
+  const { attempts, initialMs, maxMs } = retry;
+  return {
+    ...retry,
+    attempts: Math.max(attempts, LATER.attempts),
+    initialMs: Math.max(initialMs, LATER.initialMs),
+    maxMs: Math.max(maxMs, LATER.maxMs),
+  };
+}
+
+/** The defaults of async routes. */
+const LATER = { attempts: 3, initialMs: 1_000, maxMs: 30_000 };
+
+/** Longer values are known by their hash: a key is kept with each job. */
+const LONGEST_KEY = 128;
+
+function orderKey(ref: ValueRef): (x: Exchange) => string | null {
+  const read = compileValueRef(ref);
+  return (x) => {
+    const value = read(x);
+    if (value === undefined) return null;
+    return value.length <= LONGEST_KEY ? value : `sha256:${createHash("sha256").update(value).digest("base64url")}`;
   };
 }
 

@@ -8,9 +8,11 @@ import { createLog, type Log, type LogLevel } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { type Breakers, createBreakers } from "../policy/breaker.ts";
 import { createLastGoodStore } from "../policy/fallback/last_good.store.ts";
+import { createIdempotencyKeys } from "../policy/idempotency.keys.ts";
 import type { CallShared } from "../proxy/call.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
 import { createApps } from "./apps.ts";
+import { type Deliveries, openDeliveries } from "./deliveries.ts";
 import { warnOfFewFiles } from "./files.ts";
 import { type Applied, type Manifests, startManifests } from "./manifests.ts";
 import type { Prepared } from "./prepare.ts";
@@ -67,6 +69,7 @@ export interface Services {
   readonly storage: Storage;
   readonly breakers: Breakers;
   readonly manifests: Manifests;
+  readonly deliveries: Deliveries;
   readonly shared: CallShared;
   /** Requests under way, by app. */
   readonly inFlight: () => ReadonlyMap<string, number>;
@@ -80,7 +83,7 @@ export async function openServices(
   started: AsyncDisposableStack,
 ): Promise<Services> {
   const { clock } = options;
-  const { dataDir, limits } = first.loaded.manifest;
+  const { dataDir, limits, spool } = first.loaded.manifest;
   let secrets = first.loaded.secrets;
   const log = createLog({ clock, level: options.level, destination: options.logTo, secrets: () => secrets });
   started.defer(() => log.flush());
@@ -95,7 +98,21 @@ export async function openServices(
     build: options.build,
     breakers: () => breakers.list(clock.now()),
     inFlight: apps.inFlight,
+    spool: () => deliveries.spool.survey(),
   });
+  const memory = createMemoryLedger(limits.buffered);
+  const deliveries = await openDeliveries(
+    {
+      ...options,
+      storage,
+      memory,
+      bus,
+      dataDir,
+      key: options.env.OUTRIGGER_SPOOL_KEY,
+      onCommit: (ms, jobs) => metrics.committed(ms, jobs),
+    },
+    spool,
+  );
   bus.on(metrics.record);
   bus.on((event) => {
     if (event.type === "request.completed" && event.route === UNROUTED)
@@ -103,7 +120,7 @@ export async function openServices(
   });
   const upstreams = createUpstreams(clock);
   started.defer(() => upstreams.close());
-  const memory = createMemoryLedger(limits.buffered);
+  started.use(deliveries);
 
   const manifests = await startManifests(first, {
     ...options,
@@ -113,12 +130,16 @@ export async function openServices(
     upstreams,
     appState: apps.state,
     lastGood: createLastGoodStore(),
+    later: deliveries.later,
+    answers: deliveries.spool,
+    idempotencyKeys: createIdempotencyKeys(),
     keepRevision: (applied) => keepRevision(storage, applied),
     applied: ({ loaded, plans }) => {
       secrets = loaded.secrets;
       memory.limit = loaded.manifest.limits.buffered;
       metrics.retain(plans.map(({ ref, settings }) => ({ ...ref, upstreams: settings.upstreams.map((u) => u.name) })));
       breakers.retain(plans.flatMap((plan) => plan.breakers));
+      deliveries.apply(plans, loaded.manifest.spool);
       apps.retain(new Set(loaded.manifest.apps.map((app) => app.name)));
       for (const { file, line, message } of loaded.warnings) log.warn({ file, line }, message);
       warnOfFewFiles(loaded.manifest.limits.connections, log);
@@ -126,7 +147,8 @@ export async function openServices(
     },
   });
   const shared: CallShared = { clock, memory, closing: () => state.stopping };
-  return { options, bus, log, metrics, storage, breakers, manifests, shared, inFlight: apps.inFlight };
+  await deliveries.start();
+  return { options, bus, log, metrics, storage, breakers, manifests, deliveries, shared, inFlight: apps.inFlight };
 }
 
 /** Why a request met no route: a closed list, since what a stranger sends must not become a label. */

@@ -7,6 +7,11 @@ export interface Io {
   readonly stderr: (text: string) => void;
   /** Is a person looking at stdout? Then colour and tables that fit them are fine. */
   readonly isTTY: boolean;
+  /** And at stderr? Then progress is shown there. */
+  readonly isErrTTY: boolean;
+  /** Bytes to stdout; resolves once they are taken, so that what is streamed is not held. */
+  readonly write: (chunk: Uint8Array) => Promise<void>;
+  readonly stdin: () => AsyncIterable<Uint8Array>;
   /** Absolute: what relative paths on the command line are relative to. */
   readonly cwd: string;
   /** Aborted when the person wants the command to end (SIGINT, SIGTERM): for those that would run for ever. */

@@ -11,11 +11,15 @@ export interface RemoteOptions extends TargetOptions {
 
 /** Adds those options to a command. */
 export function remoteOptions(command: Program): Program {
+  return targetOptions(command).option("--json", "for programs: JSON");
+}
+
+/** Those that say which sidecar: for commands that have one form only. */
+export function targetOptions(command: Program): Program {
   return command
     .option("--admin <url>", "where the sidecar's admin API is (default: $OUTRIGGER_ADMIN, or as the manifest says)")
     .option("--token <token>", "its token (default: $OUTRIGGER_ADMIN_TOKEN, or as the manifest says)")
-    .option(...CONFIG_OPTION)
-    .option("--json", "for programs: JSON");
+    .option(...CONFIG_OPTION);
 }
 
 /** Connects, does `act`, and says what went wrong and what to try: the frame of every command here. */

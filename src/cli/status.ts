@@ -1,9 +1,11 @@
 import { breakerSchema } from "../admin/routes/breakers.ts";
 import { type StatusView, statusSchema } from "../admin/routes/status.ts";
 import { ok } from "../core/result.ts";
+import { spanText } from "./amount.ts";
 import { breakerTable } from "./breaker.ts";
 import { type Command, type ExitCode, type Io, paint } from "./command.ts";
 import { jsonText, type RemoteOptions, remotely, remoteOptions } from "./remote.ts";
+import { spoolLine, spoolTable } from "./status.spool.ts";
 import { printable } from "./table.ts";
 
 /** `status`: a running sidecar at a glance. Exit code 1 when it is not ready. */
@@ -23,6 +25,7 @@ function status(io: Io, options: RemoteOptions): Promise<ExitCode> {
     if (options.json) io.stdout(jsonText(answer.value));
     else {
       io.stdout(statusText(answer.value, io));
+      io.stdout(spoolTable(answer.value.spool, io));
       for (const state of ["open", "half_open"] as const) {
         if (answer.value.breakers[state] === 0) continue;
         const breakers = await client.list(`/circuit-breaker/status?state=${state}`, breakerSchema);
@@ -33,6 +36,9 @@ function status(io: Io, options: RemoteOptions): Promise<ExitCode> {
     return ok(answer.value.ready ? 0 : 1);
   });
 }
+
+/** Lines of our own words and numbers, with colour in them. */
+const PAINTED: ReadonlySet<string> = new Set(["breakers", "spool"]);
 
 function statusText(view: StatusView, io: Io): string {
   const { red, green, yellow, bold } = paint(io);
@@ -56,8 +62,10 @@ function statusText(view: StatusView, io: Io): string {
     ["breakers", states.join(", ")],
     ["in flight", busy.map(([app, requests]) => `${app} ${requests}`).join(", ") || "nothing"],
   ];
-  const title = `${bold(`outrigger ${printable(view.version)}`)} on Node ${printable(view.node)}, up ${uptime(view.uptime_ms)}, ${ready}\n`;
-  const facts = lines.map(([name, text]) => `${name.padEnd(10)} ${name === "breakers" ? text : printable(text)}\n`);
+  // A sidecar of an older version has none.
+  if (view.spool !== undefined) lines.push(["spool", spoolLine(view.spool, io)]);
+  const title = `${bold(`outrigger ${printable(view.version)}`)} on Node ${printable(view.node)}, up ${spanText(view.uptime_ms)}, ${ready}\n`;
+  const facts = lines.map(([name, text]) => `${name.padEnd(10)} ${PAINTED.has(name) ? text : printable(text)}\n`);
   return title + facts.join("") + rejectedText(view, io);
 }
 
@@ -70,22 +78,4 @@ function rejectedText({ rejected, manifest }: StatusView, io: Io): string {
     count > problems.length ? [`and ${count - problems.length} more; outrigger check FILE tells them all`] : [];
   const lines = [...problems, ...more].map((line) => `  ${printable(line)}\n`);
   return `\n${paint(io).red(printable(head))}\n${lines.join("")}`;
-}
-
-/** As in `3d 4h`: the two largest units. */
-function uptime(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  const parts: [amount: number, unit: string][] = [
-    [Math.floor(seconds / 86_400), "d"],
-    [Math.floor(seconds / 3_600) % 24, "h"],
-    [Math.floor(seconds / 60) % 60, "m"],
-    [seconds % 60, "s"],
-  ];
-  const first = parts.findIndex(([amount]) => amount > 0);
-  if (first === -1) return "0s";
-  return parts
-    .slice(first, first + 2)
-    .filter(([amount]) => amount > 0)
-    .map(([amount, unit]) => `${amount}${unit}`)
-    .join(" ");
 }

@@ -1,3 +1,12 @@
+import type {
+  DeliveryDelivered,
+  DeliveryQueued,
+  DeliveryRetry,
+  DlqAdded,
+  DlqRetried,
+  RouteParked,
+  SpoolFull,
+} from "./events.job.ts";
 import type { Attempt, RouteRef } from "./exchange.ts";
 import type { Outcome, Reason, Strategy } from "./outcome.ts";
 
@@ -116,6 +125,13 @@ export interface PlainEvent {
     | ManifestApplied["type"]
     | ManifestRejected["type"]
     | StorageFailing["type"]
+    | DeliveryQueued["type"]
+    | DeliveryDelivered["type"]
+    | DeliveryRetry["type"]
+    | DlqAdded["type"]
+    | DlqRetried["type"]
+    | RouteParked["type"]
+    | SpoolFull["type"]
   >;
   readonly at: number;
   readonly app?: string;
@@ -130,6 +146,13 @@ export type OutriggerEvent =
   | ManifestApplied
   | ManifestRejected
   | StorageFailing
+  | DeliveryQueued
+  | DeliveryDelivered
+  | DeliveryRetry
+  | DlqAdded
+  | DlqRetried
+  | RouteParked
+  | SpoolFull
   | PlainEvent;
 
 export type Listener = (event: OutriggerEvent) => void;

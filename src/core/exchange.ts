@@ -78,6 +78,13 @@ export interface Substitute {
 /** What comes back up the chain. */
 export type Reply = Answer | Fault | Substitute;
 
+/** Where a request came from, as its socket and listener say. */
+export interface Peer {
+  /** Without the `::ffff:` of a mapped IPv4 address; empty for a unix socket. */
+  readonly address: string;
+  readonly secure: boolean;
+}
+
 /**
  * One request on its way down the chain: one object, allocated once. Fields are written by the layer named beside
  * them and read by those further in. Times are `Clock.now()` milliseconds.
@@ -95,6 +102,17 @@ export interface Exchange {
   readonly host: string;
   /** Headers as received. */
   readonly headers: RawHeaders;
+  /** `1.0` or `1.1`, as the caller spoke it. */
+  readonly httpVersion: string;
+  readonly peer: Peer;
+  /** Which queue it stands in for a slot: somebody waits for a synchronous answer. */
+  readonly lane: "sync" | "async";
+  /** Sends before this exchange, as of a job that was tried before: X-Retry-Attempt counts on from here. */
+  readonly sentBefore: number;
+  /** An earlier send may have arrived without an answer. */
+  readonly inDoubt: boolean;
+  /** Set by a try that was the trial of a half-open breaker. */
+  trial: boolean;
   /** Headers every try carries, built once: the caller's, less ours and hop-by-hop, plus ours that never change. */
   readonly outHeaders: RawHeaders;
   readonly body: Buffer;

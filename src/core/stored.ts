@@ -75,3 +75,13 @@ export interface Page<T> {
   /** null at the end. */
   readonly next: number | null;
 }
+
+/** The jobs of a route, or with null those of a whole app, wait for an operator. */
+export interface StoredPause {
+  readonly app: string;
+  readonly capability: string | null;
+  readonly cause: "paused" | "gone";
+  /** The operator's token; null where nobody did it. */
+  readonly by: string | null;
+  readonly at: number;
+}

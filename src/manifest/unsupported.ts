@@ -16,15 +16,7 @@ const ROUTE_KEYS: readonly {
   readonly what: string;
   readonly used: (route: ResolvedRoute) => boolean;
 }[] = [
-  { key: ["mode"], what: "async delivery", used: ({ settings }) => settings.mode === "async" },
-  {
-    key: ["fallback"],
-    what: "the fallback strategy spool",
-    used: ({ settings }) => settings.fallback.some((f) => f.strategy === "spool"),
-  },
   { key: ["verify"], what: "verify", used: ({ settings }) => settings.verify !== null },
-  { key: ["order_by"], what: "order_by", used: ({ settings }) => settings.orderBy !== null },
-  { key: ["idempotency"], what: "idempotency", used: ({ settings }) => settings.idempotency !== null },
   { key: ["inbound"], what: "inbound", used: ({ settings }) => settings.inbound !== null },
 ];
 
@@ -85,10 +77,6 @@ export function reportUnsupported(all: Resolved, report: Report): void {
         atOrigin(route, key, seen, (place, path) =>
           report.error(place, path, `${what} is not supported yet (in effect on ${route.settings.key})`),
         );
-    }
-    if (route.settings.fallback.some((f) => f.strategy === "pending_approval")) {
-      const said = `pending_approval answers, but sending the request later is not supported yet (in effect on ${route.settings.key})`;
-      atOrigin(route, ["fallback"], seen, (place, path) => report.warn(place, path, said));
     }
   }
 }

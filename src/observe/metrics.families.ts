@@ -1,4 +1,5 @@
 import { Gauge, type Registry } from "prom-client";
+import type { DeadReason, JobState } from "../core/job.ts";
 import { type Count, counterFamily, type Family, histogramFamily, type Sample } from "./metrics.family.ts";
 
 /** What a scrape asks for, since it changes by itself and is no event. */
@@ -8,6 +9,19 @@ export interface MetricSources {
   breakers(): Iterable<BreakerGauge>;
   /** Requests being worked on now, by app. */
   inFlight(): Iterable<readonly [app: string, requests: number]>;
+  /** What the spool holds. Rejects where it does not answer: then its series are left out. */
+  spool(): Promise<SpoolGauges>;
+}
+
+export interface SpoolGauges {
+  readonly states: Readonly<Record<JobState, number>>;
+  readonly bytes: number;
+  readonly oldestAgeMs: number | null;
+  readonly routes: readonly {
+    readonly app: string;
+    readonly capability: string;
+    readonly dead: Readonly<Partial<Record<DeadReason, number>>>;
+  }[];
 }
 
 export interface BreakerGauge {
@@ -30,12 +44,20 @@ export interface Families {
   readonly transitions: Family<Count>;
   readonly rejected: Family<Count>;
   readonly reloads: Family<Count>;
+  readonly deliveries: Family<Count>;
+  readonly lag: Family<Sample>;
+  readonly commit: Family<Sample>;
+  readonly batch: Family<Sample>;
 }
 
 export interface Gauges {
   readonly manifest: Gauge<"revision" | "hash">;
 }
 
+/** To the end of the longest life of a job, by default. */
+const LAG_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86_400];
+const COMMIT_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5];
+const BATCH_JOBS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500];
 /** From a fast answer on the same machine to the longest sync timeout of 30 s. */
 const WEBHOOK_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 15, 30];
 /** Ours is microseconds; the tail shows a busy event loop. */
@@ -59,6 +81,10 @@ export function defineFamilies(): Families {
     transitions: counter("breaker_transitions_total", "Moves of a breaker."),
     rejected: counter("rejected_total", "Requests refused, with an empty app where no route was known."),
     reloads: counter("manifest_reloads_total", "Reloads of the manifest, by whether it was applied or rejected."),
+    deliveries: counter("deliveries_total", "Deliveries by what became of them: queued, delivered, retry or dead."),
+    lag: seconds("delivery_lag_seconds", "From the acceptance of a delivery to the app's good answer.", LAG_SECONDS),
+    commit: seconds("spool_commit_seconds", "How long a commit of the spool took.", COMMIT_SECONDS),
+    batch: seconds("spool_batch_jobs", "How many new jobs shared a commit, of those that had any.", BATCH_JOBS),
   };
 }
 
@@ -92,6 +118,7 @@ export function defineGauges(registry: Registry, sources: MetricSources): Gauges
       for (const [app, requests] of sources.inFlight()) this.set({ app }, requests);
     },
   });
+  defineSpoolGauges(registry, sources);
   return {
     manifest: new Gauge({
       name: "outrigger_manifest_info",
@@ -100,4 +127,38 @@ export function defineGauges(registry: Registry, sources: MetricSources): Gauges
       registers,
     }),
   };
+}
+
+/** One survey serves all of them in a scrape. */
+function defineSpoolGauges(registry: Registry, sources: MetricSources): void {
+  const registers = [registry];
+  const bytes = new Gauge({ name: "outrigger_spool_bytes", help: "Bytes of the spool in use.", registers });
+  const age = new Gauge({
+    name: "outrigger_spool_oldest_age_seconds",
+    help: "Age of the oldest delivery that has not ended; 0 without any.",
+    registers,
+  });
+  const dead = new Gauge({
+    name: "outrigger_dlq_jobs",
+    help: "Dead letters.",
+    labelNames: ["app", "capability", "reason"],
+    registers,
+  });
+  const jobs: Gauge<"state"> = new Gauge({
+    name: "outrigger_spool_jobs",
+    help: "Deliveries by state.",
+    labelNames: ["state"],
+    registers,
+    async collect() {
+      dead.reset();
+      const found = await sources.spool().catch(() => null);
+      if (found === null) return jobs.reset();
+      for (const [state, n] of Object.entries(found.states)) jobs.set({ state }, n);
+      bytes.set(found.bytes);
+      age.set((found.oldestAgeMs ?? 0) / 1000);
+      for (const { app, capability, dead: byReason } of found.routes) {
+        for (const [reason, n] of Object.entries(byReason)) dead.set({ app, capability, reason }, n);
+      }
+    },
+  });
 }

@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import type { BreakerMoved, FallbackUsed, Listener } from "../core/events.ts";
 import type { RouteRef } from "../core/exchange.ts";
+import type { RouteName } from "../core/job.ts";
 import { defineFamilies, defineGauges, type Families, type Gauges, type MetricSources } from "./metrics.families.ts";
 import { type LabelValues, observe } from "./metrics.family.ts";
 import { createRouteSeries, type RouteSeries } from "./metrics.route.ts";
@@ -23,6 +24,8 @@ export interface Metrics {
    * are those of the manifest, so their number is bounded by it. Call it with every manifest applied.
    */
   retain(routes: Iterable<RouteNames>): void;
+  /** A commit of the spool, and how many jobs were put in it. */
+  committed(ms: number, jobs: number): void;
   /** One scrape in the Prometheus text format. */
   scrape(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
@@ -67,10 +70,12 @@ export function createMetrics(sources: MetricSources): Metrics {
       series = new WeakMap();
       for (const family of Object.values(families)) family.keep(kept.allow);
     },
-    scrape: async () => ({
-      contentType: registry.contentType,
-      body: `${await registry.metrics()}${await printed(families)}`,
-    }),
+    committed: createCommits(families),
+    scrape: async () => {
+      // Asked first: the others of the spool are filled by it.
+      await registry.getSingleMetricAsString("outrigger_spool_jobs");
+      return { contentType: registry.contentType, body: `${await registry.metrics()}${await printed(families)}` };
+    },
   };
 }
 
@@ -88,7 +93,12 @@ function createRecorder(
     const labels = { app, capability, upstream, to: TRANSITION[type] };
     if (allow(labels)) families.transitions.child(labels).value++;
   };
+  const delivery = ({ app, capability }: RouteName, result: string): void => {
+    const labels = { app, capability, result };
+    if (allow(labels)) families.deliveries.child(labels).value++;
+  };
   const overhead = families.overhead.child({});
+  const lag = families.lag.child({});
   return (event) => {
     switch (event.type) {
       case "request.completed":
@@ -100,6 +110,15 @@ function createRecorder(
       case "breaker.half_open":
       case "breaker.closed":
         return breaker(event);
+      case "delivery.queued":
+        return delivery(event, "queued");
+      case "delivery.delivered":
+        delivery(event, "delivered");
+        return observe(lag, event.lagMs / 1000);
+      case "delivery.retry":
+        return delivery(event, "retry");
+      case "dlq.added":
+        return delivery(event, "dead");
       case "manifest.applied":
         // The first manifest is a start, no reload.
         if (event.by !== "start") families.reloads.child({ result: "applied" }).value++;
@@ -111,6 +130,15 @@ function createRecorder(
       default:
         return;
     }
+  };
+}
+
+function createCommits(families: Families): Metrics["committed"] {
+  const commit = families.commit.child({});
+  const batch = families.batch.child({});
+  return (ms, jobs) => {
+    observe(commit, ms / 1000);
+    if (jobs > 0) observe(batch, jobs);
   };
 }
 

@@ -39,6 +39,8 @@ export interface BreakerCell {
   admits(now: number): boolean;
   /** Tells how the admitted call went; a permit of an older period is dropped. */
   settle(permit: number, result: BreakerResult, now: number): void;
+  /** Is it on trial, or refusing: would a call that it admits now be the trial of a half-open breaker? */
+  readonly trial: boolean;
   snapshot(now: number): BreakerSnapshot;
   /** Milliseconds until the next trial may start; null when it admits, or when only the running trial will tell. */
   retryAfterMs(now: number): number | null;
@@ -111,6 +113,9 @@ export function createCell(id: BreakerId, initial: BreakerSettings, deps: CellDe
       // A good or empty result leaves a closed breaker as it is: the machine need not be asked, nothing is allocated.
       if (state.kind === "closed" && result !== "bad") return;
       move(next(state, { type: "settle", permit, result, counts: tally }, now, settings), now);
+    },
+    get trial() {
+      return state.kind !== "closed" && !settings.dryRun;
     },
     snapshot(now) {
       const wall = clock.wall();

@@ -2,6 +2,8 @@ import type { Clock } from "../core/clock.ts";
 import type { Reply, Send, Worth } from "../core/exchange.ts";
 import type { Random } from "../core/random.ts";
 import type { RouteSettings } from "../core/settings.route.ts";
+import type { Target } from "./choose.ts";
+import { delivering } from "./deliver.ts";
 import type { FallbackStrategy } from "./fallback/strategies.ts";
 import { fallingBack } from "./fallback.ts";
 import { retrying } from "./retry.ts";
@@ -20,10 +22,10 @@ export interface ChainParts {
  *
  *     fallback( retry( choose upstream( breaker → slot → time of a try → send → response check )))
  *
- * The first named is outermost. Composed once, when the manifest loads; a request only calls. The asynchronous path
- * uses the same from `choose upstream` inward.
+ * The first named is outermost. Composed once, when the manifest loads; a request only calls. A stored job goes
+ * through the same from `choose upstream` inward.
  */
-export function composeSync(parts: ChainParts, deps: { readonly clock: Clock; readonly random: Random }): Send {
+export function composeChains(parts: ChainParts, deps: { readonly clock: Clock; readonly random: Random }): Chains {
   const targets = parts.upstreams.map((upstream) => createTarget(upstream, deps.clock));
   const tried = retrying(
     {
@@ -35,5 +37,18 @@ export function composeSync(parts: ChainParts, deps: { readonly clock: Clock; re
     },
     deps,
   );
-  return parts.strategies.length === 0 ? tried : fallingBack(parts.strategies, deps.clock)(tried);
+  const { timeoutMs, attemptTimeoutMs } = parts.route;
+  return {
+    send: parts.strategies.length === 0 ? tried : fallingBack(parts.strategies, deps.clock)(tried),
+    deliver: delivering({ targets, worthOf: parts.worthOf, timeoutMs, attemptTimeoutMs }, deps),
+    targets,
+  };
+}
+
+export interface Chains {
+  /** For a caller who waits. */
+  readonly send: Send;
+  /** For a stored job: one attempt. */
+  readonly deliver: Send;
+  readonly targets: readonly Pick<Target, "admits" | "retryAfterMs">[];
 }

@@ -36,11 +36,11 @@ export function choose(targets: readonly Candidate[], tried: number, now: number
 }
 
 /** How many usable upstreams this request has not tried. */
-export function untriedCount(targets: readonly Target[], tried: number, now: number): number {
-  if (targets.length === 1) return tried === 0 && (targets[0] as Target).admits(now) ? 1 : 0;
+export function untriedCount(targets: readonly Candidate[], tried: number, now: number): number {
+  if (targets.length === 1) return tried === 0 && (targets[0] as Candidate).admits(now) ? 1 : 0;
   let count = 0;
   for (let i = 0; i < targets.length; i++) {
-    if ((tried & (1 << i)) === 0 && (targets[i] as Target).admits(now)) count++;
+    if ((tried & (1 << i)) === 0 && (targets[i] as Candidate).admits(now)) count++;
   }
   return count;
 }

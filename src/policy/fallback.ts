@@ -20,7 +20,7 @@ export function fallingBack(strategies: readonly FallbackStrategy[], clock: Cloc
     if (x.gone || reply.kind === "substitute" || (reply.kind === "fault" && reply.aborted)) return reply;
     for (const strategy of strategies) {
       const left = x.deadlineAt + FALLBACK_GRACE_MS - clock.now();
-      const answer = await within(clock, ask(strategy, x, reply), Math.min(STRATEGY_MS, left));
+      const answer = await within(clock, ask(strategy, x, reply), Math.min(STRATEGY_MS, left), strategy);
       if (answer === null) continue;
       if (reply.kind === "answer") reply.stream?.abort();
       return {
@@ -49,12 +49,18 @@ function ask(strategy: FallbackStrategy, x: Exchange, reply: Reply): Given {
 }
 
 // Most strategies answer at once; only one that waits for something costs a timer.
-function within(clock: Clock, answer: Given, ms: number): Given {
+function within(clock: Clock, answer: Given, ms: number, strategy: FallbackStrategy): Given {
   if (!(answer instanceof Promise)) return answer;
   return new Promise((resolve) => {
-    const timer = clock.after(ms, resolve, null);
+    let late = false;
+    const giveUp = (): void => {
+      late = true;
+      resolve(null);
+    };
+    const timer = clock.after(ms, giveUp, undefined);
     const end = (value: FallbackAnswer | null): void => {
       clock.cancel(timer);
+      if (late && value !== null) strategy.withdraw?.(value);
       resolve(value);
     };
     answer.then(end, () => end(null));

@@ -44,6 +44,7 @@ export function createTarget(parts: TargetParts, clock: Clock): Target {
           retryAfterMs: breaker.retryAfterMs(startedAt),
         });
       }
+      x.trial = breaker.trial;
       if (!slots.tryEnter()) {
         const refused = await waitForSlot(parts, clock, x);
         if (refused !== null) {
@@ -64,7 +65,7 @@ export function createTarget(parts: TargetParts, clock: Clock): Target {
 
 async function waitForSlot(parts: TargetParts, clock: Clock, x: Exchange): Promise<Reply | null> {
   const from = clock.now();
-  const entered = await parts.slots.wait(x, x.deadlineAt - from, clock);
+  const entered = await parts.slots.wait(x, x.deadlineAt - from, clock, x.lane);
   const now = clock.now();
   x.waitedMs += now - from;
   // The time of this try was set before the wait.
@@ -102,7 +103,7 @@ function attemptOf(
   endedAt: number,
 ): Attempt {
   return {
-    n: x.attempts.length,
+    n: x.sentBefore + x.attempts.length,
     upstream,
     worth,
     reason: reply.reason,

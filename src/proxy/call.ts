@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock, Timer } from "../core/clock.ts";
-import type { Attempt, Exchange, RouteRef } from "../core/exchange.ts";
+import type { Attempt, Exchange, Peer, RouteRef } from "../core/exchange.ts";
 import type { MemoryLedger } from "../core/memory.ts";
 import type { Reason } from "../core/outcome.ts";
+import { peerOf } from "./outgoing.ts";
 import type { RoutePlan } from "./plan.ts";
 
 const NO_BODY = Buffer.alloc(0);
@@ -47,6 +48,10 @@ export class Call implements Exchange {
   heldBytes = 0;
   denied: Reason | null = null;
   gone = false;
+  readonly lane = "sync";
+  readonly sentBefore = 0;
+  readonly inDoubt = false;
+  trial = false;
   onGone: (() => void) | null = null;
   /** Set while the body is read. */
   bodyTimer: Timer | null = null;
@@ -77,6 +82,14 @@ export class Call implements Exchange {
     this.startedAt = startedAt;
     this.deadlineAt = startedAt + plan.settings.timeoutMs;
     this.maxAttempts = plan.maxAttempts;
+  }
+
+  get httpVersion(): string {
+    return this.req.httpVersion;
+  }
+
+  get peer(): Peer {
+    return peerOf(this.req);
   }
 }
 

@@ -3,14 +3,16 @@ import { UNROUTED } from "../core/exchange.ts";
 import { headerValue } from "../core/headers.ts";
 import { isRequestId, uuidv7 } from "../core/ids.ts";
 import type { LimitSettings } from "../core/settings.service.ts";
+import { type AsyncDeps, serveAsync } from "./async.ts";
 import { abandonBody } from "./body.ts";
 import { CALL, Call, type CallShared, type Carrier } from "./call.ts";
 import { tellRefused } from "./complete.ts";
+import { DELIVERIES, type FindDelivery, tellDelivery } from "./deliveries.ts";
 import type { RoutePlan } from "./plan.ts";
 import * as refuse from "./refusals.ts";
 import { type Rejection, writeRejection } from "./reply.ts";
 import type { Router } from "./router.ts";
-import { type SyncDeps, serveSync } from "./sync.ts";
+import { serveSync } from "./sync.ts";
 import { checkRequest, parseTarget } from "./wire.ts";
 
 /** What a reload swaps in one assignment; requests in flight keep the plan they began with. */
@@ -19,7 +21,8 @@ export interface Routing {
   readonly limits: LimitSettings;
 }
 
-export interface IntakeDeps extends SyncDeps {
+export interface IntakeDeps extends AsyncDeps {
+  readonly findDelivery: FindDelivery;
   readonly shared: CallShared;
   readonly routing: () => Routing;
   readonly servePassthrough: (call: Call, expectsContinue: boolean) => Promise<void>;
@@ -36,9 +39,14 @@ export function takeIn(req: IncomingMessage, res: ServerResponse, expectsContinu
   const call = admitted(req, res, deps);
   if (call === null) return;
   // A rejection of these is a bug: it is not caught, so that the process ends instead of limping on.
-  void (call.route.mode === "passthrough"
-    ? deps.servePassthrough(call, expectsContinue)
-    : serveSync(call, expectsContinue, deps));
+  switch (call.route.mode) {
+    case "sync":
+      return void serveSync(call, expectsContinue, deps);
+    case "async":
+      return void serveAsync(call, expectsContinue, deps);
+    case "passthrough":
+      return void deps.servePassthrough(call, expectsContinue);
+  }
 }
 
 /** The same for a WebSocket's opening handshake; `serve` relays it. */
@@ -56,6 +64,10 @@ function admitted(req: IncomingMessage, res: ServerResponse, deps: IntakeDeps): 
   const startedAt = deps.shared.clock.now();
   const { router, limits } = deps.routing();
   const found = find(req, router, limits);
+  if ("delivery" in found) {
+    void tellDelivery(req, res, found.delivery, deps.findDelivery);
+    return null;
+  }
   const refused = "plan" in found ? admit(found.plan, req, limits, startedAt, deps) : found;
   if (refused !== null || !("plan" in found)) {
     reject(req, res, "plan" in found ? found.plan : null, refused as Rejection, startedAt, deps);
@@ -75,12 +87,22 @@ interface FoundRoute {
   readonly rest: string;
 }
 
+/** A caller asks what became of this delivery. */
+interface FoundDelivery {
+  readonly delivery: string;
+}
+
 /** Wire checks and routing: the plan, or why there is none. Shared with upgrades. */
-export function find(req: IncomingMessage, router: Router<RoutePlan>, limits: LimitSettings): FoundRoute | Rejection {
+export function find(
+  req: IncomingMessage,
+  router: Router<RoutePlan>,
+  limits: LimitSettings,
+): FoundRoute | FoundDelivery | Rejection {
   const wrong = checkRequest(req, limits);
   if (wrong !== null) return wrong;
   const target = parseTarget(req.url ?? "");
   if (target.kind === "refused") return target.refusal;
+  if (target.path.startsWith(DELIVERIES)) return { delivery: target.path.slice(DELIVERIES.length) };
   const host = headerValue(req.rawHeaders, "host") ?? "";
   const absolute = target.kind === "absolute";
   if (absolute && target.authority.toLowerCase() !== host.toLowerCase()) return refuse.OTHER_AUTHORITY;
@@ -98,7 +120,8 @@ function admit(
   now: number,
   deps: IntakeDeps,
 ): Rejection | null {
-  const waitMs = plan.takeToken === null ? 0 : plan.takeToken(now);
+  // Of an async route the sends are paced, not the intake.
+  const waitMs = plan.takeToken === null || plan.ref.mode === "async" ? 0 : plan.takeToken(now);
   if (waitMs > 0) return refuse.rateLimited(plan, waitMs);
   if (deps.completion.inFlight.count >= limits.inFlight) return refuse.FULL;
   if (plan.ref.mode === "passthrough") return null;

@@ -1,16 +1,21 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../core/clock.ts";
+import type { Exchange, Peer } from "../core/exchange.ts";
 import { sift } from "../core/headers.ts";
 import { isRequestId, randomHex, uuidv7 } from "../core/ids.ts";
 import type { Random } from "../core/random.ts";
-import type { Call } from "./call.ts";
+import type { RoutePlan } from "./plan.ts";
 
-/** Where a request came from, as its socket and listener say. */
-export interface Peer {
-  /** Without the `::ffff:` of a mapped IPv4 address; empty for a unix socket. */
-  readonly address: string;
-  readonly secure: boolean;
+/** What is sent is made of this, for a caller who waits and for a stored job alike. */
+export interface Outgoing extends Pick<Exchange, "method" | "headers" | "httpVersion" | "peer"> {
+  readonly plan: Pick<RoutePlan, "settings" | "drop" | "set" | "keyHeaders">;
+  /** Kept where it is known already. */
+  id: string;
+  host: string;
+  webhookId: string;
+  repeatable: boolean;
+  outHeaders: readonly string[];
 }
 
 /** The peer of a request's connection: asked of the system once a connection. */
@@ -47,7 +52,7 @@ export const OUR_HEADERS: readonly string[] = [
 
 /** What we read from a request's headers in the one pass over them; repeated ones are joined. */
 interface Seen {
-  readonly call: Call;
+  readonly call: Outgoing;
   requestId: string;
   traceparent: string;
   tracestate: string;
@@ -66,8 +71,8 @@ const TRACEPARENT =
  * Fills what the head of the request decides: id, webhook id, repeatability, and the headers every try carries
  * (the caller's end-to-end ones, in order, then ours).
  */
-export function readHead(call: Call, peer: Peer, clock: Clock, random: Random): void {
-  const { plan } = call;
+export function readHead(call: Outgoing, clock: Clock, random: Random): void {
+  const { plan, peer } = call;
   call.repeatable = plan.settings.retry.repeat === "always" || IDEMPOTENT.has(call.method);
   const seen: Seen = {
     call,
@@ -81,12 +86,12 @@ export function readHead(call: Call, peer: Peer, clock: Clock, random: Random): 
     forwarded: false,
   };
   const out = sift(call.headers, plan.drop, note, seen);
-  call.id = isRequestId(seen.requestId) ? seen.requestId : uuidv7(clock, random);
+  if (call.id === "") call.id = isRequestId(seen.requestId) ? seen.requestId : uuidv7(clock, random);
   if (call.webhookId === "") call.webhookId = call.id;
   out.push("X-Request-ID", call.id);
   pushTrace(out, seen, random);
   pushForwarded(out, seen, peer);
-  out.push("Via", joined(seen.via, `${call.req.httpVersion} outrigger`));
+  out.push("Via", joined(seen.via, `${call.httpVersion} outrigger`));
   for (const part of plan.set) out.push(part);
   call.outHeaders = out;
 }

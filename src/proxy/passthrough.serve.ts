@@ -6,7 +6,7 @@ import { breakerResult } from "../policy/breaker.ts";
 import { choose, nothingUsable } from "../policy/choose.ts";
 import type { Call } from "./call.ts";
 import { type Completion, complete } from "./complete.ts";
-import { peerOf, readHead } from "./outgoing.ts";
+import { readHead } from "./outgoing.ts";
 import type { PassthroughExchange, PassthroughResult } from "./passthrough.relay.ts";
 import type { Way } from "./plan.ts";
 import { type Verdict, verdictOf, writeReply } from "./reply.ts";
@@ -26,7 +26,7 @@ export async function servePassthrough(
   deps: ServeDeps,
 ): Promise<void> {
   const { clock } = call.shared;
-  readHead(call, peerOf(call.req), clock, deps.random);
+  readHead(call, clock, deps.random);
   const { ways } = call.plan;
   const way = ways[choose(ways, 0, clock.now(), deps.random)];
   if (way === undefined) return fail(call, nothingUsable(ways, clock.now()), deps);

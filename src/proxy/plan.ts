@@ -1,13 +1,14 @@
 import type { Agent } from "node:http";
 import type { Labels } from "../core/events.ts";
-import type { Exchange, RouteRef, Send } from "../core/exchange.ts";
+import type { Exchange, Reply, RouteRef, Send, Worth } from "../core/exchange.ts";
 import type { RouteSettings } from "../core/settings.route.ts";
 import type { UpstreamSettings } from "../core/settings.ts";
 import type { BreakerId } from "../core/stored.ts";
 import type { BreakerCell } from "../policy/breaker.ts";
 import type { Bulkhead } from "../policy/bulkhead.ts";
-import type { Candidate } from "../policy/choose.ts";
+import type { Candidate, Target } from "../policy/choose.ts";
 import type { Classifier } from "../policy/classify.ts";
+import type { Idempotency } from "../policy/idempotency.ts";
 
 /** One upstream of a passthrough route. */
 export interface Way extends Candidate {
@@ -40,7 +41,19 @@ export interface RoutePlan {
   readonly labels: (x: Exchange) => Labels;
   /** Header names whose presence makes a request repeatable: lower case. */
   readonly keyHeaders: ReadonlySet<string>;
+  /** Null where the route has none. */
+  readonly idempotency: Idempotency | null;
   readonly maxAttempts: number;
+  /** One attempt at a stored job. */
+  readonly deliver: Send;
+  /** X-Max-Attempts of stored jobs. */
+  readonly laterAttempts: number;
+  /** The upstreams as choosing sees them. */
+  readonly targets: readonly Pick<Target, "admits" | "retryAfterMs">[];
+  /** What a reply is worth on this route. */
+  readonly worthOf: (reply: Reply) => Worth;
+  /** The value of `order_by`; null without one, or where a request has none. */
+  readonly orderKey: ((x: Exchange) => string | null) | null;
   /** Requests of the app under way, over all its routes. */
   readonly inFlight: { count: number };
   /** The breakers of its upstreams, in their order. */

@@ -5,8 +5,10 @@ import { UNROUTED } from "../core/exchange.ts";
 import { uuidv7 } from "../core/ids.ts";
 import type { Random } from "../core/random.ts";
 import type { Address } from "../core/settings.ts";
+import type { AsyncDeps } from "./async.ts";
 import type { CallShared } from "./call.ts";
 import { type Completion, tellRefused } from "./complete.ts";
+import type { FindDelivery } from "./deliveries.ts";
 import { find, type IntakeDeps, type Routing, takeIn, takeUpgrade } from "./intake.ts";
 import type { ServerTls } from "./listener.tls.ts";
 import { type Listener, openListener } from "./listener.ts";
@@ -21,6 +23,8 @@ export interface ProxyDeps {
   readonly random: Random;
   readonly bus: EventBus;
   readonly routing: () => Routing;
+  readonly put: AsyncDeps["put"];
+  readonly findDelivery: FindDelivery;
 }
 
 /** Everything of the way in, bound and answering. */
@@ -53,6 +57,8 @@ export async function openProxy(deps: ProxyDeps): Promise<ProxyServer> {
     random,
     completion,
     routing,
+    put: deps.put,
+    findDelivery: deps.findDelivery,
     servePassthrough: (call, expectsContinue) => {
       if (expectsContinue) call.res.writeContinue();
       return servePassthrough(call, (x) => passthrough.web(call.req, call.res, x), { random, completion });

@@ -1,3 +1,4 @@
+import { type KeyProblem, MAX_KEY_BYTES } from "../policy/idempotency.key.ts";
 import type { RoutePlan } from "./plan.ts";
 import type { Rejection } from "./reply.ts";
 
@@ -56,6 +57,26 @@ export const FULL: Rejection = {
   retryAfterMs: 1000,
 };
 
+const QUEUE_AGAIN_MS = 5000;
+
+export const SPOOL_FULL: Rejection = {
+  status: 503,
+  name: "spool-full",
+  title: "The queue is full",
+  detail: "spool.max_jobs or spool.max_bytes is reached; nothing was accepted. Come back after Retry-After.",
+  reason: "storage",
+  retryAfterMs: QUEUE_AGAIN_MS,
+};
+
+export const SPOOL_AWAY: Rejection = {
+  status: 503,
+  name: "storage",
+  title: "The request could not be stored",
+  detail: "The disk is full, or storage failed or did not answer in time. Come back after Retry-After.",
+  reason: "storage",
+  retryAfterMs: QUEUE_AGAIN_MS,
+};
+
 export function bodyTooLarge(plan: RoutePlan): Rejection {
   return {
     status: 413,
@@ -77,3 +98,34 @@ export function bodyLate(plan: RoutePlan): Rejection {
     close: true,
   };
 }
+
+export function keyUnusable(plan: RoutePlan, why: KeyProblem): Rejection {
+  const header = plan.settings.idempotency?.header ?? "";
+  return {
+    status: 400,
+    name: "idempotency-key",
+    title: "The idempotency key can't be used",
+    detail:
+      why === "repeated"
+        ? `Send one ${header} header.`
+        : `The key in ${header} may have at most ${MAX_KEY_BYTES} bytes; a UUID is a good one.`,
+    reason: null,
+  };
+}
+
+export const KEY_RUNNING: Rejection = {
+  status: 409,
+  name: "idempotency-running",
+  title: "The first request with this idempotency key is still running",
+  detail: "Come back after Retry-After with the same key and body: then its answer is here.",
+  reason: null,
+  retryAfterMs: 1000,
+};
+
+export const KEY_CONFLICT: Rejection = {
+  status: 422,
+  name: "idempotency-conflict",
+  title: "This idempotency key came with another body before",
+  detail: "A key stands for one request: repeat the same bytes, or take a new key.",
+  reason: null,
+};

@@ -1,8 +1,9 @@
 import type { ServerResponse } from "node:http";
-import type { Answer, Reply } from "../core/exchange.ts";
+import type { Answer, Reply, Substitute } from "../core/exchange.ts";
 import { type Fault, faultStatus, type ProxyError, proxyErrorOf } from "../core/fault.ts";
-import { type Outcome, outcomeField, type Reason, type Strategy } from "../core/outcome.ts";
+import { OUTCOMES, type Outcome, outcomeField, REASONS, type Reason, type Strategy } from "../core/outcome.ts";
 import { PROBLEM_JSON, type Problem, problem } from "../core/problem.ts";
+import type { AnswerToKeep } from "../spool/port.ts";
 import type { Call } from "./call.ts";
 
 /** What became of a call, as its caller saw it. */
@@ -72,6 +73,35 @@ export function writeReply(
     writeWhole(call.res, call, verdict.status, made.headers, made.body, field, proxyStatus(reply));
   }
   return false;
+}
+
+/** What of a whole reply is kept for callers who repeat their key. */
+export function answerToKeep(reply: Answer | Substitute, { outcome, reason, strategy }: Verdict): AnswerToKeep {
+  const headers: string[] = [];
+  for (let i = 0; i + 1 < reply.headers.length; i += 2) {
+    const name = reply.headers[i] as string;
+    if (!NOT_KEPT.has(name.toLowerCase())) headers.push(name, reply.headers[i + 1] as string);
+  }
+  if (reply.kind === "substitute") headers.push("Proxy-Status", proxyStatus(reply));
+  return { status: reply.status, headers, body: reply.body, outcome: outcomeField(outcome, reason, strategy) };
+}
+
+/** Cookies are one caller's own, and an app that replays by itself must not make our word on it stand there twice. */
+const NOT_KEPT: ReadonlySet<string> = new Set(["set-cookie", "set-cookie2", "idempotency-replayed"]);
+
+/** Writes an answer that was given before, and says what it means to this caller. */
+export function writeReplay(call: Call, { status, headers, body, outcome }: AnswerToKeep): Verdict {
+  const own = [...headers, "Idempotency-Replayed", "true"];
+  writeWhole(call.res, call, status, own, Buffer.from(body.buffer, body.byteOffset, body.length), outcome, null);
+  const [word, ...parameters] = outcome.split(";");
+  const reason = parameters.find((text) => text.startsWith("reason="))?.slice("reason=".length);
+  return {
+    outcome: OUTCOMES.find((known) => known === word) ?? "ok",
+    reason: REASONS.find((known) => known === reason) ?? null,
+    // No strategy answered this time: its use was counted when it did.
+    strategy: null,
+    status,
+  };
 }
 
 function writeWhole(

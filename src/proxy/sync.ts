@@ -1,47 +1,111 @@
+import type { Reply } from "../core/exchange.ts";
 import type { Fault } from "../core/fault.ts";
+import { uuidv7 } from "../core/ids.ts";
 import type { Random } from "../core/random.ts";
+import { type First, type Idempotency, isFinal } from "../policy/idempotency.ts";
 import { readBody } from "./body.ts";
 import type { BodyEnd, Call } from "./call.ts";
 import { ABORTED, type Completion, complete } from "./complete.ts";
-import { peerOf, readHead } from "./outgoing.ts";
+import { readHead } from "./outgoing.ts";
 import * as refuse from "./refusals.ts";
-import { type Verdict, verdictOf, writeRejection, writeReply } from "./reply.ts";
+import {
+  answerToKeep,
+  type Rejection,
+  type Verdict,
+  verdictOf,
+  writeRejection,
+  writeReplay,
+  writeReply,
+} from "./reply.ts";
 
 export interface SyncDeps {
   readonly random: Random;
   readonly completion: Completion;
 }
 
-/** From the body to the last byte of the answer: 100-continue → body → chain → reply. Never rejects but for a bug. */
+/**
+ * From the body to the last byte of the answer: 100-continue → body → idempotency → chain → reply. Never rejects but for
+ * a bug.
+ */
 export async function serveSync(call: Call, expectsContinue: boolean, deps: SyncDeps): Promise<void> {
-  const { clock } = call.shared;
-  readHead(call, peerOf(call.req), clock, deps.random);
+  readHead(call, call.shared.clock, deps.random);
+  if (!(await takeBody(call, expectsContinue, deps))) return;
+  const { idempotency } = call.plan;
+  if (idempotency !== null) return serveOnce(call, idempotency, deps);
+  finish(call, await call.plan.send(call), deps, null);
+}
+
+/** Reads the body into the call; false when it could not be read, and the call has been ended for it. */
+export async function takeBody(call: Call, expectsContinue: boolean, deps: SyncDeps): Promise<boolean> {
   if (expectsContinue) call.res.writeContinue();
-  if (announcesBody(call)) {
-    const end = await readBody(call);
-    call.waitedMs += clock.now() - call.startedAt;
-    if (end !== "whole") return cutShort(call, end, deps);
+  if (!announcesBody(call)) return true;
+  const end = await readBody(call);
+  call.waitedMs += call.shared.clock.now() - call.startedAt;
+  if (end === "whole") return true;
+  if (call.id === "") call.id = uuidv7(call.shared.clock, deps.random);
+  cutShort(call, end, deps);
+  return false;
+}
+
+/** The rest for a route with idempotency: the chain runs once a key, and who repeats it gets the first answer. */
+async function serveOnce(call: Call, idempotency: Idempotency, deps: SyncDeps): Promise<void> {
+  const admission = await idempotency.admit(call);
+  if (call.gone) {
+    if (admission.kind === "first") admission.first.free();
+    return complete(call, ABORTED, deps.completion);
   }
+  switch (admission.kind) {
+    case "keyless":
+      return finish(call, await call.plan.send(call), deps, null);
+    case "first":
+      return runFirst(call, admission.first, deps);
+    case "replay":
+      return complete(call, writeReplay(call, admission.answer), deps.completion);
+    case "running":
+      return turnAway(call, refuse.KEY_RUNNING, deps);
+    case "conflict":
+      return turnAway(call, refuse.KEY_CONFLICT, deps);
+    case "unusable":
+      return turnAway(call, refuse.keyUnusable(call.plan, admission.problem), deps);
+  }
+}
+
+async function runFirst(call: Call, first: First, deps: SyncDeps): Promise<void> {
   const reply = await call.plan.send(call);
+  if (!call.gone && isFinal(reply)) await first.keep(call, answerToKeep(reply, verdictOf(reply)));
+  finish(call, reply, deps, first);
+}
+
+/** Writes the reply. `first`, where there is one, is freed when the last byte went: until then its repeats wait. */
+function finish(call: Call, reply: Reply, deps: SyncDeps, first: First | null): void {
   const stream = reply.kind === "answer" ? reply.stream : null;
   if (call.gone) {
     stream?.abort();
+    first?.free();
     complete(call, ABORTED, deps.completion);
     return;
   }
   const verdict = verdictOf(reply);
   if (stream !== null && reply.kind === "answer" && verdict.status !== reply.status) stream.abort();
   const streamed = writeReply(call, reply, verdict, (broken) => {
+    first?.free();
     complete(call, broken === null ? verdict : brokenOff(broken), deps.completion);
   });
-  if (!streamed) complete(call, verdict, deps.completion);
+  if (streamed) return;
+  first?.free();
+  complete(call, verdict, deps.completion);
 }
 
 function cutShort(call: Call, end: Exclude<BodyEnd, "whole">, deps: SyncDeps): void {
   if (end === "gone") return complete(call, ABORTED, deps.completion);
   const rejection =
     end === "too_large" ? refuse.bodyTooLarge(call.plan) : end === "late" ? refuse.bodyLate(call.plan) : refuse.FULL;
-  writeRejection(call.res, call.id, { ...rejection, close: true });
+  turnAway(call, { ...rejection, close: true }, deps);
+}
+
+/** Refuses it, after its body was read. */
+export function turnAway(call: Call, rejection: Rejection, deps: SyncDeps): void {
+  writeRejection(call.res, call.id, { ...rejection, close: rejection.close === true || call.shared.closing() });
   const { reason, status } = rejection;
   complete(call, { outcome: "rejected", reason, strategy: null, status }, deps.completion);
 }

@@ -10,8 +10,10 @@ import type { FromThread, ToThread } from "./protocol.ts";
  * wait that doubles while it keeps dying: storage that is away costs no request its answer.
  */
 export interface Channel {
-  /** Rejects with a `StorageError`. */
+  /** Rejects with a `StorageError`. An argument that is {@link Late} is made when the turn of the loop is over. */
   call(name: string, arg: unknown): Promise<unknown>;
+  /** Copies a store's file to `path`, while commands go on. Rejects with a `StorageError`. */
+  backup(store: string, path: string): Promise<void>;
   /** Answers what was called, then ends the thread. Twice is safe. */
   close(): Promise<void>;
 }
@@ -22,7 +24,19 @@ export interface ChannelOptions {
   readonly onFailing: (store: string, detail: string) => void;
   /** The thread is there again after it had died. */
   readonly onBack: () => void;
+  readonly onCommit?: OnCommit;
 }
+
+/** An argument that grows until its message leaves; `transfer` are buffers that are handed over. */
+export class Late {
+  readonly make: () => { readonly arg: unknown; readonly transfer: readonly ArrayBuffer[] };
+  constructor(make: Late["make"]) {
+    this.make = make;
+  }
+}
+
+/** How long commits take, and how many commands one holds. */
+export type OnCommit = (ms: number, commands: number) => void;
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -86,6 +100,10 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
           return;
         case "replies":
           return settle(message.replies);
+        case "commit":
+          return options.onCommit?.(message.ms, message.jobs);
+        case "backup":
+          return backedUp(message.path, message.error);
         case "failing":
           return options.onFailing(message.store, message.detail);
       }
@@ -117,7 +135,18 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
     }
   }
 
+  const backups = new Map<string, Waiting>();
+
+  function backedUp(path: string, error: string | null): void {
+    const waiter = backups.get(path);
+    backups.delete(path);
+    if (error === null) waiter?.resolve(undefined);
+    else waiter?.reject(new StorageError("failed", error));
+  }
+
   function abandon(error: StorageError): void {
+    for (const { reject } of backups.values()) reject(error);
+    backups.clear();
     const abandoned = waiting;
     waiting = [];
     outgoing = [];
@@ -134,9 +163,17 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
 
   function post(): void {
     if (outgoing.length === 0 || !worker) return;
-    const message: ToThread = { kind: "batch", commands: outgoing };
+    const leaving = outgoing;
     outgoing = [];
-    worker.postMessage(message);
+    const transfer: ArrayBuffer[] = [];
+    const commands = leaving.map(([name, arg]): Command => {
+      if (!(arg instanceof Late)) return [name, arg];
+      const made = arg.make();
+      transfer.push(...made.transfer);
+      return [name, made.arg];
+    });
+    const message: ToThread = { kind: "batch", commands };
+    worker.postMessage(message, transfer);
   }
 
   async function end(): Promise<void> {
@@ -157,6 +194,12 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
       if (outgoing.length === 0) setImmediate(post);
       outgoing.push([name, arg]);
       return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
+    },
+    backup(store, path) {
+      if (closing || !worker) return Promise.reject(new StorageError("thread", "the storage thread is away"));
+      const message: ToThread = { kind: "backup", store, path };
+      worker.postMessage(message);
+      return new Promise((resolve, reject) => backups.set(path, { resolve: () => resolve(), reject }));
     },
     close() {
       closing ??= end();

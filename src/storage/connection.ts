@@ -8,17 +8,18 @@ const WAL_KEPT_BYTES = 64 * 1024 * 1024;
 
 /**
  * Opens the file for its one writer: WAL, and `synchronous=NORMAL`, under which a commit survives the death of the
- * process at once, and a power cut from the next checkpoint on (sqlite.org/pragma.html#pragma_synchronous).
+ * process at once, and a power cut from the next checkpoint on, or FULL, which makes it survive that, too
+ * (sqlite.org/pragma.html#pragma_synchronous).
  * A new file is for its owner only (0600), for the directory may be an older one that is open to others.
  */
-export function connect(path: string): Connection {
+export function connect(path: string, synchronous: "NORMAL" | "FULL" = "NORMAL"): Connection {
   const created = !existsSync(path);
   const db = new Sqlite(path, { timeout: 5_000 });
   try {
     // Before the WAL is made, which takes its mode from the file.
     if (created) chmodSync(path, 0o600);
     db.pragma("journal_mode = WAL");
-    db.pragma("synchronous = NORMAL");
+    db.pragma(`synchronous = ${synchronous}`);
     db.pragma(`journal_size_limit = ${WAL_KEPT_BYTES}`);
     db.pragma("foreign_keys = ON");
     // Bad cells are found when a page is read, before their content is taken for data.

@@ -2,6 +2,7 @@ import { type Connection, connect, connectReadonly } from "./connection.ts";
 import { isDamage, type StorageCode, StorageError, toStorageError } from "./error.ts";
 import { type Migration, migrate } from "./migrate.ts";
 import { salvage, setAside } from "./recover.ts";
+import { failure, type Live, NO_HOOKS, transact } from "./transact.ts";
 
 /** A command is one call by name, as it crosses the threads. */
 export type Command = readonly [name: string, arg: unknown];
@@ -12,11 +13,26 @@ export type Reply =
 /** Commands change nothing but the database: a batch may be rolled back and run again. */
 export type Commands = Readonly<Record<string, (arg: never) => unknown>>;
 
+/** For commands that hold something of the file in memory. */
+export interface Hooks {
+  /** Called inside each transaction, before it is committed: writes what was only counted so far. */
+  readonly flush: () => void;
+  /** Something was undone: reads everything anew. */
+  readonly reload: () => void;
+  /** After a commit, outside of any transaction. */
+  readonly committed: () => void;
+}
+
 /** What a file holds: its migrations in order, and the statements, prepared on an open connection. */
 export interface Schema {
   readonly file: string;
+  /** FULL: a commit survives a power cut. Default NORMAL. */
+  readonly synchronous?: "FULL";
   readonly migrations: readonly Migration[];
-  readonly commands: (db: Connection) => Commands;
+  /** `hook` is to be called at most once. */
+  readonly commands: (db: Connection, hook: (hooks: Hooks) => void) => Commands;
+  /** After a damaged file was read as far as it goes: puts in order what no longer fits together. One clause for people. */
+  readonly mend?: (db: Connection) => string;
 }
 
 export interface Database {
@@ -27,6 +43,8 @@ export interface Database {
   run(commands: readonly Command[]): Reply[];
   /** Sets the file aside for `reason` and goes on with a new one that holds what could be read. */
   repair(reason: string): void;
+  /** Copies the file, as it is at the end of the copying, while commands go on. */
+  backup(to: string): Promise<void>;
   /** Checkpoints and closes. Twice is safe. */
   close(): void;
 }
@@ -38,11 +56,6 @@ export interface DatabaseOptions {
   readonly wall: () => number;
   /** Hears of a state that an operator must know: once when it begins, not with every command. */
   readonly onFailing: (detail: string) => void;
-}
-
-interface Live {
-  readonly db: Connection;
-  readonly commands: Commands;
 }
 
 /** Opens and migrates the file; a damaged one is repaired first. Throws `StorageError`. */
@@ -66,7 +79,10 @@ export function openDatabase(options: DatabaseOptions): Database {
     repairs++;
     const damaged = setAside(path, wall());
     const fresh = open(options);
-    onFailing(`${path} was damaged (${reason}); it is kept as ${damaged}; recovered: ${salvage(damaged, fresh.db)}`);
+    const found = salvage(damaged, fresh.db);
+    const mended = options.schema.mend === undefined ? "" : `; ${options.schema.mend(fresh.db)}`;
+    fresh.hooks.reload();
+    onFailing(`${path} was damaged (${reason}); it is kept as ${damaged}; recovered: ${found}${mended}`);
     return fresh;
   }
 
@@ -86,6 +102,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     if (closed) throw new StorageError("closed", `${path} is closed`);
     live ??= openOrReplace();
     const replies = transact(live, commands);
+    live.hooks.committed();
     const full = replies.find((reply) => !reply.ok && reply.code === "full");
     if (full && !full.ok) report(full.code, full.message);
     else failing = null;
@@ -122,6 +139,11 @@ export function openDatabase(options: DatabaseOptions): Database {
         report(problem.code, problem.message);
       }
     },
+    async backup(to) {
+      if (closed) throw new StorageError("closed", `${path} is closed`);
+      live ??= openOrReplace();
+      await live.db.backup(to);
+    },
     close() {
       closed = true;
       if (live) shut(live.db);
@@ -131,46 +153,18 @@ export function openDatabase(options: DatabaseOptions): Database {
 }
 
 function open({ path, schema }: DatabaseOptions): Live {
-  const db = connect(path);
+  const db = connect(path, schema.synchronous);
+  let hooks = NO_HOOKS;
   try {
     migrate(db, path, schema.migrations);
-    return { db, commands: schema.commands(db) };
+    const commands = schema.commands(db, (given) => {
+      hooks = given;
+    });
+    return { db, commands, hooks, stale: false };
   } catch (error) {
     db.close();
     throw error;
   }
-}
-
-/** All at once; if one fails, once more with a savepoint around each, so that only that one is undone. */
-function transact({ db, commands }: Live, batch: readonly Command[]): Reply[] {
-  const perform = ([name, arg]: Command): Reply => {
-    const command = commands[name];
-    if (!command) throw new Error(`storage has no command ${name}`);
-    return { ok: true, value: command(arg as never) };
-  };
-  try {
-    return db.transaction(() => batch.map(perform)).immediate();
-  } catch (error) {
-    if (isDamage(error)) throw error;
-  }
-  const careful = db.transaction(perform);
-  return db
-    .transaction(() =>
-      batch.map((command): Reply => {
-        try {
-          return careful(command);
-        } catch (error) {
-          // When SQLite has ended the whole transaction (disk full, i/o error), nothing in it was kept.
-          if (isDamage(error) || !db.inTransaction) throw error;
-          return failure(toStorageError(error));
-        }
-      }),
-    )
-    .immediate();
-}
-
-function failure({ code, message }: StorageError): Reply {
-  return { ok: false, code, message };
 }
 
 function shut(db: Connection): void {

@@ -8,6 +8,7 @@ import type { StorageCode } from "./error.ts";
 
 export type ToThread =
   | { readonly kind: "batch"; readonly commands: readonly Command[] }
+  | { readonly kind: "backup"; readonly store: string; readonly path: string }
   /** Everything before is answered first. */
   | { readonly kind: "close" };
 
@@ -16,6 +17,9 @@ export type FromThread =
   /** It could not start; the thread then ends. */
   | { readonly kind: "refused"; readonly code: StorageCode; readonly message: string }
   | { readonly kind: "replies"; readonly replies: readonly Reply[] }
+  /** One commit of the spool: how long it took, and how many jobs were put in it. */
+  | { readonly kind: "commit"; readonly ms: number; readonly jobs: number }
+  | { readonly kind: "backup"; readonly path: string; readonly error: string | null }
   /** An operator must know: becomes the event `storage.failing`. */
   | { readonly kind: "failing"; readonly store: string; readonly detail: string };
 

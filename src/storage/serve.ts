@@ -1,11 +1,13 @@
 import { join } from "node:path";
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import { type Command, type Database, openDatabase } from "./database.ts";
+import { type Command, type Database, openDatabase, type Reply, type Schema } from "./database.ts";
 import { makeDataDir } from "./directory.ts";
 import { toStorageError } from "./error.ts";
 import { historySchema } from "./history/history.ts";
 import { acquireOwner, type Owner } from "./owner.ts";
 import type { FromThread, ThreadOptions, ToThread } from "./protocol.ts";
+import { spoolSchema } from "./spool/schema.ts";
+import { isPacked, PUT_NUMBERS } from "./spool/wire.ts";
 
 /** Commands of one transaction: a longer queue is answered in parts. */
 const MAX_BATCH = 4096;
@@ -13,6 +15,8 @@ const MAX_BATCH = 4096;
 export interface ServeOptions extends ThreadOptions {
   /** Unix milliseconds. */
   readonly wall: () => number;
+  /** Milliseconds that only grow: for how long commits take. */
+  readonly now: () => number;
   /** Reads every page of a file in the background. */
   readonly check: (path: string) => Check;
 }
@@ -23,24 +27,29 @@ export interface Check {
   readonly stop: () => void;
 }
 
+interface Store {
+  readonly name: string;
+  readonly db: Database;
+  readonly check: Check;
+}
+
 /**
  * The storage thread's side: owns the data directory and its files until `close`, and answers batches. Whatever
  * waits on the port when one is looked at joins the same transaction and goes back in the same message.
  */
 export function serve(port: MessagePort, options: ServeOptions): void {
-  const send = (message: FromThread): void => port.postMessage(message);
+  const send = (message: FromThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
   let owner: Owner | null = null;
-  let history: Database;
+  const stores: Store[] = [];
   try {
     makeDataDir(options.dataDir);
     owner = acquireOwner(options.dataDir, process.pid);
-    history = openDatabase({
-      path: join(options.dataDir, historySchema.file),
-      schema: historySchema,
-      wall: options.wall,
-      onFailing: (detail) => send({ kind: "failing", store: "history", detail }),
-    });
+    for (const schema of [historySchema, spoolSchema]) stores.push(openStore(schema, options, send));
   } catch (error) {
+    for (const { db, check } of stores) {
+      check.stop();
+      db.close();
+    }
     owner?.release();
     const { code, message } = toStorageError(error);
     send({ kind: "refused", code, message });
@@ -49,34 +58,105 @@ export function serve(port: MessagePort, options: ServeOptions): void {
   }
 
   const held = owner;
-  const check = options.check(history.path);
-  check.problems.then(
-    // A command may have met the damage first: then the file that was read is already set aside.
-    (problems) => problems.length > 0 && history.repairs() === 0 && history.repair(problems.join("; ")),
-    (error: Error) => send({ kind: "failing", store: "history", detail: `it could not be checked: ${error.message}` }),
-  );
+  const [history, spool] = stores as [Store, Store];
   port.on("message", (first: ToThread) => {
-    const { commands, closing } = gather(port, first);
+    const { commands, backups, closing } = gather(port, first);
     for (let i = 0; i < commands.length; i += MAX_BATCH) {
-      send({ kind: "replies", replies: history.run(commands.slice(i, i + MAX_BATCH)) });
+      const replies = answer(commands.slice(i, i + MAX_BATCH), history.db, spool.db, options.now, send);
+      send({ kind: "replies", replies }, buffersOf(replies));
     }
+    for (const { store, path } of backups) backUp(stores.find(({ name }) => name === store)?.db, path, send);
     if (!closing) return;
-    check.stop();
-    history.close();
+    for (const { db, check } of stores) {
+      check.stop();
+      db.close();
+    }
     held.release();
     port.close();
   });
   send({ kind: "opened" });
 }
 
+type Send = (message: FromThread, transfer?: ArrayBuffer[]) => void;
+
+function openStore(schema: Schema, options: ServeOptions, send: Send): Store {
+  const name = schema.file.replace(".db", "");
+  const failing = (detail: string): void => send({ kind: "failing", store: name, detail });
+  const path = join(options.dataDir, schema.file);
+  const db = openDatabase({ path, schema, wall: options.wall, onFailing: failing });
+  const check = options.check(db.path);
+  check.problems.then(
+    // A command may have met the damage first: then the file that was read is already set aside.
+    (problems) => problems.length > 0 && db.repairs() === 0 && db.repair(problems.join("; ")),
+    (error: Error) => failing(`it could not be checked: ${error.message}`),
+  );
+  return { name, db, check };
+}
+
+/** Each store has its commands in one transaction; replies come in the order of all. */
+function answer(
+  commands: readonly Command[],
+  history: Database,
+  spool: Database,
+  now: () => number,
+  send: Send,
+): Reply[] {
+  const ofSpool = commands.filter(([name]) => name.startsWith("spool."));
+  if (ofSpool.length === 0) return history.run(commands);
+  const startedAt = now();
+  const fromSpool = spool.run(ofSpool);
+  send({ kind: "commit", ms: now() - startedAt, jobs: jobsIn(ofSpool) });
+  if (ofSpool.length === commands.length) return fromSpool;
+  const fromHistory = history.run(commands.filter(([name]) => !name.startsWith("spool.")));
+  let s = 0;
+  let h = 0;
+  return commands.map(([name]) => (name.startsWith("spool.") ? fromSpool[s++] : fromHistory[h++]) as Reply);
+}
+
+function jobsIn(commands: readonly Command[]): number {
+  let jobs = 0;
+  for (const [name, arg] of commands) {
+    if (name === "spool.put" && isPacked(arg)) jobs += arg.numbers.length / PUT_NUMBERS;
+  }
+  return jobs;
+}
+
+/** Bodies of leased jobs are handed over, not copied. */
+function buffersOf(replies: readonly Reply[]): ArrayBuffer[] {
+  const buffers: ArrayBuffer[] = [];
+  for (const reply of replies) {
+    if (!reply.ok || typeof reply.value !== "object" || reply.value === null || !("jobs" in reply.value)) continue;
+    const { jobs } = reply.value;
+    if (isPacked(jobs)) buffers.push(jobs.bytes.buffer as ArrayBuffer);
+  }
+  return buffers;
+}
+
+function backUp(db: Database | undefined, path: string, send: Send): void {
+  const done = (error: string | null): void => send({ kind: "backup", path, error });
+  if (db === undefined) return done("there is no such store");
+  db.backup(path).then(
+    () => done(null),
+    (error: Error) => done(error.message),
+  );
+}
+
+interface Gathered {
+  readonly commands: Command[];
+  readonly backups: Extract<ToThread, { kind: "backup" }>[];
+  readonly closing: boolean;
+}
+
 /** Joins the message at hand with those behind it, up to a `close`. */
-function gather(port: MessagePort, first: ToThread): { commands: Command[]; closing: boolean } {
+function gather(port: MessagePort, first: ToThread): Gathered {
   const commands: Command[] = [];
+  const backups: Gathered["backups"] = [];
   let message: ToThread | undefined = first;
   while (message) {
-    if (message.kind === "close") return { commands, closing: true };
-    for (const command of message.commands) commands.push(command);
+    if (message.kind === "close") return { commands, backups, closing: true };
+    if (message.kind === "backup") backups.push(message);
+    else for (const command of message.commands) commands.push(command);
     message = receiveMessageOnPort(port)?.message as ToThread | undefined;
   }
-  return { commands, closing: false };
+  return { commands, backups, closing: false };
 }

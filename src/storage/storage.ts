@@ -1,6 +1,7 @@
 import type { Worker } from "node:worker_threads";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { StorageFailing } from "../core/events.ts";
+import type { Random } from "../core/random.ts";
 import {
   breakerKey,
   type NewAudit,
@@ -9,6 +10,7 @@ import {
   type PageRequest,
   type StoredAudit,
   type StoredBreaker,
+  type StoredPause,
   type StoredRevision,
 } from "../core/stored.ts";
 import { openChannel } from "./channel.ts";
@@ -16,6 +18,12 @@ import { StorageError } from "./error.ts";
 import type { HistoryCommands } from "./history/history.ts";
 import type { ThreadOptions } from "./protocol.ts";
 import { spawn } from "./spawn.ts";
+import { openSqliteSpool, type SqliteSpool } from "./spool/driver.ts";
+import { createSeal } from "./spool/seal.ts";
+import type { SpoolBounds } from "./spool/wire.ts";
+
+export type { SqliteSpool } from "./spool/driver.ts";
+export type { SpoolBounds } from "./spool/wire.ts";
 
 /** `history.db`. Every promise may reject with a `StorageError`. */
 export interface History {
@@ -29,12 +37,17 @@ export interface History {
   manifestOf(revision: number): Promise<string | null>;
   addAudit(entry: NewAudit): Promise<void>;
   audit(page: PageRequest): Promise<Page<StoredAudit>>;
+  loadPauses(): Promise<readonly StoredPause[]>;
+  savePause(pause: StoredPause): Promise<void>;
+  removePause(app: string, capability: string | null): Promise<void>;
   meta(key: string): Promise<string | null>;
   setMeta(key: string, value: string): Promise<void>;
 }
 
 export interface Storage extends AsyncDisposable {
   readonly history: History;
+  /** Opens what the asynchronous path stands on, once; rejects with a `StorageError`, as for a wrong `key`. */
+  openSpool(options: SpoolOptions): Promise<SqliteSpool>;
   /** Resolves once all that was given before is committed; rejects when a breaker's row could not be. */
   flush(): Promise<void>;
   /** Commits what waits, checkpoints, closes the files and gives the data directory free. Twice is safe. */
@@ -46,6 +59,17 @@ export interface StorageOptions {
   readonly dataDir: string;
   readonly clock: Clock;
   readonly onEvent: (event: StorageFailing) => void;
+}
+
+export interface SpoolOptions {
+  readonly bounds: SpoolBounds;
+  readonly random: Random;
+  /** Of OUTRIGGER_SPOOL_KEY: seals headers that are secrets. */
+  readonly key: string | undefined;
+  /** How long each commit took, and how many jobs were put in it. */
+  readonly onCommit?: (ms: number, jobs: number) => void;
+  /** The thread had died and is there again. */
+  readonly onBack?: () => void;
 }
 
 type Call = <N extends keyof HistoryCommands>(
@@ -69,8 +93,15 @@ export async function openStorage(
     start: () => start({ dataDir }),
     clock,
     onFailing: (store, detail) => onEvent({ type: "storage.failing", at: clock.wall(), store, detail }),
-    onBack: () => breakers.sendAll(),
+    onBack: () => {
+      breakers.sendAll();
+      spool?.reopened();
+      spoolOptions?.onBack?.();
+    },
+    onCommit: (ms, jobs) => spoolOptions?.onCommit?.(ms, jobs),
   });
+  let spool: SqliteSpool | null = null;
+  let spoolOptions: SpoolOptions | null = null;
   // The commands' own types say what each name takes and gives: the one place where that meets untyped messages.
   const call = channel.call as Call;
   const breakers = createBreakerWriter(clock, (row) => call("breakers.save", row));
@@ -88,8 +119,17 @@ export async function openStorage(
       manifestOf: (revision) => call("revisions.manifest", revision),
       addAudit: (entry) => call("audit.add", entry),
       audit: (page) => call("audit.list", page),
+      loadPauses: () => call("pauses.load", null),
+      savePause: (pause) => call("pauses.save", pause),
+      removePause: (app, capability) => call("pauses.remove", [app, capability]),
       meta: (key) => call("meta.get", key),
       setMeta: (key, value) => call("meta.set", [key, value]),
+    },
+    async openSpool(options) {
+      const { bounds, random, key } = options;
+      spoolOptions = options;
+      spool = await openSqliteSpool({ channel, clock, random, seal: createSeal(key, random) }, bounds);
+      return spool;
     },
     async flush() {
       breakers.sendAll();

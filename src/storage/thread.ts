@@ -17,6 +17,7 @@ if (!port) throw new Error("src/storage/thread is started as a worker thread");
 serve(port, {
   ...(workerData as ThreadOptions),
   wall: systemClock.wall,
+  now: systemClock.now,
   check: (path) => (statSync(path).size <= SMALL_BYTES ? checkHere(path) : checkBeside(path)),
 });
 

@@ -11,7 +11,8 @@ export function outHeaders(x: Exchange, plan: Pick<SendPlan, "preserveHost" | "s
   const headers = x.outHeaders.slice();
   if (plan.preserveHost && x.host !== "") headers.push("Host", x.host);
   headers.push("X-Timeout-Ms", String(Math.max(1, Math.round(x.tryMs))));
-  headers.push("X-Retry-Attempt", String(x.attempts.length), "X-Max-Attempts", String(x.maxAttempts));
+  headers.push("X-Retry-Attempt", String(x.sentBefore + x.attempts.length), "X-Max-Attempts", String(x.maxAttempts));
+  if (x.inDoubt) headers.push("Outrigger-In-Doubt", "?1");
   plan.signer?.sign(x.webhookId, wallMs, x.body, headers);
   return headers;
 }

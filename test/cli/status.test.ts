@@ -7,6 +7,7 @@ import { routesCommand } from "../../src/cli/routes.ts";
 import { statusCommand } from "../../src/cli/status.ts";
 import { printable, table } from "../../src/cli/table.ts";
 import { adminServices, breakerInfo, OPERATOR, startAdmin } from "../help/admin.ts";
+import { storedJob, testDeliveries } from "../help/deliveries.ts";
 import { createIo } from "../help/io.ts";
 
 async function run(line: string, services: Partial<AdminServices> = {}, given: Partial<Io> = {}) {
@@ -36,6 +37,7 @@ test("status shows what runs at a glance, and the breakers that are not closed",
       "routes     1",
       "breakers   1 closed, 1 open",
       "in flight  quiz 2",
+      "spool      0 waiting, 0 dead, 64 KiB of 1 GiB",
       "",
       "ROUTE        UPSTREAM  STATE   SINCE                     UNTIL                     FAILURES",
       "quiz/winner  primary   closed  2026-01-01T00:00:00.000Z  -                         0 in a row, 0 of 0",
@@ -54,6 +56,7 @@ test("status shows a refused reload: when, by whom, and the first problems", asy
   expect(out).toContain(
     [
       "in flight  quiz 2",
+      "spool      0 waiting, 0 dead, 64 KiB of 1 GiB",
       "",
       "the last reload was refused (by file, 2026-01-01T00:00:00.000Z); revision 3 stays in force:",
       ...[1, 2, 3, 4, 5].map((line) => `  outrigger.yaml:${line}:1 apps.a${line - 1}: no\\u001b[2J`),
@@ -62,6 +65,39 @@ test("status shows a refused reload: when, by whom, and the first problems", asy
     ].join("\n"),
   );
   expect((await run("status")).out).not.toContain("refused");
+});
+
+test("status shows what waits in the spool and since when, and which routes want somebody to look", async () => {
+  const deliveries = testDeliveries(
+    storedJob({ state: "queued", reason: null }),
+    storedJob({ id: "job-2" }),
+    storedJob({ id: "job-3", state: "leased", reason: null }),
+  );
+  deliveries.pause("quiz", "winner", "ops\u001b[2J");
+  const { code, out } = await run("status", { deliveries });
+  expect(code).toBe(0);
+  expect(out).toContain(
+    [
+      "spool      2 waiting, the oldest for 2h, 1 dead, 64 KiB of 1 GiB",
+      "",
+      "ROUTE        WAITING  DEAD  PARKED  SINCE                     BY",
+      "quiz/winner  2        1     paused  2026-01-01T00:00:00.000Z  ops\\u001b[2J",
+      "",
+    ].join("\n"),
+  );
+  deliveries.info = { full: "bytes", bytes: 2 ** 30, oldestAgeMs: null, routes: [] };
+  expect((await run("status", { deliveries })).out).toContain(
+    "spool      2 waiting, 1 dead, 1 GiB of 1 GiB, full (max_bytes): new ones are refused\n",
+  );
+});
+
+test("a spool that does not answer is said, and the rest is shown all the same", async () => {
+  const deliveries = testDeliveries();
+  deliveries.away = true;
+  const { code, out } = await run("status", { deliveries });
+  expect(code).toBe(0);
+  expect(out).toContain("spool      does not answer\n");
+  expect(JSON.parse((await run("status --json", { deliveries })).out)).toMatchObject({ spool: null, routes: 1 });
 });
 
 test("a sidecar that is not ready says why, with exit code 1", async () => {

@@ -6,6 +6,7 @@ import { createEventBus, type EventBus } from "../../src/core/events.ts";
 import type { Address } from "../../src/core/settings.ts";
 import type { NewAudit } from "../../src/core/stored.ts";
 import { bind } from "../../src/proxy/listener.bind.ts";
+import { testDeliveries } from "./deliveries.ts";
 
 /** A service behind a real admin listener: what the composition root would fill, held in memory. */
 
@@ -68,6 +69,7 @@ export function adminServices(given: Partial<AdminServices> = {}): AdminServices
       },
     ],
     breakers: { list: () => [breakerInfo()], reset: () => "done", trip: () => "done" },
+    deliveries: testDeliveries(),
     manifest: {
       current: () => ({
         revision: 3,
@@ -141,4 +143,15 @@ export async function api(
     body: (await response.json()) as Record<string, unknown>,
     headers: response.headers,
   };
+}
+
+/** The same as a viewer. */
+export async function apiAsViewer(
+  admin: TestAdmin,
+  path: string,
+  method = "GET",
+): Promise<{ status: number; body: Record<string, unknown> }> {
+  const headers = { Authorization: `Bearer ${VIEWER}` };
+  const response = await admin.ask(`/api/v1/admin${path}`, { method, headers });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }

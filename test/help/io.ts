@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import type { Io } from "../../src/cli/command.ts";
 
 /** An `Io` that keeps what a command prints, and ends it when asked. */
@@ -14,6 +15,11 @@ export function createIo(given: Partial<Io> = {}): Io & { out(): string; err(): 
       err += text;
     },
     isTTY: false,
+    isErrTTY: false,
+    write: async (chunk) => {
+      out += Buffer.from(chunk).toString();
+    },
+    stdin: () => Readable.from([]),
     cwd: process.cwd(),
     signal: controller.signal,
     ...given,

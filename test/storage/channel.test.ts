@@ -189,7 +189,7 @@ describe("the thread's side", () => {
   const serveHere = (dataDir: string, problems: Promise<readonly string[]> = Promise.resolve([])) => {
     const { port1, port2 } = new MessageChannel();
     let stopped = 0;
-    serve(port2, { dataDir, wall: () => 1, check: () => ({ problems, stop: () => stopped++ }) });
+    serve(port2, { dataDir, wall: () => 1, now: () => 0, check: () => ({ problems, stop: () => stopped++ }) });
     onTestFinished(() => port1.close());
     const said: FromThread[] = [];
     port1.on("message", (message: FromThread) => said.push(message));

@@ -80,9 +80,9 @@ describe("a batch", () => {
     let limit: (pages: number) => void = () => {};
     const schema: Schema = {
       ...historySchema,
-      commands: (db) => {
+      commands: (db, hook) => {
         limit = (pages) => void db.pragma(`max_page_count = ${pages}`);
-        return historySchema.commands(db);
+        return historySchema.commands(db, hook);
       },
     };
     open().close();

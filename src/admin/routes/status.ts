@@ -3,6 +3,7 @@ import { timeText } from "../../core/event.record.ts";
 import type { AdminEnv } from "../env.ts";
 import { pageOf } from "../page.ts";
 import type { AdminServices, RouteInfo } from "../services.ts";
+import { spoolSchema, spoolView } from "../spool.ts";
 import { COMMON_ERRORS, jsonResponse, listSchema, nameSchema, pageQuerySchema, timeSchema } from "../wire.ts";
 
 const tags = ["status"];
@@ -39,6 +40,7 @@ export const statusSchema = z
     routes: z.int(),
     breakers: z.object({ closed: z.int(), half_open: z.int(), open: z.int() }),
     in_flight: z.record(z.string(), z.int()).openapi({ description: "Requests being worked on, by app." }),
+    spool: spoolSchema.nullable().optional().openapi({ description: "null while it does not answer." }),
   })
   .openapi("Status");
 export type StatusView = z.infer<typeof statusSchema>;
@@ -90,7 +92,10 @@ const routesRoute = createRoute({
 
 export function statusRoutes(services: AdminServices) {
   return new OpenAPIHono<AdminEnv>()
-    .openapi(statusRoute, (c) => c.json(statusView(services), 200))
+    .openapi(statusRoute, async (c) => {
+      const spool = await spoolView(services.deliveries);
+      return c.json({ ...statusView(services), spool }, 200);
+    })
     .openapi(routesRoute, (c) => {
       const { app, ...page } = c.req.valid("query");
       const all = services.routes().filter((route) => app === undefined || route.app === app);
@@ -100,7 +105,7 @@ export function statusRoutes(services: AdminServices) {
     });
 }
 
-function statusView(services: AdminServices): StatusView {
+function statusView(services: AdminServices): Omit<StatusView, "spool"> {
   const { version, node, startedAt, listen, inFlight } = services.status();
   const { revision, hash, appliedAt, by, warnings } = services.manifest.current();
   const { ready, reasons } = services.ready();

@@ -3,8 +3,10 @@ import type { Random } from "../../core/random.ts";
 import type { FallbackSettings } from "../../core/settings.route.ts";
 import type { LastGoodStore } from "./last_good.store.ts";
 import { lastGood } from "./last_good.ts";
+import type { Later } from "./later.ts";
 import { pendingApproval } from "./pending_approval.ts";
 import { randomPick } from "./random_pick.ts";
+import { spoolIt } from "./spool.ts";
 import { staticAnswer } from "./static.ts";
 import type { FallbackStrategy } from "./strategy.ts";
 
@@ -13,31 +15,27 @@ export type { FallbackAnswer, FallbackStrategy } from "./strategy.ts";
 interface FallbackDeps {
   readonly clock: Clock;
   readonly random: Random;
+  readonly later: Later;
   /** One a process: answers outlive a reload. */
   readonly lastGood: LastGoodStore;
 }
 
-/** Compiles the `fallback` list of a route, in its order. `spool` is no answer without a spool and is left out. */
+/** Compiles the `fallback` list of a route, in its order. */
 export function compileFallbacks(settings: readonly FallbackSettings[], deps: FallbackDeps): FallbackStrategy[] {
-  const strategies: FallbackStrategy[] = [];
-  for (const one of settings) {
-    const strategy = compileOne(one, deps);
-    if (strategy !== null) strategies.push(strategy);
-  }
-  return strategies;
+  return settings.map((one) => compileOne(one, deps));
 }
 
-function compileOne(settings: FallbackSettings, deps: FallbackDeps): FallbackStrategy | null {
+function compileOne(settings: FallbackSettings, deps: FallbackDeps): FallbackStrategy {
   switch (settings.strategy) {
     case "static":
       return staticAnswer(settings);
     case "random_pick":
       return randomPick(settings, deps.random);
     case "pending_approval":
-      return pendingApproval(settings);
+      return pendingApproval(settings, deps.later);
     case "last_good":
       return lastGood(settings, deps.lastGood, deps.clock);
     case "spool":
-      return null;
+      return spoolIt(deps.later);
   }
 }

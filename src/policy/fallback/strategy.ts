@@ -8,6 +8,8 @@ export interface FallbackAnswer {
   readonly status: number;
   readonly headers: RawHeaders;
   readonly body: Buffer;
+  /** The delivery that it left behind in the spool. */
+  readonly delivery?: string;
 }
 
 /** One way to answer without the app. */
@@ -15,6 +17,8 @@ export interface FallbackStrategy {
   readonly name: Strategy;
   /** `cause` is what the tries ended with. Null: this one has no answer, ask the next. Never throws. */
   answer(x: Exchange, cause: Reply): FallbackAnswer | null | Promise<FallbackAnswer | null>;
+  /** An answer of this one came too late, and the caller got another: takes back what it left behind. */
+  withdraw?(answer: FallbackAnswer): unknown;
   /** Hears of the app's good answers, where the strategy lives on them. */
   remember?(x: Exchange, answer: Answer): void;
 }

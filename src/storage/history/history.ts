@@ -3,6 +3,7 @@ import type { Schema } from "../database.ts";
 import { auditCommands, auditMigrations } from "./audit.ts";
 import { breakerCommands, breakerMigrations } from "./breakers.ts";
 import { metaCommands, metaMigrations } from "./meta.ts";
+import { pauseCommands, pauseMigrations } from "./pauses.ts";
 import { revisionCommands, revisionMigrations } from "./revisions.ts";
 
 /**
@@ -20,6 +21,7 @@ function commands(db: Connection) {
     ...revisionCommands(db),
     ...auditCommands(db),
     ...metaCommands(db),
+    ...pauseCommands(db),
     /** Does nothing: its reply says that everything sent before is committed. */
     barrier: (_: null): void => {},
   };
@@ -27,8 +29,12 @@ function commands(db: Connection) {
 
 export const historySchema: Schema = {
   file: "history.db",
-  migrations: [...breakerMigrations, ...revisionMigrations, ...auditMigrations, ...metaMigrations].sort(
-    (a, b) => a.number - b.number,
-  ),
+  migrations: [
+    ...breakerMigrations,
+    ...revisionMigrations,
+    ...auditMigrations,
+    ...metaMigrations,
+    ...pauseMigrations,
+  ].sort((a, b) => a.number - b.number),
   commands,
 };

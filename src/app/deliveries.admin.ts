@@ -1,0 +1,109 @@
+import { DeliveriesAway, type DeliveryService, type SpoolInfo, type SpoolRouteInfo } from "../admin/services.ts";
+import type { Clock } from "../core/clock.ts";
+import type { EventBus } from "../core/events.ts";
+import type { RouteName } from "../core/job.ts";
+import type { DeliveryState } from "../proxy/deliveries.ts";
+import type { RouteSurvey } from "../spool/port.ts";
+import type { Deliveries } from "./deliveries.ts";
+
+/** What an operator sees and does of the asynchronous path. */
+
+export interface DeliveryAdminDeps {
+  readonly deliveries: Deliveries;
+  readonly clock: Clock;
+  readonly bus: EventBus;
+  /** The routes of the running manifest. */
+  readonly routes: () => readonly RouteName[];
+}
+
+export function deliveryService({ deliveries, clock, bus, routes }: DeliveryAdminDeps): DeliveryService {
+  const { spool, deliverer, pauses } = deliveries;
+  const known = (app: string, capability: string | null): boolean =>
+    routes().some((route) => route.app === app && (capability === null || route.capability === capability));
+  return {
+    list: (query) => asked(spool.list(query)),
+    find: (id) => asked(spool.find(id)),
+    async change(act, ids, by) {
+      // Let go of first, so that one that is cancelled is not sent meanwhile.
+      if (act === "cancel") deliverer.forget(new Set(ids));
+      const changed = await asked(spool.change(act, ids));
+      for (const { id, app, capability, requestId } of changed) {
+        deliverer.wake(app, capability);
+        if (act === "retry") bus.emit({ type: "dlq.retried", at: clock.wall(), app, capability, id, requestId, by });
+      }
+      return changed;
+    },
+    async import(job) {
+      const { id, app, capability, requestId, request, body, at, orderKey, sends, tries, inDoubt, reason, detail } =
+        job;
+      if (request === null || body === null) return false;
+      const receipt = await asked(
+        deliveries.put({
+          app,
+          capability,
+          requestId: requestId === id ? null : requestId,
+          request,
+          body,
+          maxAgeMs: Math.max(0, job.expiresAt - at),
+          orderKey,
+          key: null,
+          origin: "import",
+          sends,
+          tries,
+          inDoubt,
+          at,
+          dead: { id, reason: reason ?? "cancelled", detail },
+        }),
+      );
+      if (receipt.kind === "full") throw new DeliveriesAway(`the spool is full (max_${receipt.bound})`);
+      return receipt.kind === "queued";
+    },
+    survey: () => asked(survey(deliveries)),
+    pause(app, capability, by) {
+      if (!known(app, capability)) return false;
+      pauses.set({ app, capability, cause: "paused", by, at: clock.wall() });
+      deliverer.wake(app, capability);
+      return true;
+    },
+    resume(app, capability, _by) {
+      const ended = pauses.end(app, capability);
+      deliverer.wake(app, capability);
+      return ended || known(app, capability);
+    },
+    async backup() {
+      const path = deliveries.copyPath();
+      await asked(spool.backup(path));
+      return path;
+    },
+  };
+}
+
+/** For callers: where it is, and whether its route waits for something. */
+export async function findDelivery({ spool, deliverer }: Deliveries, id: string): Promise<DeliveryState | null> {
+  const job = await spool.find(id);
+  return job === null ? null : { ...job, parked: deliverer.parked(job.app, job.capability) !== null };
+}
+
+async function asked<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw new DeliveriesAway(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+async function survey({ spool, deliverer, pauses }: Deliveries): Promise<SpoolInfo> {
+  const { routes, ...rest } = await spool.survey();
+  const shown = routes.map((route): SpoolRouteInfo => {
+    const { app, capability, leased } = route;
+    const parked = deliverer.parked(app, capability);
+    const by = pauses.of(app, capability)?.by ?? null;
+    const dead = Object.values(route.dead).reduce((sum, n) => sum + n, 0);
+    return { app, capability, queued: waitingOf(route), leased, dead, parked: parked && { ...parked, by } };
+  });
+  return { ...rest, routes: shown.filter(({ queued, leased, dead, parked }) => queued + leased + dead > 0 || parked) };
+}
+
+function waitingOf({ first, retry, behind }: RouteSurvey): number {
+  return first + retry + behind;
+}

@@ -1,0 +1,92 @@
+import type { JobSummaryView, JobView } from "../admin/jobs.ts";
+import { sizeText } from "./amount.ts";
+import { type Io, paint } from "./command.ts";
+import { type Cell, printable, table } from "./table.ts";
+
+/** Deliveries for people. */
+
+export function jobTable(views: readonly JobSummaryView[], io: Io): string {
+  const { red, yellow, green, dim } = paint(io);
+  const colours = { queued: yellow, leased: yellow, verifying: yellow, delivered: green, dead: red, cancelled: dim };
+  const rows = views.map((job): Cell[] => [
+    job.id,
+    `${job.app}/${job.capability}`,
+    { text: job.state, paint: colours[job.state] },
+    job.at,
+    job.ended_at ?? (job.due_at === null ? "-" : `due ${job.due_at}`),
+    String(job.sends),
+    sizeText(job.size),
+    whyText(job),
+  ]);
+  return table(["ID", "ROUTE", "STATE", "ACCEPTED", "ENDED", "SENDS", "SIZE", "WHY"], rows);
+}
+
+function whyText({ reason, detail }: JobSummaryView): string {
+  if (reason === null) return "";
+  return detail === null ? reason : `${reason}: ${detail}`;
+}
+
+/** Of a body this much is shown; `--json` has all of it. */
+const SHOWN_BODY = 4_096;
+const SHOWN_ANSWER = 512;
+
+export function jobText(job: JobView, io: Io): string {
+  const { bold } = paint(io);
+  const { request } = job;
+  const facts: [name: string, text: string | null][] = [
+    ["route", `${job.app}/${job.capability}`],
+    ["state", job.reason === null ? job.state : `${job.state}, ${whyText(job)}`],
+    ["accepted", `${job.at} (${job.origin}), request ${job.request_id}`],
+    ["due", job.due_at],
+    ["ended", job.ended_at],
+    ["expires", job.ended_at === null ? job.expires_at : null],
+    ["sends", `${job.sends}, ${job.attempts} counted${job.in_doubt ? ", in doubt: the app may have it" : ""}`],
+    ["order key", job.order_key],
+    ["request", request && `${request.method} ${request.target}`],
+    ["rest", request && (request.rest || "-")],
+    ["from", request && `${request.peer || "a unix socket"}, for ${request.host}`],
+  ];
+  const lines = facts.flatMap(([name, text]) => (text === null ? [] : [`${name.padEnd(10)} ${printable(text)}\n`]));
+  const headers = request?.headers.map(({ name, value }) => `  ${printable(`${name}: ${value}`)}\n`) ?? [];
+  return [
+    `${bold(`delivery ${printable(job.id)}`)}\n`,
+    ...lines,
+    request === null ? "\nits payload is gone, to make room\n" : `\n${bold("headers")}\n${headers.join("")}`,
+    request === null ? "" : bodyText(`body, ${sizeText(job.size)}`, job, SHOWN_BODY, io),
+    job.tries.length === 0 ? "" : `\n${bold("sends")}\n${triesTable(job, io)}`,
+    ...job.tries.flatMap((one) =>
+      one.body === null ? [] : [bodyText(`answer to send ${one.n}, ${answerSize(one)}`, one, SHOWN_ANSWER, io)],
+    ),
+  ].join("");
+}
+
+function triesTable({ tries }: JobView, io: Io): string {
+  const { red, yellow, green } = paint(io);
+  const colours = { ok: green, permanent: red, transient: yellow, push_back: yellow, ignored: yellow };
+  const rows = tries.map((one): Cell[] => [
+    String(one.n),
+    one.at,
+    one.upstream,
+    one.status === 0 ? "-" : String(one.status),
+    { text: one.reason === null ? one.worth : `${one.worth}: ${one.reason}`, paint: colours[one.worth] },
+    `${Math.round(one.duration_ms)}ms`,
+    one.detail ?? "",
+  ]);
+  return table(["N", "AT", "UPSTREAM", "STATUS", "RESULT", "TIME", ""], rows);
+}
+
+function answerSize({ body_bytes: bytes }: JobView["tries"][number]): string {
+  return bytes === null ? "the beginning" : sizeText(bytes);
+}
+
+type Bodied = Pick<JobView, "body" | "body_encoding">;
+
+function bodyText(title: string, { body, body_encoding: encoding }: Bodied, shown: number, io: Io): string {
+  const { bold, dim } = paint(io);
+  if (body === null) return `\n${bold(title)}\n  ${dim("for operators only")}\n`;
+  if (body === "") return `\n${bold(title)}\n`;
+  const lines = body.slice(0, shown).split("\n");
+  const more = body.length > shown ? `  ${dim("… (--json has all of it)")}\n` : "";
+  const as = encoding === "base64" ? " (in base64)" : "";
+  return `\n${bold(`${title}${as}`)}\n${lines.map((line) => `  ${printable(line)}\n`).join("")}${more}`;
+}

@@ -1,0 +1,50 @@
+import { parkingSchema } from "../admin/routes/parking.ts";
+import { ok } from "../core/result.ts";
+import type { Command, ExitCode, Io } from "./command.ts";
+import { jsonText, type RemoteOptions, remotely, remoteOptions } from "./remote.ts";
+import { printable } from "./table.ts";
+
+/** `pause`: the deliveries of an app or of one route wait, without spending tries. */
+export const pauseCommand = parkingCommand(
+  "pause",
+  "let deliveries of an app, or of one route, wait; new ones are accepted, other apps are not touched",
+);
+
+/** `resume`: they go on. */
+export const resumeCommand = parkingCommand(
+  "resume",
+  "let deliveries of an app, or of one route, go on: also those that wait because the app answered 410",
+);
+
+function parkingCommand(verb: "pause" | "resume", description: string): Command {
+  return {
+    name: verb,
+    register(program, io, settle) {
+      remoteOptions(program.command(`${verb} <app> [capability]`).description(description)).action(
+        async (app: string, capability: string | undefined, options: RemoteOptions) =>
+          settle(await park(io, verb, app, capability, options)),
+      );
+    },
+  };
+}
+
+function park(
+  io: Io,
+  verb: "pause" | "resume",
+  app: string,
+  capability: string | undefined,
+  options: RemoteOptions,
+): Promise<ExitCode> {
+  const of =
+    capability === undefined
+      ? `/apps/${encodeURIComponent(app)}`
+      : `/routes/${encodeURIComponent(app)}/${encodeURIComponent(capability)}`;
+  return remotely(io, options, async (client) => {
+    const answer = await client.post(`${of}/${verb}`, {}, parkingSchema);
+    if (!answer.ok) return answer;
+    const name = printable([answer.value.app, answer.value.capability].filter(Boolean).join("/"));
+    const text = answer.value.paused ? `${name} is paused: its deliveries wait\n` : `${name} goes on\n`;
+    io.stdout(options.json ? jsonText(answer.value) : text);
+    return ok(0);
+  });
+}

@@ -1,0 +1,27 @@
+import type { Later } from "./later.ts";
+import type { FallbackStrategy } from "./strategy.ts";
+
+/** Where the state of a delivery is told to its caller. */
+export const DELIVERIES_PATH = "/.outrigger/deliveries/";
+
+/** Queues the request and says so, as an asynchronous route would: the call degrades instead of failing. */
+export function spoolIt(later: Later): FallbackStrategy {
+  return {
+    name: "spool",
+    async answer(x) {
+      const id = await later.keep(x);
+      if (id === null) return null;
+      return { ...queuedAnswer(id, false), delivery: id };
+    },
+    withdraw: ({ delivery }) => delivery !== undefined && later.cancel(delivery),
+  };
+}
+
+/** 202 with the delivery's id, and where its state is told. */
+export function queuedAnswer(id: string, duplicate: boolean): { status: number; headers: string[]; body: Buffer } {
+  return {
+    status: 202,
+    headers: ["Content-Type", "application/json", "Location", `${DELIVERIES_PATH}${id}`],
+    body: Buffer.from(`{"id":"${id}","status":"queued","duplicate":${duplicate}}`),
+  };
+}

@@ -1,0 +1,107 @@
+import type { JobSummary } from "../core/job.ts";
+import type { DelivererDeps, DelivererSettings } from "./deliverer.ts";
+import type { Lease } from "./port.ts";
+import type { LaneState, RouteState } from "./route.ts";
+
+/** Fetches due jobs from the store, a little ahead of need, so that no slot waits for a disk. */
+export interface Claims {
+  /** Asks for more where a route's lanes run low. */
+  refill(state: RouteState, settings: DelivererSettings): void;
+  /** A claim may have been made whose answer is lost: before the next one the store hears which leases we have. */
+  unsure(): void;
+}
+
+interface Told {
+  readonly held: () => readonly Lease[];
+  readonly arrived: () => void;
+  readonly wakeAt: (at: number) => void;
+  readonly dead: (job: JobSummary) => void;
+}
+
+/** Of bodies, in one claim. */
+const CLAIM_BYTES = 4 * 1024 * 1024;
+/** Of bodies that are leased and wait for a slot, over all routes. */
+const BUFFER_BYTES = 64 * 1024 * 1024;
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 5_000;
+
+export function createClaims({ spool, clock }: DelivererDeps, told: Told): Claims {
+  let asking = 0;
+  let failures = 0;
+  let notBefore = 0;
+  let unsure = false;
+  let holding = false;
+  const lanes = new Set<LaneState>();
+
+  const bytes = (): number => {
+    let sum = 0;
+    for (const { buffer } of lanes) for (const { job } of buffer) sum += job.body.length;
+    return sum;
+  };
+  const failed = (): void => {
+    unsure = true;
+    failures++;
+    notBefore = clock.now() + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures, 10));
+    told.wakeAt(notBefore);
+  };
+  /** False until the store knows which leases we have. */
+  const sure = (): boolean => {
+    if (!unsure) return true;
+    if (holding || asking > 0) return false;
+    holding = true;
+    spool.hold(told.held()).then(
+      () => {
+        holding = false;
+        unsure = false;
+        told.arrived();
+      },
+      () => {
+        holding = false;
+        failed();
+      },
+    );
+    return false;
+  };
+
+  const ask = async (state: RouteState, lane: LaneState, max: number): Promise<void> => {
+    asking++;
+    lane.claiming = true;
+    // What is put from now on may not be in the answer.
+    lane.due = false;
+    try {
+      const { capability, app } = state;
+      const got = await spool.claim({ app: app.name, capability, lane: lane.lane, max, maxBytes: CLAIM_BYTES });
+      failures = 0;
+      const claimedAt = clock.now();
+      for (const job of got.jobs) lane.buffer.push({ job, claimedAt });
+      if (got.more) lane.due = true;
+      if (got.nextInMs !== null) {
+        const at = claimedAt + got.nextInMs;
+        if (lane.nextAt === null || at < lane.nextAt) lane.nextAt = at;
+      }
+      for (const job of got.expired) told.dead(job);
+    } catch {
+      lane.due = true;
+      failed();
+    }
+    asking--;
+    lane.claiming = false;
+    told.arrived();
+  };
+
+  return {
+    refill(state, { batch, perApp }) {
+      for (const lane of state.lanes) {
+        const wanted = Math.min(batch, 2 * perApp);
+        if (!lane.due || lane.claiming || lane.buffer.length > wanted / 2) continue;
+        if (clock.now() < notBefore || !sure()) return;
+        lanes.add(lane);
+        if (lane.buffer.length > 0 && bytes() > BUFFER_BYTES) return;
+        void ask(state, lane, bytes() > BUFFER_BYTES ? 1 : wanted);
+      }
+    },
+    unsure() {
+      unsure = true;
+    },
+  };
+}

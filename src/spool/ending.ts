@@ -1,0 +1,183 @@
+import type { JobSummary, RouteName } from "../core/job.ts";
+import { decide } from "./decide.ts";
+import type { DelivererDeps, Flight } from "./deliverer.ts";
+import type { Lease, LeasedJob, Settlement } from "./port.ts";
+import type { LaneState, RouteState, Sent } from "./route.ts";
+
+/**
+ * What becomes of jobs that were sent: decided here, told to the store until it has taken it, and then to everybody.
+ * A store that is away costs no job: what it could not be told stays here, and the job stays leased.
+ */
+export interface Ending {
+  ended(flight: Flight, sent: Sent, claimedAt: number): void;
+  /** Leased, and too old before it had a slot. */
+  tooOld(state: RouteState, lane: LaneState, job: LeasedJob): void;
+  /** Found too old by the store. */
+  expired(job: JobSummary): void;
+  giveBack(job: LeasedJob): Promise<void>;
+  /** Leases whose end the store does not know yet. */
+  leases(): Lease[];
+  /** So much waits for the store that nothing more should be begun. */
+  behind(): boolean;
+  /** Tells the store what it can; gives up after a while, for then the lease itself says that it is in doubt. */
+  stop(): Promise<void>;
+}
+
+interface Told {
+  /** Something may be done now that could not before. */
+  readonly flown: () => void;
+  /** Three answers of 410 in a row. */
+  readonly gone: (state: RouteState) => void;
+}
+
+const MAX_BEHIND = 1024;
+const FIRST_WAIT_MS = 100;
+const LONGEST_WAIT_MS = 5_000;
+const STOP_TRIES = 3;
+/** Sent, and then there was no memory for the answer. */
+const OVERLOADED_MS = 1_000;
+const GONE_IN_A_ROW = 3;
+
+export function createEnding(deps: DelivererDeps, told: Told): Ending {
+  const { spool, clock, emit } = deps;
+  const open = new Map<string, Lease>();
+  const settling = new Set<Promise<unknown>>();
+  let stopping = false;
+
+  /** True once the store has it; false where the lease was no longer ours, or the process ends. */
+  const settle = async (lease: Lease, settlement: Settlement): Promise<boolean> => {
+    open.set(lease.id, lease);
+    for (let failures = 0; ; failures++) {
+      try {
+        const ours = await spool.settle(lease, settlement);
+        open.delete(lease.id);
+        return ours;
+      } catch {
+        if (stopping && failures >= STOP_TRIES) {
+          open.delete(lease.id);
+          return false;
+        }
+        await new Promise<void>((resolve) => {
+          clock.after(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures, 10)), resolve, undefined);
+        });
+      }
+    }
+  };
+  const follow = (lease: Lease, settlement: Settlement, then: () => void): Promise<void> => {
+    const done = settle(lease, settlement).then((ours) => {
+      settling.delete(done);
+      if (ours) then();
+      told.flown();
+    });
+    settling.add(done);
+    return done;
+  };
+  const about = (job: RouteName & { readonly requestId: string }, id: string) => ({
+    at: clock.wall(),
+    app: job.app,
+    capability: job.capability,
+    id,
+    requestId: job.requestId,
+  });
+  /** The next of its order key may be due now. */
+  const freed = (state: RouteState): void => {
+    for (const lane of state.lanes) lane.due = true;
+  };
+
+  const dead = (state: RouteState, job: LeasedJob, end: Extract<Settlement, { kind: "dead" }>): void => {
+    void follow(job.lease, end, () => {
+      emit({
+        type: "dlq.added",
+        ...about(job, job.lease.id),
+        reason: end.reason,
+        detail: end.detail,
+        sends: job.sends + end.tries.length,
+      });
+      freed(state);
+      if (end.reason === "gone" && ++state.gone === GONE_IN_A_ROW) told.gone(state);
+    });
+  };
+  const delivered = (state: RouteState, job: LeasedJob, { tries }: Sent, claimedAt: number): void => {
+    const last = tries.at(-1);
+    const lagMs = job.ageMs + clock.now() - claimedAt;
+    void follow(job.lease, { kind: "delivered", tries }, () => {
+      state.gone = 0;
+      freed(state);
+      emit({
+        type: "delivery.delivered",
+        ...about(job, job.lease.id),
+        upstream: last?.upstream ?? "",
+        status: last?.status ?? 0,
+        sends: job.sends + tries.length,
+        lagMs,
+      });
+    });
+  };
+  const again = (state: RouteState, job: LeasedJob, sent: Sent, delayMs: number, spent: boolean): void => {
+    const inDoubt = job.inDoubt || sent.inDoubt;
+    const dueAt = clock.now() + delayMs;
+    const settlement: Settlement = { kind: "again", tries: sent.tries, delayMs, spent, inDoubt };
+    void follow(job.lease, settlement, () => {
+      const [first, retry] = state.lanes;
+      if (retry.nextAt === null || dueAt < retry.nextAt) retry.nextAt = dueAt;
+      first.due ||= job.sends === 0 && sent.tries.length === 0;
+      if (sent.tries.length === 0) return;
+      emit({
+        type: "delivery.retry",
+        ...about(job, job.lease.id),
+        reason: sent.reply.reason ?? "status",
+        status: sent.reply.kind === "fault" ? 0 : sent.reply.status,
+        attempts: job.attempts + (spent ? 1 : 0),
+        delayMs,
+      });
+    });
+  };
+
+  return {
+    ended({ job, state, lane }, sent, claimedAt) {
+      // Its route may have gone from the manifest meanwhile: then it waits for it, and spends nothing.
+      const retry = state.route?.retry ?? null;
+      if (retry === null && sent.worth !== "ok") return again(state, job, sent, 0, false);
+      const verdict = decide(
+        {
+          ...sent,
+          attempts: job.attempts,
+          expiresInMs: job.expiresInMs - (clock.now() - claimedAt),
+          backoffMs: retry === null ? 0 : deps.backoffMs(retry, job.attempts + 1),
+        },
+        retry ?? { attempts: 1 },
+      );
+      switch (verdict.kind) {
+        case "delivered":
+          return delivered(state, job, sent, claimedAt);
+        case "wait":
+          // Nothing was sent: it stays leased, and goes first when its way is free.
+          if (sent.tries.length === 0 && !stopping) return void lane.buffer.unshift({ job, claimedAt });
+          return again(state, job, sent, sent.tries.length === 0 ? 0 : OVERLOADED_MS, false);
+        case "again":
+          return again(state, job, sent, verdict.delayMs, verdict.spent);
+        case "dead": {
+          const release = (state.route?.onDead ?? "release") === "release";
+          const { reason, detail } = verdict;
+          return dead(state, job, { kind: "dead", tries: sent.tries, reason, detail, release });
+        }
+      }
+    },
+    tooOld(state, _lane, job) {
+      const detail = "it was too old";
+      dead(state, job, { kind: "dead", tries: [], reason: "expired", detail, release: true });
+    },
+    expired(job) {
+      const { reason, detail, sends } = job;
+      emit({ type: "dlq.added", ...about(job, job.id), reason: reason ?? "expired", detail, sends });
+    },
+    giveBack: (job) =>
+      follow(job.lease, { kind: "again", tries: [], delayMs: 0, spent: false, inDoubt: job.inDoubt }, () => undefined),
+    leases: () => [...open.values()],
+    behind: () => open.size >= MAX_BEHIND,
+    async stop() {
+      stopping = true;
+      await Promise.all(settling);
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import type { Clock, Timer } from "../core/clock.ts";
+import type { SpoolFull } from "../core/events.job.ts";
+import type { OutriggerEvent } from "../core/events.ts";
+import type { Spool, Survey } from "./port.ts";
+
+/** Looks after the spool in small steps: expires, prunes, and says when it fills up. */
+export interface Upkeep {
+  start(): void;
+  stop(): void;
+  /** Something was refused for want of room: looks at once. */
+  look(): void;
+}
+
+export interface UpkeepDeps {
+  readonly spool: Spool;
+  readonly clock: Clock;
+  readonly emit: (event: OutriggerEvent) => void;
+}
+
+const ROUND_MS = 1_000;
+/** While there is more to do: half of the time is left to others. */
+const STEP_MS = 20;
+const NEARLY = 0.8;
+
+type Level = SpoolFull["level"];
+
+export function createUpkeep({ spool, clock, emit }: UpkeepDeps): Upkeep {
+  let timer: Timer | null = null;
+  let running = false;
+  let looking = false;
+  let level: Level = "room again";
+
+  const tell = ({ states, bytes, maxBytes, maxJobs, full }: Survey): void => {
+    const jobs = states.queued + states.leased;
+    const bound = full ?? (jobs / maxJobs >= bytes / maxBytes ? "jobs" : "bytes");
+    const share = Math.max(jobs / maxJobs, bytes / maxBytes);
+    const next: Level = full !== null ? "full" : share >= NEARLY ? "80 percent" : "room again";
+    if (next === level) return;
+    level = next;
+    emit({ type: "spool.full", at: clock.wall(), level, bound, jobs, maxJobs, bytes, maxBytes, dead: states.dead });
+  };
+  const look = async (): Promise<void> => {
+    if (looking) return;
+    looking = true;
+    try {
+      tell(await spool.survey());
+    } catch {
+      // It is away, which has been said; it is looked at again in the next round.
+    }
+    looking = false;
+  };
+  const round = async (): Promise<void> => {
+    let more = false;
+    try {
+      const swept = await spool.sweep();
+      more = swept.more;
+      for (const { id, app, capability, requestId, reason, detail, sends } of swept.expired) {
+        const about = { at: clock.wall(), id, app, capability, requestId };
+        emit({ type: "dlq.added", ...about, reason: reason ?? "expired", detail, sends });
+      }
+      await look();
+    } catch {
+      // The next round.
+    }
+    if (running) timer = clock.after(more ? STEP_MS : ROUND_MS, begin, undefined);
+  };
+  const begin = (): void => void round();
+
+  return {
+    start() {
+      running = true;
+      timer = clock.after(ROUND_MS, begin, undefined);
+    },
+    stop() {
+      running = false;
+      if (timer !== null) clock.cancel(timer);
+    },
+    look: () => void look(),
+  };
+}

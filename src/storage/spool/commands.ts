@@ -1,0 +1,204 @@
+import type { JobSummary, StoredJob, TryRecord } from "../../core/job.ts";
+import type { Lease, Survey } from "../../spool/port.ts";
+import type { Connection } from "../connection.ts";
+import { answerCommands } from "./answers.ts";
+import { claimCommand } from "./claim.ts";
+import { parseId } from "./id.ts";
+import { listCommand } from "./list.ts";
+import { putCommand } from "./put.ts";
+import { createRoom } from "./room.ts";
+import { CANCELLED, CANCELLED_REASON, DEAD, DELIVERED, type JobRow, QUEUED, summaryOf } from "./rows.ts";
+import { createState, type SpoolState } from "./state.ts";
+import { sweepCommand } from "./sweep.ts";
+import { createTable, type JobTable } from "./table.ts";
+import type { ChangeCommand, Head, OpenCommand, OpenReply, SettleCommand, SpoolBounds } from "./wire.ts";
+
+/** All commands of the file by name: what the threads send each other. */
+export type SpoolCommands = ReturnType<typeof spoolCommands>["byName"];
+
+/** A job as it is found: its head is taken apart by the other side, which has the key of what is sealed. */
+export type FoundJob = Omit<StoredJob, "request"> & { readonly head: Head | null };
+
+export function spoolCommands(db: Connection) {
+  const state = createState(db);
+  state.reload();
+  const table = createTable(db, state);
+  const room = createRoom(db, state, table);
+  const byName = {
+    "spool.open": openCommand(db, state, table),
+    "spool.bounds": (bounds: SpoolBounds): void => {
+      state.bounds = bounds;
+    },
+    "spool.put": putCommand(db, state, table, room),
+    "spool.claim": claimCommand(db, state, table),
+    "spool.settle": (all: readonly SettleCommand[]): boolean[] => all.map((one) => settle(state, table, one)),
+    "spool.hold": ({ now, leases }: { readonly now: number; readonly leases: readonly Lease[] }): void => {
+      const held = new Map(leases.map(({ id, attempt }) => [parseId(id)?.seq, attempt]));
+      takeBack(state, table, now, (seq, attempt) => held.get(seq) === attempt);
+    },
+    "spool.change": (command: ChangeCommand): JobSummary[] => change(state, table, command),
+    ...listCommand(db, state, table),
+    ...sweepCommand(db, state, table),
+    ...answerCommands(db, state),
+    "spool.survey": surveyCommand(db, state, room),
+    /** Reads one word that belongs to the file. */
+    "spool.meta": (key: string): string | null =>
+      db.prepare<[string], string>("SELECT value FROM meta WHERE key = ?").pluck().get(key) ?? null,
+    "spool.setMeta": ([key, value]: readonly [string, string]): void =>
+      void db
+        .prepare("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
+        .run(key, value),
+  };
+  let durability: SpoolBounds["durability"] = "full";
+  return {
+    byName,
+    flush: () => state.flush(),
+    reload: () => state.reload(),
+    // Inside a transaction it can't be changed.
+    committed: () => {
+      if (state.bounds.durability === durability) return;
+      durability = state.bounds.durability;
+      db.pragma(`synchronous = ${durability === "full" ? "FULL" : "NORMAL"}`);
+    },
+  };
+}
+
+function openCommand(db: Connection, state: SpoolState, table: JobTable) {
+  const meta = db.prepare<[string], string>("SELECT value FROM meta WHERE key = ?").pluck();
+  const setMeta = db.prepare<[string, string]>(
+    "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+  );
+  return ({ wall, instance, fence, bounds }: OpenCommand): OpenReply => {
+    state.bounds = bounds;
+    // A clock that was set back while nothing ran must not make jobs wait that are due.
+    const now = Math.max(wall, Number(meta.get("now") ?? 0));
+    state.now = now;
+    state.fence = Math.max(state.fence, fence);
+    if (meta.get("instance") !== instance) takeBack(state, table, now, () => false);
+    setMeta.run("instance", instance);
+    const last = db.prepare<[], number | null>("SELECT max(seq) FROM jobs").pluck().get() ?? 0;
+    return { now, last };
+  };
+}
+
+/** Leases that nobody has any more: what was sent may have arrived, so their jobs are in doubt, and due at once. */
+function takeBack(
+  state: SpoolState,
+  table: JobTable,
+  now: number,
+  keep: (seq: number, attempt: number) => boolean,
+): void {
+  for (const [seq, { attempt }] of [...state.leased]) {
+    if (keep(seq, attempt)) continue;
+    const row = table.get(seq);
+    if (row === undefined) table.unlease(seq);
+    else table.queue(row, { due: Math.min(row.due, now), doubt: 1 });
+  }
+}
+
+function settle(state: SpoolState, table: JobTable, s: SettleCommand): boolean {
+  state.now = s.now;
+  if (state.leased.get(s.seq)?.attempt !== s.attempt) return false;
+  const row = table.get(s.seq);
+  if (row === undefined) return false;
+  table.addTries(s.seq, s.tries);
+  const sends = row.sends + s.tries.length;
+  if (s.kind === "again") {
+    table.queue(row, {
+      // Given back as it came, it keeps its place.
+      due: s.tries.length === 0 && s.delayMs === 0 ? row.due : s.now + s.delayMs,
+      attempts: row.attempts + (s.spent ? 1 : 0),
+      sends,
+      doubt: s.inDoubt ? 1 : 0,
+    });
+    return true;
+  }
+  const attempts = row.attempts + (s.tries.length > 0 ? 1 : 0);
+  if (s.kind === "delivered") table.deliver(row, attempts, sends, s.now);
+  else table.kill(row, s.reason, s.detail, !s.release, attempts, sends, s.now);
+  return true;
+}
+
+const FROM: Readonly<Record<ChangeCommand["act"], readonly number[]>> = {
+  retry: [DEAD, CANCELLED],
+  resend: [DELIVERED],
+  cancel: [QUEUED],
+  delete: [DEAD, CANCELLED],
+};
+
+function change(state: SpoolState, table: JobTable, { now, wall, act, ids }: ChangeCommand): JobSummary[] {
+  state.now = now;
+  const before: JobSummary[] = [];
+  const seen = new Set<number>();
+  for (const { seq, tail } of ids) {
+    const row = table.get(seq);
+    if (row === undefined || row.tail !== tail || seen.has(seq) || !FROM[act].includes(row.state)) continue;
+    seen.add(seq);
+    before.push(summaryOf(row, state.routeName(row.route), state.leased.has(seq), wall - now));
+    doTo(table, act, row, now);
+  }
+  return before;
+}
+
+function doTo(table: JobTable, act: ChangeCommand["act"], row: JobRow, now: number): void {
+  if (act === "delete") table.remove(row);
+  else if (act === "cancel") table.kill(row, CANCELLED_REASON, "by an operator", false, row.attempts, row.sends, now);
+  else table.queue(row, { due: now, attempts: 0, expires: now + row.age });
+}
+
+function surveyCommand(db: Connection, state: SpoolState, room: ReturnType<typeof createRoom>) {
+  const next = db.prepare<[number, number], { seq: number; state: number; since: number }>(
+    "SELECT seq, state, since FROM jobs WHERE seq > ? ORDER BY seq LIMIT ?",
+  );
+  const lowest = db.prepare<[], number | null>("SELECT min(seq) FROM jobs WHERE state = 0").pluck();
+  let floor = 0;
+  /** The oldest that has not ended: rows below the floor have, and it rises as they do. */
+  const oldest = (): number | null => {
+    if (state.waiting() === 0) {
+      floor = 0;
+      return null;
+    }
+    for (let steps = 0; steps < 20; steps++) {
+      const rows = next.all(floor, 500);
+      const first = rows.find((row) => row.state === QUEUED);
+      if (first !== undefined) return first.since;
+      const last = rows.at(-1);
+      if (last === undefined) break;
+      floor = last.seq;
+    }
+    // A retried one lies below; or there are very many ended ones: the next survey goes on from here.
+    if (next.get(floor, 1) === undefined) floor = Math.max(0, (lowest.get() ?? 1) - 1);
+    return null;
+  };
+  return (now: number): Survey => {
+    state.now = Math.max(state.now, now);
+    const since = oldest();
+    const leased = state.leased.size;
+    const { maxJobs, maxBytes } = state.bounds;
+    const bytes = room.used();
+    return {
+      states: {
+        queued: state.waiting() - leased,
+        leased,
+        verifying: 0,
+        delivered: state.total("delivered"),
+        dead: state.total("dead"),
+        cancelled: state.total("cancelled"),
+      },
+      routes: state.surveys(),
+      bytes,
+      oldestAgeMs: since === null ? null : now - since,
+      maxJobs,
+      maxBytes,
+      full: state.waiting() >= maxJobs ? "jobs" : bytes >= maxBytes ? "bytes" : null,
+    };
+  };
+}
+
+export function parseTries(log: string | undefined): TryRecord[] {
+  if (log === undefined) return [];
+  return log
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as TryRecord);
+}

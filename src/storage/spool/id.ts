@@ -1,0 +1,42 @@
+import type { Random } from "../../core/random.ts";
+
+/**
+ * A job's id is a UUID of version 7 (RFC 9562 section 5.7) that is its row's key too: 48 bits of milliseconds and the
+ * 12 bits behind them are `seq`, which only grows; the last 48 bits are random, so that nobody guesses the id of
+ * another's job. So the file needs no index of ids.
+ */
+export interface JobId {
+  readonly seq: number;
+  /** 48 random bits. */
+  readonly tail: number;
+}
+
+/** 2020-01-01: with it, `seq` is a whole number that JavaScript counts exactly until 2089. */
+const EPOCH_MS = 1_577_836_800_000;
+const PER_MS = 4096;
+const ID = /^([0-9a-f]{8})-([0-9a-f]{4})-7([0-9a-f]{3})-8000-([0-9a-f]{12})$/;
+
+export function idText({ seq, tail }: JobId): string {
+  const ms = Math.floor(seq / PER_MS) + EPOCH_MS;
+  const time = ms.toString(16).padStart(12, "0");
+  const count = (seq % PER_MS).toString(16).padStart(3, "0");
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${count}-8000-${tail.toString(16).padStart(12, "0")}`;
+}
+
+/** Null for a text that is no id of this store. */
+export function parseId(text: string): JobId | null {
+  const [, high, low, count, tail] = ID.exec(text) ?? [];
+  if (high === undefined) return null;
+  const ms = Number.parseInt(`${high}${low}`, 16) - EPOCH_MS;
+  const seq = ms * PER_MS + Number.parseInt(String(count), 16);
+  return Number.isSafeInteger(seq) && seq > 0 ? { seq, tail: Number.parseInt(String(tail), 16) } : null;
+}
+
+/** Draws ids above `floor` and above each other, also where the clock is set back. */
+export function createIds(random: Random, floor: number): (now: number) => JobId {
+  let last = floor;
+  return (now) => {
+    last = Math.max(last + 1, (Math.floor(now) - EPOCH_MS) * PER_MS);
+    return { seq: last, tail: random.bytes(6).readUIntBE(0, 6) };
+  };
+}

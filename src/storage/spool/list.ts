@@ -1,0 +1,94 @@
+import type { JobFilter, JobState, JobSummary } from "../../core/job.ts";
+import type { Page } from "../../core/stored.ts";
+import type { Connection } from "../connection.ts";
+import { type FoundJob, parseTries } from "./commands.ts";
+import { type JobId, parseId } from "./id.ts";
+import { CANCELLED, DEAD, DELIVERED, type JobRow, STRIPPED, summaryOf } from "./rows.ts";
+import type { SpoolState } from "./state.ts";
+import type { JobTable } from "./table.ts";
+import type { Head, ListCommand } from "./wire.ts";
+
+/** Rows looked at for one part of a list: other commands wait meanwhile. */
+const SCAN = 5000;
+
+const ENDED: Readonly<Partial<Record<JobState, readonly number[]>>> = {
+  delivered: [DELIVERED, STRIPPED],
+  dead: [DEAD],
+  cancelled: [CANCELLED],
+};
+
+export function listCommand(db: Connection, state: SpoolState, table: JobTable) {
+  const any = db.prepare<[number, number], JobRow>("SELECT * FROM jobs WHERE seq < ? ORDER BY seq DESC LIMIT ?");
+  const ended = db.prepare<[number, number, number], JobRow>(
+    "SELECT * FROM jobs WHERE state = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+  );
+  const requested = db.prepare<[string, number, number], JobRow>(
+    "SELECT * FROM jobs WHERE request_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+  );
+  const payload = db.prepare<[number], { head: string; body: Buffer }>("SELECT head, body FROM payloads WHERE seq = ?");
+  const log = db.prepare<[number], string>("SELECT log FROM tries WHERE seq = ?").pluck();
+
+  const rowsOf = (filter: JobFilter, before: number): JobRow[] => {
+    if (filter.requestId !== undefined) {
+      const own = parseId(filter.requestId);
+      const row = own === null ? undefined : table.get(own.seq);
+      const self =
+        row !== undefined && row.request_id === null && row.tail === own?.tail && row.seq < before ? [row] : [];
+      return [...requested.all(filter.requestId, before, SCAN), ...self].sort((a, b) => b.seq - a.seq);
+    }
+    const codes = filter.states?.map((name) => ENDED[name]) ?? [undefined];
+    if (codes.length === 0 || codes.some((code) => code === undefined)) return any.all(before, SCAN);
+    const rows = codes.flatMap((code) => (code ?? []).flatMap((one) => ended.all(one, before, SCAN)));
+    return rows.sort((a, b) => b.seq - a.seq).slice(0, SCAN);
+  };
+
+  return {
+    "spool.list": ({ now, wall, filter, limit, cursor }: ListCommand): Page<JobSummary> => {
+      const rows = rowsOf(filter, cursor ?? Number.MAX_SAFE_INTEGER);
+      const items: JobSummary[] = [];
+      for (const [i, row] of rows.entries()) {
+        const job = summaryOf(row, state.routeName(row.route), state.leased.has(row.seq), wall - now);
+        if (!matches(job, filter)) continue;
+        items.push(job);
+        if (items.length === limit)
+          return { items, next: i + 1 < rows.length || rows.length === SCAN ? row.seq : null };
+      }
+      return { items, next: rows.length === SCAN ? (rows.at(-1)?.seq ?? null) : null };
+    },
+    "spool.find": ({
+      id,
+      now,
+      wall,
+    }: {
+      readonly id: JobId;
+      readonly now: number;
+      readonly wall: number;
+    }): FoundJob | null => {
+      const row = table.get(id.seq);
+      if (row === undefined || row.tail !== id.tail) return null;
+      const content = payload.get(id.seq);
+      return {
+        ...summaryOf(row, state.routeName(row.route), state.leased.has(row.seq), wall - now),
+        head: content === undefined ? null : (JSON.parse(content.head) as Head),
+        // A view of its own: what is handed over must not be a window into a larger block.
+        body: content === undefined ? null : new Uint8Array(content.body),
+        orderKey: row.okey,
+        inDoubt: row.doubt === 1,
+        tries: parseTries(log.get(id.seq)),
+      };
+    },
+  };
+}
+
+function matches(job: JobSummary, { states, app, capability, reason, since, until }: JobFilter): boolean {
+  const isDead = job.state === "dead" || job.state === "cancelled";
+  const at = isDead ? (job.endedAt ?? job.at) : job.at;
+  return (
+    (states === undefined || states.includes(job.state)) &&
+    (app === undefined || job.app === app) &&
+    (capability === undefined || job.capability === capability) &&
+    (reason === undefined || job.reason === reason) &&
+    (since === undefined || at >= since) &&
+    (until === undefined || at < until)
+  );
+}

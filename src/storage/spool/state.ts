@@ -1,0 +1,177 @@
+import { DEAD_REASONS, type DeadReason } from "../../core/job.ts";
+import type { RouteSurvey } from "../../spool/port.ts";
+import type { Connection } from "../connection.ts";
+import { BEHIND, CANCELLED, DEAD, FIRST, type JobRow, QUEUED, RETRY } from "./rows.ts";
+import type { SpoolBounds } from "./wire.ts";
+
+interface Leased {
+  readonly attempt: number;
+  readonly route: number;
+  readonly lane: number;
+}
+
+/**
+ * What is held in memory of the file, so that nothing is counted by scanning: names of routes, leases, and how many
+ * jobs there are of each kind. Counts are written with the transaction that changed them; after one that was undone
+ * everything is read again.
+ */
+export interface SpoolState {
+  readonly leased: Map<number, Leased>;
+  bounds: SpoolBounds;
+  fence: number;
+  /** The spool's time at the last command; written now and then, so that a restart goes on from there. */
+  now: number;
+  routeId(name: string): number;
+  /** Undefined for a route that never had a job. */
+  knownRoute(name: string): number | undefined;
+  routeName(id: number): string;
+  /** A row came into this state, or left it. */
+  count(row: Pick<JobRow, "route" | "state" | "lane" | "reason">, by: 1 | -1): void;
+  /** Jobs that have not ended. */
+  waiting(): number;
+  total(kind: "delivered" | "dead" | "cancelled"): number;
+  surveys(): RouteSurvey[];
+  flush(): void;
+  reload(): void;
+}
+
+/** Kinds of a route's count: lanes 0 to 2, 10 delivered, 20 and up dead by reason. */
+const KINDS = 64;
+const DELIVERED_KIND = 10;
+const DEAD_KIND = 20;
+
+const UNBOUND: SpoolBounds = {
+  maxJobs: Number.MAX_SAFE_INTEGER,
+  maxBytes: Number.MAX_SAFE_INTEGER,
+  retainDeliveredMs: Number.MAX_SAFE_INTEGER,
+  retainDeadMs: Number.MAX_SAFE_INTEGER,
+  durability: "full",
+};
+
+export function createState(db: Connection): SpoolState {
+  const readRoutes = db.prepare<[], { route: number; name: string }>("SELECT route, name FROM routes");
+  const addRoute = db.prepare<[string]>("INSERT INTO routes (name) VALUES (?)");
+  const readLeases = db.prepare<[], { seq: number } & Leased>(
+    "SELECT seq, attempt, route, lane FROM leases JOIN jobs USING (seq)",
+  );
+  const readCounts = db.prepare<[], { id: number; n: number }>("SELECT id, n FROM counts");
+  const writeCount = db.prepare<[number, number]>("INSERT OR REPLACE INTO counts (id, n) VALUES (?, ?)");
+  const writeNow = db.prepare<[string]>(
+    "INSERT INTO meta (key, value) VALUES ('now', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+  );
+  const ids = new Map<string, number>();
+  const names = new Map<number, string>();
+  const counts = new Map<number, number>();
+  const dirty = new Set<number>();
+  const leased = new Map<number, Leased>();
+  let writtenNow = 0;
+
+  const kindOf = ({ state, lane, reason }: Pick<JobRow, "state" | "lane" | "reason">): number => {
+    if (state === QUEUED) return lane;
+    return state === DEAD || state === CANCELLED ? DEAD_KIND + (reason ?? 0) : DELIVERED_KIND;
+  };
+  const sum = (wanted: (kind: number) => boolean): number => {
+    let n = 0;
+    for (const [id, count] of counts) if (wanted(id % KINDS)) n += count;
+    return n;
+  };
+  const cancelledKind = DEAD_KIND + DEAD_REASONS.indexOf("cancelled");
+  let waiting = 0;
+
+  return {
+    leased,
+    bounds: UNBOUND,
+    fence: 0,
+    now: 0,
+    routeId(name) {
+      let id = ids.get(name);
+      if (id === undefined) {
+        id = Number(addRoute.run(name).lastInsertRowid);
+        ids.set(name, id);
+        names.set(id, name);
+      }
+      return id;
+    },
+    knownRoute: (name) => ids.get(name),
+    routeName: (id) => names.get(id) ?? "/",
+    count(row, by) {
+      const id = row.route * KINDS + kindOf(row);
+      counts.set(id, (counts.get(id) ?? 0) + by);
+      dirty.add(id);
+      if (row.state === QUEUED) waiting += by;
+    },
+    waiting: () => waiting,
+    total(kind) {
+      if (kind === "delivered") return sum((k) => k === DELIVERED_KIND);
+      if (kind === "cancelled") return sum((k) => k === cancelledKind);
+      return sum((k) => k >= DEAD_KIND && k !== cancelledKind);
+    },
+    surveys() {
+      const out = new Map<number, number[]>();
+      for (const { route, lane } of leased.values()) {
+        const lanes = out.get(route) ?? [0, 0, 0];
+        lanes[lane] = (lanes[lane] ?? 0) + 1;
+        out.set(route, lanes);
+      }
+      return [...names].map(([id, name]) => {
+        const slash = name.indexOf("/");
+        const [first = 0, retry = 0, behind = 0] = out.get(id) ?? [];
+        const of = (kind: number): number => counts.get(id * KINDS + kind) ?? 0;
+        const dead: Partial<Record<DeadReason, number>> = {};
+        DEAD_REASONS.forEach((reason, i) => {
+          const n = of(DEAD_KIND + i);
+          if (n > 0) dead[reason] = n;
+        });
+        return {
+          app: name.slice(0, slash),
+          capability: name.slice(slash + 1),
+          first: of(FIRST) - first,
+          retry: of(RETRY) - retry,
+          behind: of(BEHIND) - behind,
+          leased: first + retry + behind,
+          dead,
+        };
+      });
+    },
+    flush() {
+      for (const id of dirty) writeCount.run(id, counts.get(id) ?? 0);
+      if (dirty.size > 0 && this.now - writtenNow >= 1000) {
+        writeNow.run(String(this.now));
+        writtenNow = this.now;
+      }
+      dirty.clear();
+    },
+    reload() {
+      ids.clear();
+      names.clear();
+      counts.clear();
+      dirty.clear();
+      leased.clear();
+      for (const { route, name } of readRoutes.all()) {
+        ids.set(name, route);
+        names.set(route, name);
+      }
+      for (const { id, n } of readCounts.all()) counts.set(id, n);
+      for (const { seq, attempt, route, lane } of readLeases.all()) leased.set(seq, { attempt, route, lane });
+      waiting = sum((kind) => kind <= BEHIND);
+      writtenNow = 0;
+    },
+  };
+}
+
+/** Counts anew from the rows: after a damaged file was read as far as it goes. */
+export function recount(db: Connection): void {
+  db.exec("DELETE FROM counts");
+  const groups = db
+    .prepare<[], { route: number; state: number; lane: number; reason: number | null; n: number }>(
+      "SELECT route, state, CASE WHEN state = 0 THEN lane ELSE 0 END AS lane, reason, count(*) AS n FROM jobs GROUP BY 1, 2, 3, 4",
+    )
+    .all();
+  const totals = new Map<number, number>();
+  for (const { route, state: s, lane, reason, n } of groups) {
+    const kind = s === QUEUED ? lane : s === DEAD || s === CANCELLED ? DEAD_KIND + (reason ?? 0) : DELIVERED_KIND;
+    totals.set(route * KINDS + kind, (totals.get(route * KINDS + kind) ?? 0) + n);
+  }
+  const write = db.prepare<[number, number]>("INSERT OR REPLACE INTO counts (id, n) VALUES (?, ?)");
+  for (const [id, n] of totals) write.run(id, n);
+}

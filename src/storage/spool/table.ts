@@ -1,0 +1,180 @@
+import type { TryRecord } from "../../core/job.ts";
+import type { Connection } from "../connection.ts";
+import { BEHIND, CANCELLED, CANCELLED_REASON, DEAD, DELIVERED, type JobRow, laneOf, QUEUED } from "./rows.ts";
+import type { SpoolState } from "./state.ts";
+
+/**
+ * The named changes of a job, each with what goes with it: counts, lease, and who is next of its order key. Nothing
+ * else writes to `jobs`.
+ */
+export interface JobTable {
+  get(seq: number): JobRow | undefined;
+  insert(row: JobRow): void;
+  /** Queues it again, or anew with a fresh life. */
+  queue(row: JobRow, more: Partial<Pick<JobRow, "due" | "attempts" | "sends" | "doubt" | "expires">>): void;
+  deliver(row: JobRow, attempts: number, sends: number, now: number): void;
+  /** Dead or cancelled. `holds`: the next of its order key waits for an operator. */
+  kill(
+    row: JobRow,
+    reason: number,
+    detail: string | null,
+    holds: boolean,
+    attempts: number,
+    sends: number,
+    now: number,
+  ): void;
+  /** All of it, with payload and tries. */
+  remove(row: JobRow): void;
+  lease(row: JobRow): number;
+  /** Takes the lease away; the row stays as it is. */
+  unlease(seq: number): void;
+  addTries(seq: number, tries: readonly TryRecord[]): void;
+  /** Is somebody of this key out, or before? */
+  hasHead(route: number, okey: string): boolean;
+  /** Lets the first of an order key go, unless one is out or an operator has to act. */
+  arrange(route: number, okey: string | null): void;
+}
+
+const COLUMNS =
+  "seq, tail, route, state, lane, due, at, since, expires, age, attempts, sends, doubt, origin, size, ended, reason, detail, request_id, okey, holds";
+
+export function createTable(db: Connection, state: SpoolState): JobTable {
+  const get = db.prepare<[number], JobRow>(`SELECT ${COLUMNS} FROM jobs WHERE seq = ?`);
+  const insert = db.prepare(
+    `INSERT INTO jobs (${COLUMNS}) VALUES (${COLUMNS.split(",")
+      .map(() => "?")
+      .join(", ")})`,
+  );
+  const toQueue = db.prepare(
+    `UPDATE jobs SET state = 0, lane = ?, due = ?, expires = ?, attempts = ?, sends = ?, doubt = ?, ended = NULL,
+       reason = NULL, detail = NULL, holds = ? WHERE seq = ?`,
+  );
+  const toEnd = db.prepare(
+    "UPDATE jobs SET state = ?, attempts = ?, sends = ?, ended = ?, reason = ?, detail = ?, holds = ? WHERE seq = ?",
+  );
+  const toLane = db.prepare("UPDATE jobs SET lane = ? WHERE seq = ?");
+  const removeJob = db.prepare("DELETE FROM jobs WHERE seq = ?");
+  const removePayload = db.prepare("DELETE FROM payloads WHERE seq = ?");
+  const removeTries = db.prepare("DELETE FROM tries WHERE seq = ?");
+  const addLease = db.prepare("INSERT INTO leases (seq, attempt) VALUES (?, ?)");
+  const removeLease = db.prepare("DELETE FROM leases WHERE seq = ?");
+  const addLog = db.prepare(
+    "INSERT INTO tries (seq, log) VALUES (?, ?) ON CONFLICT (seq) DO UPDATE SET log = log || excluded.log",
+  );
+  const heads = db.prepare<[number, string], JobRow>(
+    `SELECT ${COLUMNS} FROM jobs INDEXED BY heads WHERE route = ? AND okey = ? AND okey IS NOT NULL AND holds = 1 AND lane <> 2`,
+  );
+  const firstOf = db.prepare<[number, string], JobRow>(
+    `SELECT ${COLUMNS} FROM jobs INDEXED BY ordered WHERE route = ? AND okey = ? AND okey IS NOT NULL AND holds = 1
+       ORDER BY seq LIMIT 1`,
+  );
+
+  const setLane = (row: JobRow, lane: number): void => {
+    if (row.lane === lane) return;
+    state.count(row, -1);
+    toLane.run(lane, row.seq);
+    state.count({ ...row, lane }, 1);
+  };
+  const unlease = (seq: number): void => {
+    if (state.leased.delete(seq)) removeLease.run(seq);
+  };
+  const arrange = (route: number, okey: string | null): void => {
+    if (okey === null) return;
+    const own = heads.all(route, okey);
+    if (own.some((row) => row.state !== QUEUED || state.leased.has(row.seq))) {
+      for (const row of own) if (row.state === QUEUED && !state.leased.has(row.seq)) setLane(row, BEHIND);
+      return;
+    }
+    const first = firstOf.get(route, okey);
+    if (first === undefined) return;
+    for (const row of own) if (row.seq !== first.seq) setLane(row, BEHIND);
+    setLane(first, laneOf(first.sends));
+  };
+  const end = (
+    row: JobRow,
+    to: Pick<JobRow, "state" | "attempts" | "sends" | "reason" | "detail" | "holds">,
+    now: number,
+  ): void => {
+    unlease(row.seq);
+    state.count(row, -1);
+    toEnd.run(to.state, to.attempts, to.sends, now, to.reason, to.detail, to.holds, row.seq);
+    state.count({ ...row, state: to.state, reason: to.reason }, 1);
+    arrange(row.route, row.okey);
+  };
+
+  return {
+    get: (seq) => get.get(seq),
+    insert(row) {
+      insert.run(
+        row.seq,
+        row.tail,
+        row.route,
+        row.state,
+        row.lane,
+        row.due,
+        row.at,
+        row.since,
+        row.expires,
+        row.age,
+        row.attempts,
+        row.sends,
+        row.doubt,
+        row.origin,
+        row.size,
+        row.ended,
+        row.reason,
+        row.detail,
+        row.request_id,
+        row.okey,
+        row.holds,
+      );
+      state.count(row, 1);
+    },
+    queue(row, more) {
+      unlease(row.seq);
+      const next = { ...row, ...more };
+      // One that holds its key's place goes on holding it; a dead one that is retried takes its old place in the line.
+      const lane = row.okey !== null && row.state !== QUEUED && row.holds === 0 ? BEHIND : laneOf(next.sends);
+      state.count(row, -1);
+      toQueue.run(
+        lane,
+        next.due,
+        next.expires,
+        next.attempts,
+        next.sends,
+        next.doubt,
+        row.okey === null ? 0 : 1,
+        row.seq,
+      );
+      state.count({ ...row, state: QUEUED, lane }, 1);
+      arrange(row.route, row.okey);
+    },
+    deliver(row, attempts, sends, now) {
+      end(row, { state: DELIVERED, attempts, sends, reason: null, detail: null, holds: 0 }, now);
+    },
+    kill(row, reason, detail, holds, attempts, sends, now) {
+      const to = reason === CANCELLED_REASON ? CANCELLED : DEAD;
+      end(row, { state: to, attempts, sends, reason, detail, holds: holds && row.okey !== null ? 1 : 0 }, now);
+    },
+    remove(row) {
+      unlease(row.seq);
+      state.count(row, -1);
+      removeJob.run(row.seq);
+      removePayload.run(row.seq);
+      removeTries.run(row.seq);
+      arrange(row.route, row.okey);
+    },
+    lease(row) {
+      const attempt = ++state.fence;
+      addLease.run(row.seq, attempt);
+      state.leased.set(row.seq, { attempt, route: row.route, lane: row.lane });
+      return attempt;
+    },
+    unlease,
+    addTries(seq, tries) {
+      if (tries.length > 0) addLog.run(seq, tries.map((one) => `${JSON.stringify(one)}\n`).join(""));
+    },
+    hasHead: (route, okey) => heads.get(route, okey) !== undefined,
+    arrange,
+  };
+}

@@ -1,0 +1,129 @@
+import type { JobFilter, JobSummary, TryRecord } from "../../core/job.ts";
+import type { Act, AnswerToKeep, IdempotencyKey, JobLane } from "../../spool/port.ts";
+import type { JobId } from "./id.ts";
+
+/**
+ * What the two threads say to each other about jobs. Many jobs cross as one list of numbers, one of texts and one
+ * block of bytes that is handed over, not copied: an object for each would cost more than its row.
+ */
+export interface Packed {
+  /** So many a job, in the order below. */
+  readonly numbers: Float64Array;
+  readonly texts: readonly (string | null)[];
+  /** All bodies, one behind the other. */
+  readonly bytes: Uint8Array;
+}
+
+export function isPacked(value: unknown): value is Packed {
+  return typeof value === "object" && value !== null && "numbers" in value && "texts" in value && "bytes" in value;
+}
+
+/** Numbers of a job that is put: seq, tail, at, now, maxAgeMs, sends, doubt, origin, body length, dead reason (-1: none), key ttl. */
+export const PUT_NUMBERS = 11;
+/** Texts: route, head, request id, order key, key hash, body hash, tries, detail. */
+export const PUT_TEXTS = 8;
+
+/** Queued; or the job that the key had made; or why not. */
+export type PutResult = 0 | JobId | "conflict" | "jobs" | "bytes";
+
+/** Numbers of a leased job: seq, tail, attempt, attempts, sends, doubt, origin, at, ageMs, expiresInMs, body length. */
+export const LEASED_NUMBERS = 11;
+/** Texts: head, request id. */
+export const LEASED_TEXTS = 2;
+
+export interface ClaimCommand {
+  readonly now: number;
+  readonly wall: number;
+  readonly route: string;
+  readonly lane: JobLane;
+  readonly max: number;
+  readonly maxBytes: number;
+}
+
+export interface ClaimReply {
+  readonly jobs: Packed;
+  readonly more: boolean;
+  readonly nextInMs: number | null;
+  readonly expired: readonly JobSummary[];
+}
+
+export interface SettleCommand {
+  readonly now: number;
+  readonly seq: number;
+  readonly attempt: number;
+  readonly tries: readonly TryRecord[];
+  readonly kind: "delivered" | "again" | "dead";
+  readonly delayMs: number;
+  readonly spent: boolean;
+  readonly inDoubt: boolean;
+  /** Index of the reason, -1 for none. */
+  readonly reason: number;
+  readonly detail: string | null;
+  readonly release: boolean;
+}
+
+export interface SpoolBounds {
+  readonly maxJobs: number;
+  readonly maxBytes: number;
+  readonly retainDeliveredMs: number;
+  readonly retainDeadMs: number;
+  readonly durability: "full" | "normal";
+}
+
+export interface OpenCommand {
+  readonly wall: number;
+  /** Of the process: leases of another one are nobody's. */
+  readonly instance: string;
+  /** Where the fences of this opening begin: another place each time. */
+  readonly fence: number;
+  readonly bounds: SpoolBounds;
+}
+
+export interface OpenReply {
+  /** The spool's own time. */
+  readonly now: number;
+  /** The greatest seq there is. */
+  readonly last: number;
+}
+
+export interface ListCommand {
+  readonly now: number;
+  readonly wall: number;
+  readonly filter: JobFilter;
+  readonly limit: number;
+  readonly cursor: number | null;
+}
+
+export interface ChangeCommand {
+  readonly now: number;
+  readonly wall: number;
+  readonly act: Act;
+  readonly ids: readonly JobId[];
+}
+
+export interface RememberCommand {
+  readonly now: number;
+  readonly route: string;
+  readonly key: IdempotencyKey;
+  readonly answer: AnswerToKeep;
+}
+
+/** The head of a stored request: its fields in a fixed order. Header values that are secrets may be sealed. */
+export type Head = readonly [
+  method: string,
+  rest: string,
+  target: string,
+  host: string,
+  httpVersion: string,
+  peer: string,
+  secure: 0 | 1,
+  headers: readonly (string | null)[],
+  sealed: string | null,
+  /** What a row of `jobs` says, too: should a damaged file lose that, the job can still be sent. */
+  id: string,
+  route: string,
+  at: number,
+  maxAgeMs: number,
+  requestId: string | null,
+  orderKey: string | null,
+];

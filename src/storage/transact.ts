@@ -1,0 +1,67 @@
+import type { Connection } from "./connection.ts";
+import type { Command, Commands, Hooks, Reply } from "./database.ts";
+import { isDamage, type StorageError, toStorageError } from "./error.ts";
+
+/** An open file with its statements. */
+export interface Live {
+  readonly db: Connection;
+  readonly commands: Commands;
+  readonly hooks: Hooks;
+  /** Reading anew failed: it is to be done before anything else. */
+  stale: boolean;
+}
+
+export const NO_HOOKS: Hooks = { flush: () => {}, reload: () => {}, committed: () => {} };
+
+/** All at once; if one fails, once more with a savepoint around each, so that only that one is undone. */
+export function transact(live: Live, batch: readonly Command[]): Reply[] {
+  const { db, commands, hooks } = live;
+  const undone = (): void => {
+    live.stale = true;
+    hooks.reload();
+    live.stale = false;
+  };
+  if (live.stale) undone();
+  const perform = ([name, arg]: Command): Reply => {
+    const command = commands[name];
+    if (!command) throw new Error(`storage has no command ${name}`);
+    return { ok: true, value: command(arg as never) };
+  };
+  try {
+    return db
+      .transaction(() => {
+        const replies = batch.map(perform);
+        hooks.flush();
+        return replies;
+      })
+      .immediate();
+  } catch (error) {
+    if (isDamage(error)) throw error;
+    undone();
+  }
+  const careful = db.transaction((command: Command) => {
+    const reply = perform(command);
+    hooks.flush();
+    return reply;
+  });
+  const one = (command: Command): Reply => {
+    try {
+      return careful(command);
+    } catch (error) {
+      // When SQLite has ended the whole transaction (disk full, i/o error), nothing in it was kept.
+      if (isDamage(error) || !db.inTransaction) throw error;
+      undone();
+      return failure(toStorageError(error));
+    }
+  };
+  try {
+    return db.transaction(() => batch.map(one)).immediate();
+  } catch (error) {
+    if (!isDamage(error)) undone();
+    throw error;
+  }
+}
+
+export function failure({ code, message }: StorageError): Reply {
+  return { ok: false, code, message };
+}

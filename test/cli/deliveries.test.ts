@@ -1,0 +1,165 @@
+import { expect, test } from "vitest";
+import type { JobQuery } from "../../src/core/job.ts";
+import { VIEWER } from "../help/admin.ts";
+import { AT, storedJob, testDeliveries } from "../help/deliveries.ts";
+import { startRemote } from "../help/remote.ts";
+
+test("list is a table of the newest first, and what came over the wire cannot move the cursor", async () => {
+  const { run } = await startRemote(
+    testDeliveries(
+      storedJob({ detail: "no\u001b[2J" }),
+      storedJob({ id: "job-2", state: "queued", reason: null, endedAt: null, dueAt: AT + 5_000, size: 1_536 }),
+    ),
+  );
+  expect(await run("deliveries list")).toEqual({
+    code: 0,
+    err: "",
+    out: [
+      "ID     ROUTE        STATE   ACCEPTED                  ENDED                         SENDS  SIZE     WHY",
+      "job-2  quiz/winner  queued  2026-01-01T00:00:00.000Z  due 2026-01-01T00:00:05.000Z  1      1.5 KiB",
+      "job-1  quiz/winner  dead    2026-01-01T00:00:00.000Z  2026-01-01T00:01:00.000Z      1      13 B     permanent_status: no\\u001b[2J",
+      "",
+    ].join("\n"),
+  });
+  expect((await run("deliveries list --state delivered")).out).toBe("no deliveries\n");
+});
+
+test("list is as long as --limit says, and tells when there are more", async () => {
+  const jobs = Array.from({ length: 1_500 }, (_, i) => storedJob({ id: `job-${i}` }));
+  const { run } = await startRemote(testDeliveries(...jobs));
+  const some = await run("deliveries list --limit 2 --json");
+  expect(JSON.parse(some.out)).toMatchObject({ items: [{ id: "job-1499" }, { id: "job-1498" }], more: true });
+  expect(some.err).toContain("--limit 20");
+  const all = await run("deliveries list --limit 5000 --json");
+  expect(JSON.parse(all.out)).toMatchObject({ more: false, items: { length: 1_500 } });
+  expect(all.err).toBe("");
+  expect((await run("deliveries list")).out.trimEnd().split("\n")).toHaveLength(101);
+});
+
+test("each filter reaches the sidecar; a span is that long ago", async () => {
+  const asked: JobQuery["filter"][] = [];
+  const deliveries = testDeliveries();
+  const { run } = await startRemote({
+    ...deliveries,
+    list: async ({ filter }) => {
+      asked.push(filter);
+      return { items: [], next: null };
+    },
+  });
+  await run("deliveries list --app quiz --capability winner --state queued,dead --reason gone --request-id r-1");
+  await run("deliveries list --since 10m --until 2026-01-01T01:00:30+01:00");
+  expect(asked).toEqual([
+    { app: "quiz", capability: "winner", states: ["queued", "dead"], reason: "gone", requestId: "r-1" },
+    { since: AT, until: AT + 30_000 },
+  ]);
+});
+
+test.each([
+  ["deliveries list --state lost", "lost is no state", "queued, leased"],
+  ["deliveries list --reason lost", "lost is no reason", "permanent_status"],
+  ["deliveries list --since yesterday", "yesterday is no time", "--since 2h"],
+  ["deliveries list --until 2026-01-01", "2026-01-01 is no time", "--until 2h"],
+  ["deliveries list --since 9999999d", "9999999d is no time", "--since 2h"],
+  ["deliveries list --limit 0", "0 is no limit", "--limit 1000"],
+])("%s is wrong usage, said with what to try", async (line, wrong, hint) => {
+  const { run } = await startRemote(testDeliveries());
+  const { code, err } = await run(line);
+  expect(code).toBe(2);
+  expect(err).toContain(wrong);
+  expect(err).toContain(hint);
+});
+
+test("show has the request, its payload and every send, for people and for programs", async () => {
+  const { run } = await startRemote(testDeliveries(storedJob({ body: Buffer.from('{"a":1}\n\u001b[2J') })));
+  const { code, out } = await run("deliveries show job-1");
+  expect(code).toBe(0);
+  expect(out).toBe(
+    [
+      "delivery job-1",
+      "route      quiz/winner",
+      "state      dead, permanent_status: the app answered 422",
+      "accepted   2026-01-01T00:00:00.000Z (async), request request-1",
+      "ended      2026-01-01T00:01:00.000Z",
+      "sends      1, 1 counted",
+      "order key  room-7",
+      "request    POST /quiz/winner/7",
+      "rest       /7?room=a&token=***",
+      "from       10.0.0.9, for hooks.example",
+      "",
+      "headers",
+      "  Content-Type: application/json",
+      "  Authorization: ***",
+      "  X-Hub-Signature-256: ***",
+      "",
+      "body, 12 B",
+      '  {"a":1}',
+      "  \\u001b[2J",
+      "",
+      "sends",
+      "N  AT                        UPSTREAM  STATUS  RESULT             TIME",
+      "0  2026-01-01T00:00:00.050Z  primary   422     permanent: status  12ms",
+      "",
+      "answer to send 0, 12 B",
+      "  no such room",
+      "",
+    ].join("\n"),
+  );
+  expect(JSON.parse((await run("deliveries show job-1 --json")).out)).toMatchObject({
+    id: "job-1",
+    body_encoding: "text",
+  });
+});
+
+test("show says what is not there: a payload that is gone, one that is for operators, and how much is left out", async () => {
+  const { run } = await startRemote(
+    testDeliveries(
+      storedJob({ id: "long", body: Buffer.from("x".repeat(5_000)), state: "queued", reason: null, endedAt: null }),
+      storedJob({ id: "bytes", body: Buffer.from([0xff]), inDoubt: true, tries: [] }),
+      storedJob({ id: "gone", body: null, request: null, orderKey: null, tries: [] }),
+    ),
+  );
+  const long = (await run("deliveries show long")).out;
+  expect(long).toContain(`  ${"x".repeat(4_096)}\n  … (--json has all of it)\n`);
+  expect(long).toContain("expires    2026-01-02T00:00:00.000Z");
+  const bytes = (await run("deliveries show bytes")).out;
+  expect(bytes).toContain("body, 1 B (in base64)\n  /w==\n");
+  expect(bytes).toContain("in doubt: the app may have it");
+  expect((await run("deliveries show gone")).out).toContain("its payload is gone");
+  expect((await run(`deliveries show bytes --token ${VIEWER}`)).out).toContain("body, 1 B\n  for operators only\n");
+});
+
+test("cancel and resend show the delivery as it is then", async () => {
+  const { run } = await startRemote(
+    testDeliveries(storedJob({ id: "a", state: "queued", reason: null }), storedJob({ id: "b", state: "delivered" })),
+  );
+  expect((await run("deliveries cancel a")).out).toContain("a   quiz/winner  cancelled");
+  expect(JSON.parse((await run("deliveries resend b --json")).out)).toMatchObject({ id: "b", state: "queued" });
+});
+
+test("what cannot be done is said with what to try", async () => {
+  const deliveries = testDeliveries(storedJob());
+  const { run } = await startRemote(deliveries);
+  expect(await run("deliveries cancel job-1")).toMatchObject({
+    code: 1,
+    err: "error: not in this state: job-1 is dead: there is nothing to cancel\nLook at it with: outrigger deliveries show ID\n",
+  });
+  expect((await run("deliveries show nothing")).err).toContain("outrigger dlq list");
+  expect((await run("deliveries list --app a/b")).err).toContain("query.app: a name of letters");
+  expect(await run(`deliveries resend job-1 --token ${VIEWER}`)).toMatchObject({ code: 1 });
+  deliveries.away = true;
+  const away = await run("deliveries list");
+  expect(away.code).toBe(1);
+  expect(away.err).toContain("the spool does not answer");
+});
+
+test("pause and resume are about an app or one route, and say what is so then", async () => {
+  const { run, admin } = await startRemote(testDeliveries());
+  expect((await run("pause quiz winner")).out).toBe("quiz/winner is paused: its deliveries wait\n");
+  expect((await run("resume quiz winner")).out).toBe("quiz/winner goes on\n");
+  expect((await run("pause quiz")).out).toBe("quiz is paused: its deliveries wait\n");
+  expect(JSON.parse((await run("resume quiz --json")).out)).toEqual({ app: "quiz", capability: null, paused: false });
+  expect(admin.audit).toHaveLength(4);
+  const unknown = await run("pause shop");
+  expect(unknown).toMatchObject({ code: 1, err: expect.stringContaining("outrigger routes") });
+  expect((await run("pause")).code).toBe(2);
+});

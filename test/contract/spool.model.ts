@@ -1,0 +1,212 @@
+import { expect } from "vitest";
+import type { JobState } from "../../src/core/job.ts";
+import type { Act, Claim, Lease, Settlement } from "../../src/spool/port.ts";
+import {
+  again,
+  dead,
+  delivered,
+  givenBack,
+  ids,
+  listAll,
+  newJob,
+  type OpenedSpool,
+  routeOf,
+  states,
+  sweepAll,
+} from "./spool.rig.ts";
+
+export type Step =
+  | { verb: "put"; app: string; orderKey: string | null; maxAgeMs: number; sends: number }
+  | ({ verb: "claim" } & Pick<Claim, "app" | "lane" | "max">)
+  | { verb: "settle"; pick: number; how: string; delayMs: number }
+  | { verb: "stale"; pick: number }
+  | { verb: "change"; act: Act; picks: readonly number[] }
+  | { verb: "hold"; mask: number }
+  | { verb: "advance"; ms: number }
+  | { verb: "sweep" }
+  | { verb: "kill" };
+
+interface Job {
+  readonly app: string;
+  readonly orderKey: string | null;
+  readonly maxAgeMs: number;
+  state: JobState;
+  expiresAt: number;
+  sends: number;
+  lease: Lease | null;
+}
+
+const FROM: Readonly<Record<Act, readonly JobState[]>> = {
+  retry: ["dead", "cancelled"],
+  resend: ["delivered"],
+  cancel: ["queued", "leased"],
+  delete: ["dead", "cancelled"],
+};
+const APPS = ["quiz", "poll"];
+
+function settlementOf(how: string, n: number, delayMs: number): Settlement {
+  if (how === "delivered") return delivered(n);
+  if (how === "again") return again(n, delayMs);
+  if (how === "given back") return { ...givenBack, delayMs };
+  return dead({ release: how === "dead" });
+}
+
+/**
+ * A spool beside a model that knows of each job no more than its state. Which jobs a claim gives is left to the spool:
+ * the model checks that they could be given, and follows.
+ */
+export function createModel(opened: OpenedSpool) {
+  let rig = opened;
+  const jobs = new Map<string, Job>();
+  const spent: Lease[] = [];
+
+  const leased = (): Job[] => [...jobs.values()].filter((job) => job.state === "leased");
+  const drop = (job: Job, state: JobState): void => {
+    if (job.lease) spent.push(job.lease);
+    job.lease = null;
+    job.state = state;
+  };
+  const expired = (found: readonly string[]): void => {
+    for (const id of found) {
+      const job = jobs.get(id);
+      expect(job).toMatchObject({ state: "queued" });
+      expect(job?.expiresAt).toBeLessThanOrEqual(rig.clock.now());
+      if (job) drop(job, "dead");
+    }
+  };
+
+  const claim = async (want: Pick<Claim, "app" | "lane" | "max">): Promise<number> => {
+    const claimed = await rig.spool.claim({ ...want, capability: "winner", maxBytes: 2 ** 20 });
+    expired(ids(claimed.expired));
+    expect(claimed.jobs.length).toBeLessThanOrEqual(want.max);
+    for (const { lease, app, sends } of claimed.jobs) {
+      const job = jobs.get(lease.id);
+      expect(job).toMatchObject({ app, sends, state: "queued" });
+      if (!job) continue;
+      expect(job.expiresAt).toBeGreaterThan(rig.clock.now());
+      expect(spent).not.toContainEqual(lease);
+      const { orderKey } = job;
+      const beside = leased().filter((other) => other.app === app && other.orderKey === orderKey);
+      if (orderKey !== null) expect(beside).toEqual([]);
+      job.state = "leased";
+      job.lease = lease;
+    }
+    return claimed.jobs.length + claimed.expired.length;
+  };
+
+  const settle = async (job: Job, settlement: Settlement): Promise<void> => {
+    if (!job.lease) return;
+    expect(await rig.spool.settle(job.lease, settlement)).toBe(true);
+    job.sends += settlement.tries.length;
+    drop(job, settlement.kind === "again" ? "queued" : settlement.kind);
+  };
+
+  const change = async (act: Act, named: readonly string[]): Promise<void> => {
+    const able = [...new Set(named)].filter((id) => FROM[act].includes(jobs.get(id)?.state ?? "verifying"));
+    expect(ids(await rig.spool.change(act, named)).sort()).toEqual(able.sort());
+    for (const [id, job] of able.map((id) => [id, jobs.get(id)] as const)) {
+      if (!job) continue;
+      if (act === "delete") jobs.delete(id);
+      else drop(job, act === "cancel" ? "cancelled" : "queued");
+      if (act === "retry" || act === "resend") job.expiresAt = rig.clock.now() + job.maxAgeMs;
+    }
+  };
+
+  const hold = async (kept: readonly Job[]): Promise<void> => {
+    await rig.spool.hold(kept.flatMap(({ lease }) => lease ?? []));
+    for (const job of leased()) if (!kept.includes(job)) drop(job, "queued");
+  };
+
+  const put = async (step: Extract<Step, { verb: "put" }>): Promise<void> => {
+    const { verb, ...more } = step;
+    const receipt = await rig.spool.put(newJob(rig.clock, more));
+    expect(receipt.kind).toBe("queued");
+    if (receipt.kind !== "queued") return;
+    expect(jobs.has(receipt.id)).toBe(false);
+    jobs.set(receipt.id, { ...more, state: "queued", expiresAt: rig.clock.now() + more.maxAgeMs, lease: null });
+  };
+
+  const picked = <T>(all: readonly T[], pick: number): T | undefined => all[pick % Math.max(all.length, 1)];
+
+  const take = async (step: Step): Promise<void> => {
+    if (step.verb === "put") await put(step);
+    else if (step.verb === "claim") await claim(step);
+    else if (step.verb === "settle") {
+      const job = picked(leased(), step.pick);
+      if (job) await settle(job, settlementOf(step.how, job.sends, step.delayMs));
+    } else if (step.verb === "stale") {
+      const lease = picked(spent, step.pick);
+      if (lease) expect(await rig.spool.settle(lease, delivered())).toBe(false);
+    } else if (step.verb === "change") {
+      const named = step.picks.flatMap((pick) => picked([...jobs.keys()], pick) ?? []);
+      await change(step.act, named);
+    } else if (step.verb === "hold") await hold(leased().filter((_, i) => step.mask & (1 << (i % 8))));
+    else if (step.verb === "advance") rig.clock.advance(step.ms);
+    else if (step.verb === "sweep") expired(ids(await sweepAll(rig.spool)));
+    else if (rig.reopen) {
+      rig = await rig.reopen();
+      for (const job of leased()) drop(job, "queued");
+    }
+  };
+
+  return {
+    take,
+    close: () => rig.close(),
+    /** The counts of the survey: of all, and of each route. */
+    async seen() {
+      const routes: unknown[] = [];
+      for (const app of APPS) {
+        const {
+          first,
+          retry,
+          behind,
+          leased: out,
+          dead: byReason,
+        } = await routeOf(rig.spool, { app, capability: "winner" });
+        const ended = Object.values(byReason).reduce((sum, n) => sum + n, 0);
+        routes.push({ app, queued: first + retry + behind, leased: out, ended });
+      }
+      return { states: await states(rig.spool), routes };
+    },
+    expected() {
+      const count = (state: JobState, app?: string): number =>
+        [...jobs.values()].filter((job) => job.state === state && (app === undefined || job.app === app)).length;
+      const all = (["queued", "leased", "delivered", "dead", "cancelled"] as const).map((s) => [s, count(s)] as const);
+      return {
+        states: Object.fromEntries(all.filter(([, n]) => n > 0)),
+        routes: APPS.map((app) => ({
+          app,
+          queued: count("queued", app),
+          leased: count("leased", app),
+          ended: count("dead", app) + count("cancelled", app),
+        })),
+      };
+    },
+    /** Every job of the list and of `find`, by id: each once. */
+    async listed() {
+      const found: [string, JobState, number][] = [];
+      for (const { id } of await listAll(rig.spool, {}, 7)) {
+        const job = await rig.spool.find(id);
+        found.push([id, job?.state ?? "verifying", job?.sends ?? -1]);
+      }
+      return found.sort();
+    },
+    known: () => [...jobs].map(([id, job]) => [id, job.state, job.sends]).sort(),
+    /** Takes up every job that can be, as a worker that lost its leases and an operator would. */
+    async drain() {
+      await hold([]);
+      await change("retry", [...jobs.keys()]);
+      // No retry waits longer than that, so two rounds without a job are the end.
+      let rounds = 0;
+      for (let idle = 0; idle < 2; idle++) {
+        expect(rounds++).toBeLessThan(1000);
+        for (const app of APPS) {
+          for (const lane of ["first", "retry"] as const) if (await claim({ app, lane, max: 3 })) idle = -1;
+        }
+        for (const job of leased()) await settle(job, delivered(job.sends));
+        rig.clock.advance(idle === 0 ? 8000 : 0);
+      }
+    },
+    unfinished: () => [...jobs.values()].filter(({ state }) => state === "queued" || state === "leased"),
+  };
+}

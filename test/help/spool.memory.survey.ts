@@ -1,0 +1,47 @@
+import type { Clock } from "../../src/core/clock.ts";
+import type { DeadReason, JobState } from "../../src/core/job.ts";
+import type { RouteSurvey, Survey } from "../../src/spool/port.ts";
+import { isBehind, isWaiting, laneOf, ofRoute, type Row } from "./spool.memory.row.ts";
+
+interface About extends Pick<Survey, "bytes" | "full" | "maxJobs" | "maxBytes"> {
+  readonly clock: Clock;
+}
+
+/** Counted anew each time, which no spool for production may do. */
+export function surveyOf(rows: readonly Row[], { clock, ...bounds }: About): Survey {
+  const waiting = rows.filter(isWaiting);
+  const inState = (state: JobState): number => rows.filter((row) => row.state === state).length;
+  return {
+    ...bounds,
+    states: {
+      queued: inState("queued"),
+      leased: inState("leased"),
+      verifying: inState("verifying"),
+      delivered: inState("delivered"),
+      dead: inState("dead"),
+      cancelled: inState("cancelled"),
+    },
+    routes: routesOf(rows),
+    oldestAgeMs: waiting.length === 0 ? null : clock.now() - Math.min(...waiting.map((row) => row.acceptedAt)),
+  };
+}
+
+function routesOf(rows: readonly Row[]): RouteSurvey[] {
+  const names = new Map(rows.map(({ job }) => [`${job.app}/${job.capability}`, job]));
+  return [...names.values()].map(({ app, capability }) => {
+    const own = rows.filter((row) => ofRoute(row, { app, capability }));
+    const queued = own.filter((row) => row.state === "queued");
+    const free = queued.filter((row) => !isBehind(row, rows));
+    const dead: Partial<Record<DeadReason, number>> = {};
+    for (const { reason } of own) if (reason !== null) dead[reason] = (dead[reason] ?? 0) + 1;
+    return {
+      app,
+      capability,
+      first: free.filter((row) => laneOf(row) === "first").length,
+      retry: free.filter((row) => laneOf(row) === "retry").length,
+      behind: queued.length - free.length,
+      leased: own.filter((row) => row.state === "leased").length,
+      dead,
+    };
+  });
+}
