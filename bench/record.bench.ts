@@ -16,6 +16,12 @@ const metrics = createMetrics({
   build: { version: "bench", node: process.version },
   breakers: () => [],
   inFlight: () => [],
+  spool: async () => ({
+    states: { queued: 0, leased: 0, verifying: 0, delivered: 0, dead: 0, cancelled: 0 },
+    bytes: 0,
+    oldestAgeMs: null,
+    routes: [],
+  }),
 });
 const bus = createEventBus((error) => {
   throw error;

@@ -80,6 +80,8 @@ export function createClaims({ spool, clock }: DelivererDeps, told: Told): Claim
         if (lane.nextAt === null || at < lane.nextAt) lane.nextAt = at;
       }
       for (const job of got.expired) told.dead(job);
+      // The next of its order key waits in the lane of its own sends.
+      if (got.expired.length > 0) for (const one of state.lanes) one.due = true;
     } catch {
       lane.due = true;
       failed();

@@ -2,7 +2,7 @@ import type { JobSummary, RouteName } from "../core/job.ts";
 import { decide } from "./decide.ts";
 import type { DelivererDeps, Flight } from "./deliverer.ts";
 import type { Lease, LeasedJob, Settlement } from "./port.ts";
-import type { LaneState, RouteState, Sent } from "./route.ts";
+import type { RouteState, Sent } from "./route.ts";
 
 /**
  * What becomes of jobs that were sent: decided here, told to the store until it has taken it, and then to everybody.
@@ -11,10 +11,13 @@ import type { LaneState, RouteState, Sent } from "./route.ts";
 export interface Ending {
   ended(flight: Flight, sent: Sent, claimedAt: number): void;
   /** Leased, and too old before it had a slot. */
-  tooOld(state: RouteState, lane: LaneState, job: LeasedJob): void;
+  tooOld(state: RouteState, job: LeasedJob): void;
   /** Found too old by the store. */
   expired(job: JobSummary): void;
-  giveBack(job: LeasedJob): Promise<void>;
+  /** As it came; `stop` waits for it. */
+  giveBack(job: LeasedJob): void;
+  /** From now on nothing is kept for another try. */
+  stopping(): void;
   /** Leases whose end the store does not know yet. */
   leases(): Lease[];
   /** So much waits for the store that nothing more should be begun. */
@@ -24,8 +27,8 @@ export interface Ending {
 }
 
 interface Told {
-  /** Something may be done now that could not before. */
-  readonly flown: () => void;
+  /** The store has heard of it: there may be more to do for its route. */
+  readonly settled: (state: RouteState) => void;
   /** Three answers of 410 in a row. */
   readonly gone: (state: RouteState) => void;
 }
@@ -63,14 +66,15 @@ export function createEnding(deps: DelivererDeps, told: Told): Ending {
       }
     }
   };
-  const follow = (lease: Lease, settlement: Settlement, then: () => void): Promise<void> => {
+  const follow = (state: RouteState | null, lease: Lease, settlement: Settlement, then: () => void): void => {
     const done = settle(lease, settlement).then((ours) => {
       settling.delete(done);
       if (ours) then();
-      told.flown();
+      // It was taken from us, or done, and the thread died before it could say so: what is due now is not known here.
+      else for (const lane of state?.lanes ?? []) lane.due = true;
+      if (state !== null) told.settled(state);
     });
     settling.add(done);
-    return done;
   };
   const about = (job: RouteName & { readonly requestId: string }, id: string) => ({
     at: clock.wall(),
@@ -80,12 +84,12 @@ export function createEnding(deps: DelivererDeps, told: Told): Ending {
     requestId: job.requestId,
   });
   /** The next of its order key may be due now. */
-  const freed = (state: RouteState): void => {
-    for (const lane of state.lanes) lane.due = true;
+  const freed = (state: RouteState, job: LeasedJob): void => {
+    if (job.ordered) for (const lane of state.lanes) lane.due = true;
   };
 
   const dead = (state: RouteState, job: LeasedJob, end: Extract<Settlement, { kind: "dead" }>): void => {
-    void follow(job.lease, end, () => {
+    follow(state, job.lease, end, () => {
       emit({
         type: "dlq.added",
         ...about(job, job.lease.id),
@@ -93,16 +97,16 @@ export function createEnding(deps: DelivererDeps, told: Told): Ending {
         detail: end.detail,
         sends: job.sends + end.tries.length,
       });
-      freed(state);
+      freed(state, job);
       if (end.reason === "gone" && ++state.gone === GONE_IN_A_ROW) told.gone(state);
     });
   };
   const delivered = (state: RouteState, job: LeasedJob, { tries }: Sent, claimedAt: number): void => {
     const last = tries.at(-1);
     const lagMs = job.ageMs + clock.now() - claimedAt;
-    void follow(job.lease, { kind: "delivered", tries }, () => {
+    follow(state, job.lease, { kind: "delivered", tries }, () => {
       state.gone = 0;
-      freed(state);
+      freed(state, job);
       emit({
         type: "delivery.delivered",
         ...about(job, job.lease.id),
@@ -117,7 +121,7 @@ export function createEnding(deps: DelivererDeps, told: Told): Ending {
     const inDoubt = job.inDoubt || sent.inDoubt;
     const dueAt = clock.now() + delayMs;
     const settlement: Settlement = { kind: "again", tries: sent.tries, delayMs, spent, inDoubt };
-    void follow(job.lease, settlement, () => {
+    follow(state, job.lease, settlement, () => {
       const [first, retry] = state.lanes;
       if (retry.nextAt === null || dueAt < retry.nextAt) retry.nextAt = dueAt;
       first.due ||= job.sends === 0 && sent.tries.length === 0;
@@ -163,7 +167,7 @@ export function createEnding(deps: DelivererDeps, told: Told): Ending {
         }
       }
     },
-    tooOld(state, _lane, job) {
+    tooOld(state, job) {
       const detail = "it was too old";
       dead(state, job, { kind: "dead", tries: [], reason: "expired", detail, release: true });
     },
@@ -171,12 +175,16 @@ export function createEnding(deps: DelivererDeps, told: Told): Ending {
       const { reason, detail, sends } = job;
       emit({ type: "dlq.added", ...about(job, job.id), reason: reason ?? "expired", detail, sends });
     },
-    giveBack: (job) =>
-      follow(job.lease, { kind: "again", tries: [], delayMs: 0, spent: false, inDoubt: job.inDoubt }, () => undefined),
+    giveBack(job) {
+      const settlement: Settlement = { kind: "again", tries: [], delayMs: 0, spent: false, inDoubt: job.inDoubt };
+      follow(null, job.lease, settlement, () => undefined);
+    },
+    stopping() {
+      stopping = true;
+    },
     leases: () => [...open.values()],
     behind: () => open.size >= MAX_BEHIND,
     async stop() {
-      stopping = true;
       await Promise.all(settling);
     },
   };

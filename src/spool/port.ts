@@ -109,6 +109,8 @@ export interface LeasedJob extends RouteName {
   readonly sends: number;
   readonly inDoubt: boolean;
   readonly origin: JobOrigin;
+  /** It has an order key: others may wait for its end. */
+  readonly ordered: boolean;
   readonly at: number;
   /** How long it has been waiting since it was accepted, and until it expires. */
   readonly ageMs: number;

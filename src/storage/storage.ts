@@ -92,7 +92,11 @@ export async function openStorage(
   const channel = await openChannel({
     start: () => start({ dataDir }),
     clock,
-    onFailing: (store, detail) => onEvent({ type: "storage.failing", at: clock.wall(), store, detail }),
+    onFailing: (store, detail) => {
+      onEvent({ type: "storage.failing", at: clock.wall(), store, detail });
+      // A file that was replaced knows neither bounds nor where fences begin.
+      if (store === "spool") spool?.reopened();
+    },
     onBack: () => {
       breakers.sendAll();
       spool?.reopened();

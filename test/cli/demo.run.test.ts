@@ -102,7 +102,7 @@ function chapter(act: (stage: Stage) => Promise<unknown>, held: boolean): Chapte
     play: async (stage) => {
       await act(stage);
       const sidecar: Sidecar = { ...({} as Sidecar), pid: 0 };
-      return { promised: [{ what: "it works", measured: "", held }], sidecar, keepOn: async () => {} };
+      return { promised: [{ what: "it works", measured: "", held }], sidecar, look: [], keepOn: async () => {} };
     },
   };
 }

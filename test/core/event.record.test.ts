@@ -77,7 +77,7 @@ test("an event says its app and its labels, where it has them", () => {
   expect(eventLabel(requestCompleted({ labels: { room: "7" } }), "room")).toBe("7");
   expect(eventLabel(requestCompleted(), "room")).toBeNull();
   expect(eventLabel(requestCompleted(), "constructor")).toBeNull();
-  expect(eventLabel({ type: "spool.full", at: 0 }, "room")).toBeNull();
+  expect(eventLabel({ type: "redis.back", at: 0 }, "room")).toBeNull();
 });
 
 test("a number that is no time is no crash", () => {

@@ -133,6 +133,7 @@ export function leasedOf(row: Row, body: Buffer, clock: Clock): LeasedJob {
     sends,
     inDoubt,
     origin,
+    ordered: row.job.orderKey !== null,
     at,
     ageMs: now - row.acceptedAt,
     expiresInMs: row.expiresAt - now,

@@ -73,7 +73,7 @@ test("other events are info, and warn where someone may have to act", async () =
     { type: "manifest.applied", at: 0, revision: 3, hash: "ab", by: "file" },
     { type: "manifest.rejected", at: 0, by: "file", problems: ["outrigger.yaml:1:1 apps: missing"] },
     { type: "storage.failing", at: 0, store: "history", detail: "disk full" },
-    { type: "delivery.queued", at: 0 },
+    { type: "delivery.queued", at: 0, app: "quiz", capability: "winner", id: "d1", requestId: "r1", origin: "async" },
     { type: "redis.back", at: 0 },
   ];
   for (const event of events) log.record(event);

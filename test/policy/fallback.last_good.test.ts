@@ -7,6 +7,7 @@ import type { FallbackSettings, ValueRef } from "../../src/core/settings.route.t
 import { createLastGoodStore, type LastGoodStore } from "../../src/policy/fallback/last_good.store.ts";
 import { compileFallbacks, type FallbackAnswer } from "../../src/policy/fallback/strategies.ts";
 import { createAnswer, createExchange } from "../help/exchange.ts";
+import { createLater } from "../help/later.ts";
 import { createManualClock, type ManualClock } from "../help/manual-clock.ts";
 
 interface Setup {
@@ -19,7 +20,12 @@ interface Setup {
 function setUp(key: readonly ValueRef[] | null = null, store = createLastGoodStore()): Setup {
   const clock = createManualClock();
   const settings: FallbackSettings = { strategy: "last_good", maxAgeMs: 60_000, key };
-  const strategy = compileFallbacks([settings], { clock, random: systemRandom, lastGood: store })[0]!;
+  const strategy = compileFallbacks([settings], {
+    clock,
+    random: systemRandom,
+    lastGood: store,
+    later: createLater(),
+  })[0]!;
   return {
     clock,
     store,
@@ -185,8 +191,9 @@ test("the account of bytes is right after anything", () => {
   );
 });
 
-test("a list is compiled in its order; what needs a spool is left out, and only last_good listens", () => {
-  const deps = { clock: createManualClock(), random: systemRandom, lastGood: createLastGoodStore() };
+test("a list is compiled in its order, and only last_good listens", () => {
+  const clock = createManualClock();
+  const deps = { clock, random: systemRandom, lastGood: createLastGoodStore(), later: createLater() };
   const list = compileFallbacks(
     [
       { strategy: "last_good", maxAgeMs: 1, key: null },
@@ -197,6 +204,6 @@ test("a list is compiled in its order; what needs a spool is left out, and only 
     ],
     deps,
   );
-  expect(list.map(({ name }) => name)).toEqual(["last_good", "random_pick", "pending_approval", "static"]);
+  expect(list.map(({ name }) => name)).toEqual(["last_good", "spool", "random_pick", "pending_approval", "static"]);
   expect(list.filter(({ remember }) => remember !== undefined).map(({ name }) => name)).toEqual(["last_good"]);
 });

@@ -3,7 +3,6 @@ import { expect, test } from "vitest";
 import { fault } from "../../src/core/fault.ts";
 import { headerValue } from "../../src/core/headers.ts";
 import type { JsonValue, StaticBody } from "../../src/core/settings.route.ts";
-import { pendingApproval } from "../../src/policy/fallback/pending_approval.ts";
 import { staticAnswer } from "../../src/policy/fallback/static.ts";
 import type { FallbackAnswer, FallbackStrategy } from "../../src/policy/fallback/strategies.ts";
 import { compileJson } from "../../src/policy/fallback/template.ts";
@@ -125,19 +124,4 @@ test("the manifest's headers do not touch the framing", () => {
     ["X", "1"],
   ]);
   expect(ask(one)?.headers).toEqual(["X", "1", "Content-Type", "text/plain; charset=utf-8"]);
-});
-
-test("pending_approval says that the matter is open, and that the request is not kept", () => {
-  const answer = ask(pendingApproval({ strategy: "pending_approval", status: 202, body: null }));
-  expect(answer?.status).toBe(202);
-  expect(bodyOf(answer)).toBe('{"success":true,"data":{"status":"pending_approval"}}');
-  expect(answer?.headers).toEqual(["Content-Type", "application/json", "Outrigger-Spooled", "?0"]);
-});
-
-test("pending_approval answers with another body and status where they are given", () => {
-  const own = pendingApproval({ strategy: "pending_approval", status: 200, body: { wait: "{body:/name}" } });
-  expect(bodyOf(ask(own, '{"name":"Ada"}'))).toBe('{"wait":"Ada"}');
-  const plain = pendingApproval({ strategy: "pending_approval", status: 200, body: "wait, {body:/name}" });
-  const answer = ask(plain, '{"name":"Ada"}');
-  expect([bodyOf(answer), answer?.headers[1]]).toEqual(["wait, Ada", "text/plain; charset=utf-8"]);
 });

@@ -68,6 +68,8 @@ async function serve(send: Send, clock: Clock = systemClock) {
       limits: LIMITS,
     }),
     servePassthrough: () => Promise.resolve(),
+    put: () => Promise.reject(new Error("no spool here")),
+    findDelivery: () => Promise.resolve(null),
   };
   const server = createServer((req, res) => takeIn(req, res, false, deps));
   server.listen(0, "127.0.0.1");

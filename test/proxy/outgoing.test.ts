@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { expect, test } from "vitest";
+import type { Peer } from "../../src/core/exchange.ts";
 import { systemRandom } from "../../src/core/random.ts";
 import type { RouteSettings } from "../../src/core/settings.route.ts";
 import { Call } from "../../src/proxy/call.ts";
-import { OUR_HEADERS, type Peer, readHead } from "../../src/proxy/outgoing.ts";
+import { OUR_HEADERS, readHead } from "../../src/proxy/outgoing.ts";
 import type { RoutePlan } from "../../src/proxy/plan.ts";
 import { createManualClock } from "../help/manual-clock.ts";
 
@@ -18,10 +19,11 @@ function outgoing(
 ): { call: Call; out: Record<string, string> } {
   const settings = { timeoutMs: 1000, retry: { repeat: "safe" } } as unknown as RouteSettings;
   const plan = { settings, drop: new Set(OUR_HEADERS), set: [], keyHeaders: new Set(["idempotency-key"]) };
-  const req = { method, rawHeaders: headers, httpVersion: "1.0" } as unknown as IncomingMessage;
+  const socket = { remoteAddress: peer.address, ...(peer.secure && { encrypted: true }) };
+  const req = { method, rawHeaders: headers, httpVersion: "1.0", socket } as unknown as IncomingMessage;
   const clock = createManualClock();
   const call = new Call(req, {} as ServerResponse, {} as never, plan as unknown as RoutePlan, "/a", "", 0);
-  readHead(call, peer, clock, systemRandom);
+  readHead(call, clock, systemRandom);
   const out: Record<string, string> = {};
   for (let i = 0; i < call.outHeaders.length; i += 2) {
     out[(call.outHeaders[i] as string).toLowerCase()] = call.outHeaders[i + 1] as string;

@@ -31,8 +31,8 @@ export interface Seen {
 export interface Caller {
   /** Calls once. Never rejects: a call without an answer is what the demo is there to find. */
   call(hook: Hook): Promise<Seen>;
-  /** Calls all of them, `atOnce` at a time. Rejects when `signal` ends it. */
-  callAll(hooks: readonly Hook[], atOnce: number): Promise<readonly Seen[]>;
+  /** Calls all of them, `atOnce` at a time; `onSeen` hears of each. Rejects when `signal` ends it. */
+  callAll(hooks: readonly Hook[], atOnce: number, onSeen?: (seen: Seen) => void): Promise<readonly Seen[]>;
   close(): void;
 }
 
@@ -47,12 +47,14 @@ export function createCaller(origin: string, clock: Clock, signal: AbortSignal):
   const call = (hook: Hook): Promise<Seen> => callOnce(origin, hook, { clock, signal, agent });
   return {
     call,
-    async callAll(hooks, atOnce) {
+    async callAll(hooks, atOnce, onSeen) {
       const seen: Seen[] = [];
       const left = hooks.values();
       const work = async (): Promise<void> => {
         for (const hook of left) {
-          seen.push(await call(hook));
+          const one = await call(hook);
+          seen.push(one);
+          onSeen?.(one);
           // A call cut short by the end of the demo says nothing about anybody.
           signal.throwIfAborted();
         }

@@ -14,7 +14,10 @@ export interface Stage {
   readonly signal: AbortSignal;
   /** Starts a toy app in its own process, at `port` (0: any free one). */
   toyApp(secret: string, port?: number): Promise<ToyApp>;
-  /** Writes the manifest into the demo's own directory and starts Outrigger with it, in its own process. */
+  /**
+   * Writes the manifest into the demo's own directory and starts Outrigger with it, in its own process. Once the last
+   * one is gone, the next has the same data directory.
+   */
   sidecar(manifest: string): Promise<Sidecar>;
 }
 
@@ -23,6 +26,8 @@ export interface Played {
   /** What was promised, and whether it held: one broken promise makes the demo fail. */
   readonly promised: readonly Promised[];
   readonly sidecar: Sidecar;
+  /** Commands of this chapter's own for looking around, as one types them; `outrigger` is said as it is called here. */
+  readonly look: readonly string[];
   /** One call of a gentle load, for as long as the person looks around afterwards. */
   readonly keepOn: () => Promise<unknown>;
 }

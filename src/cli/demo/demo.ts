@@ -11,6 +11,10 @@ const CHAPTERS: Readonly<Record<string, { readonly about: string; readonly load:
     about: "the app is slow, hangs, breaks, dies; its callers have an answer",
     load: async () => (await import("./chapters/sync.ts")).sync,
   },
+  async: {
+    about: "app and Outrigger die; what was accepted arrives all the same",
+    load: async () => (await import("./chapters/async.ts")).async,
+  },
 };
 const FIRST = "sync";
 const PAUSE_MS = 250;
@@ -81,7 +85,7 @@ export async function playChapter(chapter: Chapter, once: boolean, io: Io, edge:
 
 /** A gentle load until the person has seen enough. */
 async function keepOn(stage: OpenStage, played: Played): Promise<never> {
-  tellHowToLook(stage.say, played.sidecar);
+  tellHowToLook(stage.say, played);
   for (;;) {
     await stage.guard(played.keepOn());
     await stage.guard(sleep(stage.clock, PAUSE_MS));

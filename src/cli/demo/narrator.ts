@@ -16,6 +16,8 @@ export interface Narrator {
   row(label: string, fact: string, time?: string): void;
   /** Text as a program prints or sends it. */
   quote(lines: readonly string[]): void;
+  /** A command, and what it printed: lines that are too long go on in the next one, further in. */
+  command(typed: string, printed: string): void;
   /** The first column is a label, the others are numbers. */
   table(head: readonly string[], rows: readonly (readonly string[])[]): void;
   /** Each promise with what was measured, kept or broken. */
@@ -39,6 +41,10 @@ export function createNarrator(io: Io): Narrator {
     quote: (lines) => {
       for (const text of lines) line(text === "" ? "" : dim(`     ${text}`));
     },
+    command: (typed, printed) => {
+      line(`     $ ${typed}`);
+      for (const text of printed.trimEnd().split("\n").flatMap(folded)) line(dim(`     ${text}`));
+    },
     table: (head, rows) => {
       const widths = head.map((_, i) => Math.max(...[head, ...rows].map((cells) => cells[i]?.length ?? 0)));
       const put = (cells: readonly string[]): string =>
@@ -56,6 +62,14 @@ export function createNarrator(io: Io): Narrator {
       }
     },
   };
+}
+
+/** Columns are apart by blanks: a line breaks there. */
+function folded(text: string): string[] {
+  if (text.length <= QUOTE) return [text];
+  const at = text.lastIndexOf(" ", QUOTE);
+  const cut = at > 2 ? at : QUOTE;
+  return [text.slice(0, cut).trimEnd(), ...folded(`  ${text.slice(cut).trimStart()}`)];
 }
 
 /** Milliseconds as people read them: `0.8 ms`, `12 ms`, `1004 ms`. */
@@ -77,7 +91,7 @@ export function reasonsText(seen: readonly Seen[]): string {
 }
 
 /** The headers that say what became of a call. */
-const TELLING = ["Outrigger-Outcome", "Outrigger-Spooled", "Proxy-Status", "Retry-After", "Content-Type"];
+const TELLING = ["Outrigger-Outcome", "Outrigger-Spooled", "Proxy-Status", "Retry-After", "Location", "Content-Type"];
 
 /** An answer as its caller received it: the status, the headers that tell, the body; long lines are cut. */
 export function answerText(seen: Seen | undefined): readonly string[] {

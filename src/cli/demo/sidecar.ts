@@ -19,12 +19,14 @@ export interface Sidecar {
   readonly tokenFile: string;
   /** Stops it in order (SIGTERM). Rejects where it does not end with exit code 0. */
   stop(): Promise<void>;
+  /** Kills it (SIGKILL), as a crash or the machine would. Resolves when it is gone; `stop` has nothing to do then. */
+  kill(): Promise<void>;
 }
 
 export interface SidecarOptions {
   /** The manifest's file; its `data_dir` is `./data` beside it. */
   readonly manifest: string;
-  /** Where its log goes. */
+  /** Where its log goes: after what is there already, of one that ran before. */
   readonly log: string;
   readonly env: Io["env"];
   readonly clock: Clock;
@@ -52,6 +54,7 @@ export async function startSidecar({ manifest, log, env, clock, signal, onDeath 
     },
   );
   const tokenFile = join(manifest, "..", "data", "admin-token");
+  let killed = false;
   const token = (await readFile(tokenFile, "utf8")).trim();
   return {
     pid: child.pid,
@@ -61,8 +64,13 @@ export async function startSidecar({ manifest, log, env, clock, signal, onDeath 
     token,
     tokenFile,
     stop: async () => {
+      if (killed) return;
       const exit = await child.end("SIGTERM");
       if (exit.code !== 0) throw new Error(`Outrigger did not stop in order: ${exitText(exit)}`);
+    },
+    kill: async () => {
+      killed = true;
+      await child.end("SIGKILL");
     },
   };
 }
@@ -77,7 +85,7 @@ function ready(child: Child, log: string, signal: AbortSignal): Promise<Ready> {
   return new Promise((resolve, reject) => {
     const { stdout } = child.process;
     if (stdout === null) throw new Error("Outrigger has no output to read");
-    stdout.pipe(createWriteStream(log));
+    stdout.pipe(createWriteStream(log, { flags: "a" }));
     const lines = createInterface({ input: stdout });
     lines.on("line", (line) => {
       const said = parsed(line);

@@ -18,6 +18,9 @@ export function createQuiz(clock: Clock, secret: string): Quiz {
   const seen: Record<string, number> = {};
   let verified = 0;
   let refused = 0;
+  const taken: Record<string, number> = {};
+  let firstAt: number | null = null;
+  let lastAt = 0;
   let mood: Behaviour = { kind: "well" };
 
   const serve = (path: string, req: IncomingMessage, body: Buffer): Answer => {
@@ -26,6 +29,13 @@ export function createQuiz(clock: Clock, secret: string): Quiz {
     if (path !== GITHUB) return quizAnswer(path, body);
     if (isSignedBy(secret, body, req.headers[SIGNATURE])) {
       verified++;
+      if (mood.kind === "refusing" && req.headers["x-github-event"] === mood.event) {
+        return { status: 422, body: { success: false, error: { code: "unknown_event" } } };
+      }
+      const id = String(req.headers["x-github-delivery"]);
+      taken[id] = (taken[id] ?? 0) + 1;
+      lastAt = clock.now();
+      firstAt ??= lastAt;
       return { status: 200, body: { success: true, data: { verified: true } } };
     }
     refused++;
@@ -50,7 +60,13 @@ export function createQuiz(clock: Clock, secret: string): Quiz {
     behave: (as) => {
       mood = as;
     },
-    report: () => ({ seen: { ...seen }, verified, refused }),
+    report: () => ({
+      seen: { ...seen },
+      verified,
+      refused,
+      taken: { ...taken },
+      takenMs: lastAt - (firstAt ?? lastAt),
+    }),
   };
 }
 

@@ -92,6 +92,7 @@ function pack(picked: readonly (readonly [JobRow, number, Payload])[], now: numb
     numbers[at + 8] = now - row.since;
     numbers[at + 9] = row.expires - now;
     numbers[at + 10] = body.length;
+    numbers[at + 11] = row.okey === null ? 0 : 1;
     texts[i * LEASED_TEXTS] = head;
     texts[i * LEASED_TEXTS + 1] = row.request_id;
     bytes.set(body, offset);

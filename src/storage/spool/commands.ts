@@ -13,9 +13,6 @@ import { sweepCommand } from "./sweep.ts";
 import { createTable, type JobTable } from "./table.ts";
 import type { ChangeCommand, Head, OpenCommand, OpenReply, SettleCommand, SpoolBounds } from "./wire.ts";
 
-/** All commands of the file by name: what the threads send each other. */
-export type SpoolCommands = ReturnType<typeof spoolCommands>["byName"];
-
 /** A job as it is found: its head is taken apart by the other side, which has the key of what is sealed. */
 export type FoundJob = Omit<StoredJob, "request"> & { readonly head: Head | null };
 

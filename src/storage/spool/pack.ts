@@ -117,6 +117,7 @@ export function unpack({ numbers, texts, bytes }: Packed, app: string, capabilit
       sends: num(4),
       inDoubt: num(5) === 1,
       origin: ORIGINS[num(6)] ?? "async",
+      ordered: num(11) === 1,
       at: num(7),
       ageMs: num(8),
       expiresInMs: num(9),

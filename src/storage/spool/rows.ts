@@ -49,7 +49,7 @@ export function laneOf(sends: number): number {
   return sends > 0 ? RETRY : FIRST;
 }
 
-export function stateName(state: number, leased: boolean): JobState {
+function stateName(state: number, leased: boolean): JobState {
   switch (state) {
     case QUEUED:
       return leased ? "leased" : "queued";

@@ -26,8 +26,8 @@ export const PUT_TEXTS = 8;
 /** Queued; or the job that the key had made; or why not. */
 export type PutResult = 0 | JobId | "conflict" | "jobs" | "bytes";
 
-/** Numbers of a leased job: seq, tail, attempt, attempts, sends, doubt, origin, at, ageMs, expiresInMs, body length. */
-export const LEASED_NUMBERS = 11;
+/** Numbers of a leased job: seq, tail, attempt, attempts, sends, doubt, origin, at, ageMs, expiresInMs, body length, ordered. */
+export const LEASED_NUMBERS = 12;
 /** Texts: head, request id. */
 export const LEASED_TEXTS = 2;
 

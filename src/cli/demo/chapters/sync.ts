@@ -1,6 +1,7 @@
 import { sleep } from "../../../core/clock.ts";
 import { FALLBACK_GRACE_MS } from "../../../core/exchange.ts";
 import { headerValue } from "../../../core/headers.ts";
+import { toyAppAgain } from "../again.ts";
 import { BREAKER_MOVES, breakerRows, recovered } from "../breakers.ts";
 import { type Caller, createCaller, type Seen } from "../caller.ts";
 import type { Chapter, Played, Stage } from "../chapter.ts";
@@ -63,6 +64,7 @@ async function play(stage: Stage): Promise<Played> {
   return {
     promised: [answeredInTime(p.scenes), ...p.promised],
     sidecar,
+    look: [`curl -i http://${sidecar.proxy}/quiz/winner_selection \\`, `  --json '{"participants":["You","Me"]}'`],
     keepOn: () => caller.call((gentle[n % gentle.length] ?? quiz.answer)(n++)),
   };
 }
@@ -168,7 +170,7 @@ async function dead(p: Play): Promise<void> {
 }
 
 async function wellAgain(p: Play): Promise<void> {
-  p.app = await restarted(p);
+  p.app = await toyAppAgain(p, p.secret, p.app.port);
   const startedAt = p.clock.now();
   p.say.scene(6, `The app is started again: pid ${p.app.pid}`);
   const meanwhile: Seen[] = [];
@@ -201,19 +203,6 @@ function itsOwnAnswers(scenes: readonly Scene[]): Promised {
   const seen = scenes.filter(({ name }) => ["well", "slow", "well again"].includes(name)).flatMap((s) => s.seen);
   const { ok, declined, calls } = tally(seen);
   return allOf("while it was well or slow, the app's own answers", ok + declined, calls);
-}
-
-/** At its old port, which the manifest names. */
-async function restarted(p: Play): Promise<ToyApp> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await p.toyApp(p.secret, p.app.port);
-    } catch (error) {
-      // Somebody's outgoing connection may hold the port for a moment.
-      if (tries === 10) throw error;
-      await sleep(p.clock, 100);
-    }
-  }
 }
 
 function everyKind(n: number) {

@@ -1,0 +1,66 @@
+import type { z } from "zod";
+import { type JobSummaryView, jobSummarySchema } from "../../admin/jobs.ts";
+import { statusSchema } from "../../admin/routes/status.ts";
+import type { SpoolView } from "../../admin/spool.ts";
+import type { Result } from "../../core/result.ts";
+import { createClient } from "../client.ts";
+import { dlqCommand } from "../dlq.ts";
+import { runCli } from "../program.ts";
+import type { Failure } from "../target.ts";
+import type { Stage } from "./chapter.ts";
+import type { Sidecar } from "./sidecar.ts";
+
+/** Where an operator of the sidecar sits: what they see, and the commands they type. */
+export interface Desk {
+  spool(): Promise<SpoolView>;
+  /** Everything that was accepted and is still known. */
+  deliveries(): Promise<readonly JobSummaryView[]>;
+  /** Runs `outrigger dlq …` as from a shell, and gives what it printed. Rejects where its exit code is not 0. */
+  dlq(...args: readonly string[]): Promise<string>;
+}
+
+export function createDesk({ admin, token, manifest }: Sidecar, { clock, signal }: Stage): Desk {
+  const client = createClient({ url: `http://${admin}`, socketPath: null, token }, signal);
+  signal.addEventListener("abort", () => void client[Symbol.asyncDispose](), { once: true });
+  return {
+    async spool() {
+      const { spool } = need(await client.get("/status", statusSchema as z.ZodType<z.output<typeof statusSchema>>));
+      if (spool === null || spool === undefined) throw new Error("the spool does not answer");
+      return spool;
+    },
+    deliveries: async () => need(await client.list("/deliveries", jobSummarySchema)),
+    async dlq(...args) {
+      let printed = "";
+      const print = (text: string): void => {
+        printed += text;
+      };
+      const code = await runCli(
+        ["dlq", ...args],
+        {
+          env: { OUTRIGGER_ADMIN: `http://${admin}`, OUTRIGGER_ADMIN_TOKEN: token },
+          stdout: print,
+          stderr: print,
+          isTTY: false,
+          isErrTTY: false,
+          write: async (chunk) => print(Buffer.from(chunk).toString()),
+          stdin: async function* () {},
+          cwd: manifest,
+          signal,
+        },
+        [dlqCommand(clock)],
+      );
+      if (code !== 0) throw new Error(`outrigger dlq ${args.join(" ")} ended with exit code ${code}:\n${printed}`);
+      return printed;
+    },
+  };
+}
+
+/** How many have not ended. */
+export function waitingIn({ states }: SpoolView): number {
+  return states.queued + states.leased + states.verifying;
+}
+
+function need<T>(answer: Result<T, Failure>): T {
+  if (!answer.ok) throw new Error(answer.error.wrong);
+  return answer.value;
+}
