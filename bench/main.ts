@@ -1,4 +1,7 @@
 import { parseArgs } from "node:util";
+import { backlog } from "./cases/backlog.ts";
+import { drain } from "./cases/drain.ts";
+import { intake } from "./cases/intake.ts";
 import { micro } from "./cases/micro.ts";
 import { routes } from "./cases/routes.ts";
 import { sync } from "./cases/sync.ts";
@@ -9,7 +12,7 @@ import { formatReport, writeResults } from "./lib/report.ts";
 
 /** `npm run bench`: measures and prints. It judges nothing: only a run that could not be made ends with code 1. */
 
-const CASES: readonly Case[] = [sync, routes, micro];
+const CASES: readonly Case[] = [sync, intake, drain, backlog, routes, micro];
 const DEFAULT_CASES: readonly Case[] = [sync];
 
 const USAGE = `npm run bench [-- CASE… OPTIONS]
@@ -22,7 +25,7 @@ ${CASES.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n")}
   --seconds N     length of one run under full load (2, --full 5)
   --peer NAME     only against this peer; may be repeated
   --load NAME     wrk or autocannon (wrk where it is installed)
-  --profile       instead of ratios: where our time, or that of --peer, goes by function (sync)
+  --profile       instead of ratios: where our time, or that of --peer, goes by function (sync, intake, drain)
   --json          figures for programs instead of tables
 `;
 

@@ -1,7 +1,8 @@
 import type { Bench, Case, Report } from "../lib/bench.ts";
 import { inPairs, type Paired, type RunSummary, summarize } from "../lib/measure.ts";
 import { type Latency, latencies, RATE } from "../lib/open-loop.ts";
-import { type MachineTime, machineTime } from "../lib/processor-time.ts";
+import { othersNote } from "../lib/others.ts";
+import { machineTime } from "../lib/processor-time.ts";
 import { goal, number, type Table } from "../lib/table.ts";
 import type { Peer, Target } from "../lib/target.ts";
 import { haproxy } from "../peers/haproxy.ts";
@@ -60,12 +61,6 @@ function peerNamed(name: string): Peer {
   const peer = PEERS.find((one) => one.name === name);
   if (peer === undefined) throw new Error(`no peer ${name}; there are ${PEERS.map((one) => one.name).join(", ")}`);
   return peer;
-}
-
-/** Says how far to trust the figures: a machine that others use makes all slower, and not all alike. */
-function othersNote(from: MachineTime, to: MachineTime): string {
-  const share = (100 * (to.otherMs - from.otherMs)) / (to.totalMs - from.totalMs);
-  return `Meanwhile other programs had ${number(Math.max(0, share))} % of the machine.`;
 }
 
 interface Found {

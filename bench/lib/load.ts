@@ -33,12 +33,21 @@ export function findGenerator(wanted?: string): { generator: Generator; version:
 /** Full load for `seconds`, from a process of its own. Any error, and any answer of 400 or above, fails the run. */
 export async function saturate(bench: Bench, target: Target, seconds: number): Promise<Load> {
   const { generator, procs } = bench;
-  const [command, args] = generator === "wrk" ? wrk(bench, target, seconds) : autocannon(target, seconds);
+  const [command, args] =
+    generator === "wrk" ? wrk(bench, target, seconds) : autocannon(target, ["-d", String(seconds)]);
   const proc = procs.start(`${generator} on ${target.name}`, command, args);
   const said = await proc.output(seconds * 1000 + 30_000);
   const { requests, tookSeconds, errors } = generator === "wrk" ? readWrk(said) : readAutocannon(said);
   if (errors !== "" || requests === 0) throw new Error(`${target.name} under full load: ${errors || "no answer"}`);
   return { requests, seconds: tookSeconds };
+}
+
+/** Sends so many requests, in no time that is measured: autocannon counts them where wrk only knows of time. */
+export async function sendExactly(bench: Bench, target: Target, requests: number): Promise<void> {
+  const [command, args] = autocannon(target, ["-a", String(requests)]);
+  const said = await bench.procs.start(`autocannon on ${target.name}`, command, args).output(60_000 + requests);
+  const { errors } = readAutocannon(said);
+  if (errors !== "") throw new Error(`${target.name} being filled: ${errors}`);
 }
 
 interface Said {
@@ -88,9 +97,9 @@ function readWrk(said: string): Said {
   return { requests: requests!, tookSeconds: us! / 1e6, errors: named(errors) };
 }
 
-function autocannon(target: Target, seconds: number): [string, string[]] {
+function autocannon(target: Target, until: readonly string[]): [string, string[]] {
   const program = createRequire(import.meta.url).resolve("autocannon/autocannon.js");
-  const args = ["-c", String(CONNECTIONS), "-d", String(seconds), "-m", "POST", "-b", BODY, "--json", "--no-progress"];
+  const args = ["-c", String(CONNECTIONS), ...until, "-m", "POST", "-b", BODY, "--json", "--no-progress"];
   const url = `http://127.0.0.1:${target.port}${target.paths[0]}`;
   return [process.execPath, [program, ...args, "-H", "Content-Type=application/json", url]];
 }

@@ -1,6 +1,6 @@
 import type { Bench } from "./bench.ts";
 import { saturate } from "./load.ts";
-import { processorTime } from "./processor-time.ts";
+import { type ProcessorTime, processorTime } from "./processor-time.ts";
 import { ratios, type Spread, spread } from "./statistics.ts";
 import { prove, type Target } from "./target.ts";
 
@@ -16,15 +16,25 @@ export interface Run {
 /** After a run the target closes its connections: that work belongs to the run. */
 const SETTLE_MS = 100;
 
-async function measure(bench: Bench, target: Target, seconds: number): Promise<Run> {
+export async function measure(bench: Bench, target: Target, seconds: number): Promise<Run> {
   await prove(target);
-  const before = processorTime(target.pid);
+  const before = timeOf(target);
   const load = await saturate(bench, target, seconds);
   await new Promise((done) => setTimeout(done, SETTLE_MS));
-  const after = processorTime(target.pid);
+  const after = timeOf(target);
   const userUs = ((after.userMs - before.userMs) * 1000) / load.requests;
   const systemUs = ((after.systemMs - before.systemMs) * 1000) / load.requests;
+  await target.tidy?.();
   return { userUs, systemUs, us: userUs + systemUs, perSecond: load.requests / load.seconds };
+}
+
+/** Of all that a target consists of. */
+export function timeOf({ pid, alsoPids = [] }: Target): ProcessorTime {
+  const times = [pid, ...alsoPids].map(processorTime);
+  return {
+    userMs: times.reduce((sum, one) => sum + one.userMs, 0),
+    systemMs: times.reduce((sum, one) => sum + one.systemMs, 0),
+  };
 }
 
 /** Ours against one other, pair by pair. */
@@ -50,7 +60,9 @@ export async function inPairs(bench: Bench, ours: Target, others: readonly Targe
       const [a, b] = [await measure(bench, ours, seconds), await measure(bench, target, seconds)];
       own.push(a);
       runs.push(b);
-      const figures = `${ours.name} ${a.us.toFixed(1)} µs, ${target.name} ${b.us.toFixed(1)} µs`;
+      const figure = (name: string, run: Run): string =>
+        `${name} ${run.us.toFixed(1)} µs ${Math.round(run.perSecond)}/s`;
+      const figures = `${figure(ours.name, a)}, ${figure(target.name, b)}`;
       bench.say(`pair ${pair} of ${pairs}: ${figures}, ratio ${(a.us / b.us).toFixed(2)}`);
     }
   }

@@ -36,13 +36,18 @@ const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Sums up the main thread's profile in `folder`, between two moments of the monotonic clock. */
 export function readProfile(folder: string, fromUs: number, toUs: number): ProfileSummary {
-  const profiles = readdirSync(folder)
-    .filter((name) => name.endsWith(".cpuprofile"))
-    .map((name) => summarizeProfile(JSON.parse(readFileSync(join(folder, name), "utf8")) as CpuProfile, fromUs, toUs));
-  // Each thread leaves one; under load the main thread is the busy one.
-  const busiest = profiles.toSorted((a, b) => b.busyUs - a.busyUs)[0];
+  // Under load the main thread is the busy one.
+  const busiest = readProfiles(folder, fromUs, toUs)[0];
   if (busiest === undefined) throw new Error("the process left no profile");
   return busiest;
+}
+
+/** The same of each thread, the busiest first. */
+export function readProfiles(folder: string, fromUs: number, toUs: number): ProfileSummary[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".cpuprofile"))
+    .map((name) => summarizeProfile(JSON.parse(readFileSync(join(folder, name), "utf8")) as CpuProfile, fromUs, toUs))
+    .toSorted((a, b) => b.busyUs - a.busyUs);
 }
 
 export function summarizeProfile(profile: CpuProfile, fromUs: number, toUs: number): ProfileSummary {

@@ -1,6 +1,19 @@
 import { writeFileSync } from "node:fs";
 import type { Report } from "./bench.ts";
-import { formatTable } from "./table.ts";
+import type { Spread } from "./statistics.ts";
+import { formatTable, goal, number } from "./table.ts";
+
+export const RATIO_HEAD = ["", "median", "min", "max", "budget", "moonshot"];
+
+/** Of a table under {@link RATIO_HEAD}, for ratios of which more is better. */
+export function ratioRow(title: string, ratio: Spread, goals?: { budget: number; moonshot: number }): string[] {
+  return [
+    title,
+    ...[ratio.median, ratio.min, ratio.max].map((value) => number(value, 2)),
+    goal(ratio.median, goals?.budget ?? null, "≥"),
+    goal(ratio.median, goals?.moonshot ?? null, "≥"),
+  ];
+}
 
 /** A case's report as text for people. */
 export function formatReport(report: Report): string {

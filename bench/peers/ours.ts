@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Bench } from "../lib/bench.ts";
 import { packageVersion } from "../lib/machine.ts";
+import type { Proc } from "../lib/processes.ts";
 import type { Target } from "../lib/target.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
@@ -27,11 +28,33 @@ export async function startOurs(bench: Bench, upstreamPort: number, options: Our
   const file = join(folder, "outrigger.yaml");
   const capabilities = Array.from({ length: routes }, (_, i) => (i === 0 ? "quiz_answer" : `quiz_answer_${i}`));
   writeFileSync(file, manifest(folder, upstreamPort, capabilities));
-  const proc = bench.procs.start(name, process.execPath, [...nodeArgs, MAIN, "serve", "-c", file]);
-  const port = await proc.line(readyPort);
+  const { proc, proxy } = await serve(bench, name, file, { nodeArgs });
   const every = Math.max(1, Math.floor(routes / 10));
   const paths = capabilities.filter((_, i) => i % every === 0).map((capability) => `/bench/${capability}`);
-  return { name, port, paths, pid: proc.pid, stop: proc.stop };
+  return { name, port: proxy, paths, pid: proc.pid, stop: proc.stop };
+}
+
+/** A running sidecar, with the ports it took. */
+export interface Served {
+  readonly proc: Proc;
+  readonly proxy: number;
+  readonly admin: number;
+  /** From the start of the process to its ready line. */
+  readonly readyMs: number;
+}
+
+export interface ServeOptions {
+  readonly nodeArgs?: readonly string[];
+  /** The program: that of the checkout unless given. */
+  readonly main?: string;
+}
+
+export async function serve(bench: Bench, name: string, file: string, options: ServeOptions = {}): Promise<Served> {
+  const { nodeArgs = [], main = MAIN } = options;
+  const from = performance.now();
+  const proc = bench.procs.start(name, process.execPath, [...nodeArgs, main, "serve", "-c", file]);
+  const ports = await proc.line(readyPorts);
+  return { proc, ...ports, readyMs: performance.now() - from };
 }
 
 export function oursVersion(): string {
@@ -52,9 +75,10 @@ apps:
 ${capabilities.map((capability) => `      ${capability}: /webhooks/answer\n`).join("")}`;
 }
 
-function readyPort(line: string): number | null {
+function readyPorts(line: string): { readonly proxy: number; readonly admin: number } | null {
   if (!line.startsWith("{")) return null;
-  const said = JSON.parse(line) as { readonly event?: string; readonly proxy?: string };
-  if (said.event !== "ready" || said.proxy === undefined) return null;
-  return Number(said.proxy.slice(said.proxy.lastIndexOf(":") + 1));
+  const said = JSON.parse(line) as { readonly event?: string; readonly proxy?: string; readonly admin?: string };
+  if (said.event !== "ready" || said.proxy === undefined || said.admin === undefined) return null;
+  const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(":") + 1));
+  return { proxy: portOf(said.proxy), admin: portOf(said.admin) };
 }

@@ -66,5 +66,5 @@ function failing(reply: Reply): DeadReason {
 function detailOf(reply: Reply): string | null {
   if (reply.kind === "substitute") return null;
   if (reply.kind === "fault") return `${reply.reason}: ${reply.detail}`;
-  return reply.detail ?? `the app answered ${reply.status}`;
+  return `the app answered ${reply.status}${reply.detail === null ? "" : `: ${reply.detail}`}`;
 }

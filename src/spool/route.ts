@@ -102,4 +102,4 @@ export function createRouteState(app: AppState, capability: string): RouteState 
 
 export const activeOf = (state: RouteState): number => state.lanes[0].active + state.lanes[1].active;
 export const isWaiting = (state: RouteState): boolean =>
-  state.lanes.some((lane) => lane.buffer.length > 0 || lane.due || lane.nextAt !== null);
+  state.lanes.some((lane) => lane.buffer.length > 0 || lane.due || lane.claiming || lane.nextAt !== null);

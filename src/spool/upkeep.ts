@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "../core/clock.ts";
+import { type Clock, sleep, type Timer } from "../core/clock.ts";
 import type { SpoolFull } from "../core/events.job.ts";
 import type { OutriggerEvent } from "../core/events.ts";
 import type { Spool, Survey } from "./port.ts";
@@ -28,6 +28,7 @@ export function createUpkeep({ spool, clock, emit }: UpkeepDeps): Upkeep {
   let timer: Timer | null = null;
   let running = false;
   let looking = false;
+  let busy = false;
   let level: Level = "room again";
 
   const tell = ({ states, bytes, maxBytes, maxJobs, full }: Survey): void => {
@@ -49,22 +50,29 @@ export function createUpkeep({ spool, clock, emit }: UpkeepDeps): Upkeep {
     }
     looking = false;
   };
+  const step = async (): Promise<boolean> => {
+    const swept = await spool.sweep();
+    for (const { id, app, capability, requestId, reason, detail, sends } of swept.expired) {
+      const about = { at: clock.wall(), id, app, capability, requestId };
+      emit({ type: "dlq.added", ...about, reason: reason ?? "expired", detail, sends });
+    }
+    return swept.more;
+  };
   const round = async (): Promise<void> => {
-    let more = false;
+    if (busy) return;
+    busy = true;
     try {
-      const swept = await spool.sweep();
-      more = swept.more;
-      for (const { id, app, capability, requestId, reason, detail, sends } of swept.expired) {
-        const about = { at: clock.wall(), id, app, capability, requestId };
-        emit({ type: "dlq.added", ...about, reason: reason ?? "expired", detail, sends });
-      }
+      while (running && (await step())) await sleep(clock, STEP_MS);
       await look();
     } catch {
-      // The next round.
+      // It is away: the next round.
     }
-    if (running) timer = clock.after(more ? STEP_MS : ROUND_MS, begin, undefined);
+    busy = false;
   };
-  const begin = (): void => void round();
+  const begin = (): void => {
+    timer = clock.after(ROUND_MS, begin, undefined);
+    void round();
+  };
 
   return {
     start() {

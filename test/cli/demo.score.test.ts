@@ -89,6 +89,21 @@ test("an answer is shown with the headers that tell, and cut where a line is too
   expect(answerText(undefined)).toEqual(["(no call had such an answer)"]);
 });
 
+test("what a command prints goes on below where it is too wide, cut between its columns", () => {
+  const io = createIo();
+  const { command } = createNarrator(io);
+  command("outrigger dlq list", `${"ID".padEnd(40)}${"ROUTE".padEnd(40)}WHY\n${"1".padEnd(40)}${"a/b".padEnd(40)}no\n`);
+  expect(
+    io
+      .out()
+      .split("\n")
+      .map((line) => line.replace(/ +/g, " ")),
+  ).toEqual([" $ outrigger dlq list", " ID ROUTE", " 1 a/b", " WHY", " no", ""]);
+  command("outrigger dlq show 1", "x".repeat(200));
+  for (const line of io.out().split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  expect(io.out().match(/x/g)).toHaveLength(200);
+});
+
 test("a winner is read from an answer, and nothing from what is none", () => {
   expect(winnerIn(seen().body)).toBe("Ada");
   for (const text of ["", "{}", "null", "[]", '{"data":{"winner":7}}']) expect(winnerIn(Buffer.from(text))).toBeNull();

@@ -76,10 +76,32 @@ test("the quiz app answers, checks signatures on the bytes that came, and counts
   expect((await call({ ...quiz.answer(1), path: "/webhooks/answer", body: Buffer.from("{") })).status).toBe(400);
   expect((await call(direct(quiz.answer(1), "/nowhere"))).status).toBe(404);
   expect((await call(direct(quiz.answer(1), "/health"))).body.toString()).toContain("healthy");
-  expect(app.report()).toEqual({
+  const { takenMs, ...report } = app.report();
+  expect(takenMs).toBe(0);
+  expect(report).toEqual({
     seen: { "/webhooks/github": 2, "/webhooks/answer": 2, "/webhooks/winner": 1, [quiz.REGISTER_PATH]: 1 },
     verified: 1,
     refused: 1,
+    taken: { [signed.headers["X-GitHub-Delivery"] ?? ""]: 1 },
+  });
+});
+
+test("a refusing quiz app answers 422 to one event, and counts what it takes by GitHub's ids", async () => {
+  const clock = createManualClock();
+  const { quiz: app, port } = await openQuiz(clock);
+  const { call } = caller(port);
+  const [ping, push] = ["ping", "push"].map((event) =>
+    direct(quiz.github({ event, body: EVERY_BYTE }, SECRET, chance), "/webhooks/github"),
+  ) as [Hook, Hook];
+  app.behave({ kind: "refusing", event: "ping" });
+  expect((await call(ping)).status).toBe(422);
+  expect((await call(push)).status).toBe(200);
+  clock.advance(40);
+  expect((await call(push)).status).toBe(200);
+  expect(app.report()).toMatchObject({
+    verified: 3,
+    taken: { [push.headers["X-GitHub-Delivery"] ?? ""]: 2 },
+    takenMs: 40,
   });
 });
 

@@ -37,8 +37,8 @@ test("100 callers of an app that never answers each get a winner between 1.0 and
   const { app, sidecar } = await setUp(WINNER, clock);
   const participants = ["ada", "grace", "edsger"];
   app.behave(hang);
-  // The watch of the manifest has one, once it has looked around after the start.
-  await until(() => clock.pending === 1);
+  // The watch of the manifest has one, once it has looked around after the start, and so has the upkeep of the spool.
+  await until(() => clock.pending === 2);
   const timers = clock.pending;
   const answers = await Promise.all(
     Array.from({ length: 100 }, () => post(`${sidecar.url}/quiz/winner_selection`, { participants })),

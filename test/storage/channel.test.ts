@@ -212,7 +212,8 @@ describe("the thread's side", () => {
         ],
       },
     ]);
-    expect(stopped()).toBe(1);
+    // One check for each file.
+    expect(stopped()).toBe(2);
   });
 
   test("says why it cannot start, and leaves the directory free", async () => {

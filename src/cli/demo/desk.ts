@@ -1,4 +1,3 @@
-import type { z } from "zod";
 import { type JobSummaryView, jobSummarySchema } from "../../admin/jobs.ts";
 import { statusSchema } from "../../admin/routes/status.ts";
 import type { SpoolView } from "../../admin/spool.ts";
@@ -9,12 +8,17 @@ import { runCli } from "../program.ts";
 import type { Failure } from "../target.ts";
 import type { Stage } from "./chapter.ts";
 import type { Sidecar } from "./sidecar.ts";
+import { until } from "./until.ts";
 
 /** Where an operator of the sidecar sits: what they see, and the commands they type. */
 export interface Desk {
   spool(): Promise<SpoolView>;
   /** Everything that was accepted and is still known. */
   deliveries(): Promise<readonly JobSummaryView[]>;
+  /** All tries that count and all sends, of every delivery. */
+  effort(): Promise<{ readonly attempts: number; readonly sends: number }>;
+  /** Resolves once nothing waits, or patience is at its end. */
+  settled(): Promise<void>;
   /** Runs `outrigger dlq …` as from a shell, and gives what it printed. Rejects where its exit code is not 0. */
   dlq(...args: readonly string[]): Promise<string>;
 }
@@ -22,13 +26,25 @@ export interface Desk {
 export function createDesk({ admin, token, manifest }: Sidecar, { clock, signal }: Stage): Desk {
   const client = createClient({ url: `http://${admin}`, socketPath: null, token }, signal);
   signal.addEventListener("abort", () => void client[Symbol.asyncDispose](), { once: true });
+  const spool = async (): Promise<SpoolView> => {
+    const status = need(await client.get("/status", statusSchema));
+    if (!status.spool) throw new Error("the spool does not answer");
+    return status.spool;
+  };
+  const deliveries = async () => need(await client.list("/deliveries", jobSummarySchema));
   return {
-    async spool() {
-      const { spool } = need(await client.get("/status", statusSchema as z.ZodType<z.output<typeof statusSchema>>));
-      if (spool === null || spool === undefined) throw new Error("the spool does not answer");
-      return spool;
+    spool,
+    deliveries,
+    async effort() {
+      const all = await deliveries();
+      return {
+        attempts: all.reduce((sum, { attempts }) => sum + attempts, 0),
+        sends: all.reduce((sum, { sends }) => sum + sends, 0),
+      };
     },
-    deliveries: async () => need(await client.list("/deliveries", jobSummarySchema)),
+    async settled() {
+      await until(clock, spool, (now) => waitingIn(now) === 0);
+    },
     async dlq(...args) {
       let printed = "";
       const print = (text: string): void => {

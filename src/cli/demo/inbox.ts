@@ -1,4 +1,3 @@
-import type { Clock } from "../../core/clock.ts";
 import type { Seen } from "./caller.ts";
 import { allOf, type Promised } from "./score.ts";
 import type { AppReport } from "./toy-app.messages.ts";
@@ -36,7 +35,7 @@ apps:
 }
 
 /** The id that GitHub gave a payload. */
-export function githubId({ hook }: Seen): string {
+function githubId({ hook }: Seen): string {
   return hook.headers["X-GitHub-Delivery"] ?? "";
 }
 
@@ -51,13 +50,28 @@ export function isAccepted(seen: Seen): boolean {
   return receiptIn(seen) !== null;
 }
 
-/** Those of the accepted that the app took, and how often it took one that it had already. */
-export function arrivedOf(accepted: readonly Seen[], { taken }: AppReport): { arrived: number; repeats: number } {
-  const ids = [...new Set(accepted.map(githubId))];
-  return {
-    arrived: ids.filter((id) => (taken[id] ?? 0) > 0).length,
-    repeats: Object.values(taken).reduce((sum, times) => sum + times - 1, 0),
-  };
+/** The deliveries of GitHub's that were accepted, by its ids, however often it sent them. */
+export function acceptedIn(seen: readonly Seen[]): ReadonlySet<string> {
+  return new Set(seen.filter(isAccepted).map(githubId));
+}
+
+/** How many of the accepted the app took. */
+export function arrivedOf(accepted: ReadonlySet<string>, { taken }: AppReport): number {
+  return [...accepted].filter((id) => (taken[id] ?? 0) > 0).length;
+}
+
+/** How often the app took one that it had taken already. */
+export function repeatsIn({ taken }: AppReport): number {
+  return Object.values(taken).reduce((sum, times) => sum + times - 1, 0);
+}
+
+/** Calls that repeat one of `first`, and were told the same id and that it is known. */
+export function knownAgain(first: readonly Seen[], again: readonly Seen[]): number {
+  const ids = new Map(first.map((seen) => [githubId(seen), receiptIn(seen)?.id]));
+  return again.filter((seen) => {
+    const receipt = receiptIn(seen);
+    return receipt?.duplicate === true && receipt.id === ids.get(githubId(seen));
+  }).length;
 }
 
 /** GitHub gives up on an answer after this: https://docs.github.com/webhooks/using-webhooks/best-practices-for-using-webhooks. */

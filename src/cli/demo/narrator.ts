@@ -16,7 +16,7 @@ export interface Narrator {
   row(label: string, fact: string, time?: string): void;
   /** Text as a program prints or sends it. */
   quote(lines: readonly string[]): void;
-  /** A command, and what it printed: lines that are too long go on in the next one, further in. */
+  /** A command, and what it printed: what is wider than the page goes on below. */
   command(typed: string, printed: string): void;
   /** The first column is a label, the others are numbers. */
   table(head: readonly string[], rows: readonly (readonly string[])[]): void;
@@ -43,7 +43,7 @@ export function createNarrator(io: Io): Narrator {
     },
     command: (typed, printed) => {
       line(`     $ ${typed}`);
-      for (const text of printed.trimEnd().split("\n").flatMap(folded)) line(dim(`     ${text}`));
+      for (const text of folded(printed.trimEnd().split("\n"))) line(dim(`     ${text}`));
     },
     table: (head, rows) => {
       const widths = head.map((_, i) => Math.max(...[head, ...rows].map((cells) => cells[i]?.length ?? 0)));
@@ -64,12 +64,18 @@ export function createNarrator(io: Io): Narrator {
   };
 }
 
-/** Columns are apart by blanks: a line breaks there. */
-function folded(text: string): string[] {
-  if (text.length <= QUOTE) return [text];
-  const at = text.lastIndexOf(" ", QUOTE);
-  const cut = at > 2 ? at : QUOTE;
-  return [text.slice(0, cut).trimEnd(), ...folded(`  ${text.slice(cut).trimStart()}`)];
+/** A table that is too wide goes on below itself, further in: cut where every line has a blank, if there is such a place. */
+function folded(lines: readonly string[]): readonly string[] {
+  if (lines.every((text) => text.length <= QUOTE)) return lines;
+  let at = QUOTE;
+  while (at > 2 && lines.some((text) => (text[at] ?? " ") !== " ")) at--;
+  if (at <= 2) at = QUOTE;
+  const rest = lines.map((text) => `  ${text.slice(at).trimEnd()}`);
+  const blanks = Math.min(...rest.filter((text) => text.trim() !== "").map((text) => text.search(/\S/)));
+  return [
+    ...lines.map((text) => text.slice(0, at).trimEnd()),
+    ...folded(rest.map((text) => `  ${text.slice(blanks)}`)),
+  ];
 }
 
 /** Milliseconds as people read them: `0.8 ms`, `12 ms`, `1004 ms`. */

@@ -19,7 +19,7 @@ export interface Sidecar {
   readonly tokenFile: string;
   /** Stops it in order (SIGTERM). Rejects where it does not end with exit code 0. */
   stop(): Promise<void>;
-  /** Kills it (SIGKILL), as a crash or the machine would. Resolves when it is gone; `stop` has nothing to do then. */
+  /** Kills it (SIGKILL), as a crash or the machine would. Resolves when it is gone, twice too; `stop` has then nothing to do. */
   kill(): Promise<void>;
 }
 

@@ -1,4 +1,3 @@
-import { type Clock, sleep } from "../../../core/clock.ts";
 import { headerValue } from "../../../core/headers.ts";
 import { toyAppAgain } from "../again.ts";
 import { type Caller, createCaller, type Hook, type Seen } from "../caller.ts";
@@ -11,6 +10,7 @@ import * as quiz from "../quiz.ts";
 import { allOf, type Promised } from "../score.ts";
 import type { Sidecar } from "../sidecar.ts";
 import type { ToyApp } from "../toy.ts";
+import { until } from "../until.ts";
 
 /** The app is dead, then Outrigger too; what was accepted arrives all the same, and what is refused, by command. */
 export const async: Chapter = { play };
@@ -23,9 +23,6 @@ const KILL_AFTER = 150;
 /** The event that the app refuses in the end, and how many payloads come with it. */
 const REFUSED = "workflow_run";
 const OTHERS = 20;
-/** The longest wait of the breaker is 2 s; what has not happened after several of them does not happen. */
-const PATIENCE_MS = 12_000;
-const PACE_MS = 20;
 
 interface Play extends Stage {
   readonly secret: string;
@@ -76,7 +73,7 @@ function introduce(say: Narrator, sidecar: Sidecar, app: ToyApp): void {
   say.line();
   say.line("The manifest says of the app's webhook for GitHub:");
   say.row("mode: async", "202 as soon as it is on disk; the app gets it later");
-  say.row("retry", "3 tries; while the app is away, none is spent");
+  say.row("retry", "3 tries; none is spent while the breaker is open");
   say.row("idempotency", "sent twice by GitHub, it is still one delivery");
 }
 
@@ -98,15 +95,18 @@ async function appDies(p: Play): Promise<void> {
 
   const parkedNow = async () => (await p.desk.spool()).waiting.find(({ parked }) => parked !== null)?.parked ?? null;
   const parked = await until(p.clock, parkedNow, (found) => found !== null);
-  const before = await effort(p);
+  const before = await p.desk.effort();
   // A trial of the breaker while nobody is there: it must cost no delivery one of its tries.
   const after = await until(
     p.clock,
-    () => effort(p),
+    () => p.desk.effort(),
     ({ sends }) => sends > before.sends,
   );
-  p.say.row("the route", `parked, ${parked?.cause ?? "no: it is not"}; ${waitingIn(await p.desk.spool())} wait`);
-  p.say.row("tries until then", `${before.attempts}, none of them answered`);
+  p.say.row(
+    "the route",
+    `${parked ? `parked, ${parked.cause}` : "not parked"}; ${waitingIn(await p.desk.spool())} wait`,
+  );
+  p.say.row("tries until then", `${before.attempts}, until the breaker had opened`);
   p.say.row("tries since", `${after.attempts - before.attempts}; trials of the breaker: ${after.sends - before.sends}`);
   p.promised.push({
     what: "while the route was parked, no delivery spent a try",
@@ -118,59 +118,60 @@ async function appDies(p: Play): Promise<void> {
 async function outriggerDies(p: Play): Promise<void> {
   p.say.scene(2, "Outrigger is killed with kill -9, with payloads coming in");
   const old = p.outrigger;
-  let killed: Promise<void> | null = null;
+  const hooks = p.payloads.map((payload) => hookOf(p, payload));
   let answers = 0;
-  const seen = await p.caller.callAll(
-    p.payloads.map((payload) => hookOf(p, payload)),
-    AT_ONCE,
-    () => {
-      if (++answers === KILL_AFTER) killed = old.kill();
-    },
-  );
-  await killed;
-  const cutOff = seen.filter(({ lost }) => lost !== null);
-  p.answered.push(...seen.filter(({ lost }) => lost === null));
-  p.say.row("more payloads", `${seen.filter(inbox.isAccepted).length} accepted, ${cutOff.length} without an answer`);
+  const seen = await p.caller.callAll(hooks, AT_ONCE, () => {
+    if (++answers === KILL_AFTER) void old.kill();
+  });
+  await old.kill();
+  const kept = seen.filter(inbox.isAccepted);
+  const lost = seen.filter((one) => one.lost !== null).length;
+  p.answered.push(...seen.filter((one) => one.lost === null));
+  p.say.row("more payloads", `${kept.length} accepted, ${lost} without an answer`);
 
   const startedAt = p.clock.now();
   p.outrigger = await p.sidecar(inbox.manifest(p.app.port, old));
   p.desk = createDesk(p.outrigger, p);
   p.say.row("started again", `pid ${p.outrigger.pid}, the same data`, `after ${msText(p.clock.now() - startedAt)}`);
-  const known = new Set((await p.desk.deliveries()).map(({ id }) => id));
+  const stored = new Set((await p.desk.deliveries()).map(({ id }) => id));
   const accepted = p.answered.filter(inbox.isAccepted);
-  const found = accepted.filter((one) => known.has(inbox.receiptIn(one)?.id ?? ""));
-  p.say.row("accepted so far", `${accepted.length}; found after the start: ${found.length}`);
+  const found = accepted.filter((one) => stored.has(inbox.receiptIn(one)?.id ?? "")).length;
+  p.say.row("accepted until then", `${accepted.length}; still there: ${found}`);
 
-  const again = await p.caller.callAll(
-    cutOff.map(({ hook }) => hook),
-    AT_ONCE,
-  );
+  // Who had no answer can't know whether it was kept, so all that came in about then is sent again.
+  const again = await p.caller.callAll(hooks, AT_ONCE);
   p.answered.push(...again);
-  const duplicates = again.filter((one) => inbox.receiptIn(one)?.duplicate === true);
-  p.say.row("GitHub sends again", `${again.filter(inbox.isAccepted).length} accepted`, speed(again));
-  p.say.row("", `${duplicates.length} of them had been kept before the kill`);
-  p.say.row("waiting", `${waitingIn(await p.desk.spool())}`);
-  p.promised.push(allOf("accepted before kill -9, and there after it", found.length, accepted.length));
+  const duplicates = again.filter((one) => inbox.receiptIn(one)?.duplicate === true).length;
+  const known = inbox.knownAgain(kept, again);
+  p.say.row("GitHub sends them again", `${again.filter(inbox.isAccepted).length} accepted`, speed(again));
+  p.say.row("", `${duplicates} known by their id, so not kept twice;`);
+  p.say.row("", `${duplicates - known} of these had been kept, but not answered`);
+  p.say.row("waiting", `${waitingIn(await p.desk.spool())} of ${p.payloads.length * (ROUNDS + 1)}`);
+  p.promised.push(
+    allOf("accepted before kill -9, and there after it", found, accepted.length),
+    allOf("accepted, sent again by GitHub, known by its id", known, kept.length),
+  );
 }
 
 async function appIsBack(p: Play): Promise<void> {
-  const accepted = p.answered.filter(inbox.isAccepted);
+  const accepted = inbox.acceptedIn(p.answered);
   p.app = await toyAppAgain(p, p.secret, p.app.port);
   p.say.scene(3, `The app is started again: pid ${p.app.pid}`);
   const startedAt = p.clock.now();
-  const report = () => p.app.report();
-  await until(p.clock, report, (so) => inbox.arrivedOf(accepted, so).arrived > 0);
+  const arrived = async () => inbox.arrivedOf(accepted, await p.app.report());
+  await until(p.clock, arrived, (n) => n > 0);
   const firstMs = p.clock.now() - startedAt;
-  await until(p.clock, report, (so) => inbox.arrivedOf(accepted, so).arrived === accepted.length);
+  await until(p.clock, arrived, (n) => n === accepted.size);
   const allMs = p.clock.now() - startedAt;
-  await settled(p);
-  const so = await report();
-  const { arrived, repeats } = inbox.arrivedOf(accepted, so);
-  p.say.row("the first arrives", "when the breaker has tried it", `after ${msText(firstMs)}`);
-  p.say.row("all", `${arrived} of ${accepted.length} have arrived`, `after ${msText(allMs)}`);
-  p.say.row("", perSecond(arrived, so.takenMs));
+  await p.desk.settled();
+  const so = await p.app.report();
+  p.say.row("the first arrives", "as a trial of the breaker", `after ${msText(firstMs)}`);
+  p.say.row("all", `${await arrived()} of ${accepted.size}`, `after ${msText(allMs)}`);
+  p.say.row("", perSecond(await arrived(), so.takenMs));
   p.say.row("signatures", `${so.verified} valid, ${so.refused} not`);
-  p.say.row("arrived twice", `${repeats}; at least once is promised`);
+  const hard = (await p.desk.deliveries()).filter(({ sends }) => sends > 1);
+  p.say.row("sent more than once", `${hard.length}, since the app had been away`);
+  p.say.row("arrived more than once", `${inbox.repeatsIn(so)} (what is promised: at least once)`);
 }
 
 async function oneIsRefused(p: Play): Promise<void> {
@@ -183,12 +184,12 @@ async function oneIsRefused(p: Play): Promise<void> {
   const first = await p.caller.call(one);
   const seen = [first, ...(await p.caller.callAll(more, AT_ONCE))];
   p.answered.push(...seen);
-  await settled(p);
+  await p.desk.settled();
   const { dead } = (await p.desk.spool()).states;
-  const { arrived } = inbox.arrivedOf(seen, await p.app.report());
-  p.say.row(`one ${REFUSED}`, `${seen.filter(inbox.isAccepted).length} accepted with ${more.length} others`);
-  p.say.row("arrived", `${arrived}; the one holds up nobody`);
-  p.say.row("dead", `${dead}, after one try: 422 is no answer to repeat`);
+  const arrived = inbox.arrivedOf(inbox.acceptedIn(seen), await p.app.report());
+  p.say.row("payloads", `${seen.filter(inbox.isAccepted).length} accepted, one of them a ${REFUSED}`);
+  p.say.row("arrived", `${arrived}; the one holds up no other`);
+  p.say.row("dead", `${dead}; after a 422 there is nothing to try again`);
   p.say.command("outrigger dlq list", await p.desk.dlq("list"));
 
   await p.app.behave({ kind: "well" });
@@ -196,10 +197,14 @@ async function oneIsRefused(p: Play): Promise<void> {
   const id = inbox.receiptIn(first)?.id ?? "";
   const startedAt = p.clock.now();
   p.say.command(`outrigger dlq retry ${id}`, await p.desk.dlq("retry", id));
-  const taken = async () => inbox.arrivedOf([first], await p.app.report()).arrived;
+  const taken = async () => inbox.arrivedOf(inbox.acceptedIn([first]), await p.app.report());
   const came = await until(p.clock, taken, (n) => n === 1);
-  p.say.row("it", came === 1 ? "has arrived" : "has not arrived", `after ${msText(p.clock.now() - startedAt)}`);
-  await settled(p);
+  p.say.row(
+    "the payload",
+    came === 1 ? "has arrived" : "has not arrived",
+    `after ${msText(p.clock.now() - startedAt)}`,
+  );
+  await p.desk.settled();
   p.say.command("outrigger dlq list", await p.desk.dlq("list"));
   p.promised.push(
     allOf("a refused payload is kept, and no other with it", dead === 1 ? arrived : 0, more.length),
@@ -209,12 +214,12 @@ async function oneIsRefused(p: Play): Promise<void> {
 
 /** What the whole comes to. */
 async function inTheEnd(p: Play): Promise<readonly Promised[]> {
-  const accepted = p.answered.filter(inbox.isAccepted);
+  const accepted = inbox.acceptedIn(p.answered);
   const so = await p.app.report();
-  const { states } = await p.desk.spool();
-  const left = states.queued + states.leased + states.verifying + states.dead + states.cancelled;
+  const spool = await p.desk.spool();
+  const left = waitingIn(spool) + spool.states.dead + spool.states.cancelled;
   return [
-    allOf("each that was accepted has arrived", inbox.arrivedOf(accepted, so).arrived, accepted.length),
+    allOf("each that was accepted has arrived", inbox.arrivedOf(accepted, so), accepted.size),
     allOf("GitHub's signatures valid at the app, byte for byte", so.verified, so.verified + so.refused),
     { what: "nothing is left: none waits, none is dead", measured: `${left} left`, held: left === 0 },
   ];
@@ -222,33 +227,6 @@ async function inTheEnd(p: Play): Promise<readonly Promised[]> {
 
 function hookOf(p: Play, payload: GithubPayload): Hook {
   return quiz.github(payload, p.secret, p);
-}
-
-/** All tries that count and all sends, of every delivery. */
-async function effort({ desk }: Play): Promise<{ readonly attempts: number; readonly sends: number }> {
-  const all = await desk.deliveries();
-  return {
-    attempts: all.reduce((sum, { attempts }) => sum + attempts, 0),
-    sends: all.reduce((sum, { sends }) => sum + sends, 0),
-  };
-}
-
-async function settled({ clock, desk }: Play): Promise<void> {
-  await until(
-    clock,
-    async () => waitingIn(await desk.spool()),
-    (n) => n === 0,
-  );
-}
-
-/** Asks until it is so, or for as long as patience lasts; then the last answer tells what is wrong. */
-async function until<T>(clock: Clock, ask: () => Promise<T>, so: (answer: T) => boolean): Promise<T> {
-  const startedAt = clock.now();
-  for (;;) {
-    const answer = await ask();
-    if (so(answer) || clock.now() - startedAt > PATIENCE_MS) return answer;
-    await sleep(clock, PACE_MS);
-  }
 }
 
 async function toldAt({ outrigger, signal }: Play, seen: Seen | undefined): Promise<readonly string[]> {
