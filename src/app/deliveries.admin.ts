@@ -67,6 +67,10 @@ export function deliveryService({ deliveries, clock, bus, routes }: DeliveryAdmi
     },
     resume(app, capability, _by) {
       const ended = pauses.end(app, capability);
+      // An app goes on as a whole: also what 410 answers had parked. What an operator paused by itself stays so.
+      for (const route of capability === null ? routes() : []) {
+        if (route.app === app && pauses.of(app, route.capability)?.cause === "gone") pauses.end(app, route.capability);
+      }
       deliverer.wake(app, capability);
       return ended || known(app, capability);
     },

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import type { EventBus, OutriggerEvent } from "../core/events.ts";
-import type { Exchange } from "../core/exchange.ts";
+import type { Attempt, Exchange, RouteRef } from "../core/exchange.ts";
 import type { MemoryLedger } from "../core/memory.ts";
 import type { Random } from "../core/random.ts";
 import type { RouteSettings } from "../core/settings.route.ts";
@@ -45,6 +45,7 @@ export interface DeliveriesDeps {
   readonly key: string | undefined;
   readonly dataDir: string;
   readonly onCommit: (ms: number, jobs: number) => void;
+  readonly onAttempts: (route: RouteRef, attempts: readonly Attempt[]) => void;
 }
 
 export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettings): Promise<Deliveries> {
@@ -71,7 +72,9 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
   });
   const upkeep = createUpkeep({ spool, clock, emit: bus.emit });
   const off = bus.on((event: OutriggerEvent) => {
-    if (event.type === "breaker.closed" || event.type === "breaker.half_open") {
+    // An expired one may have let the next of its order key go.
+    const freed = event.type === "dlq.added" && event.reason === "expired";
+    if (freed || event.type === "breaker.closed" || event.type === "breaker.half_open") {
       deliverer.wake(event.app, event.capability);
     }
   });
@@ -87,13 +90,21 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
     } else if (receipt.kind === "full") upkeep.look();
     return receipt;
   };
+  /** Its caller was told something else: it is neither sent nor kept. */
+  const withdraw = (id: string): void => {
+    deliverer.forget(new Set([id]));
+    spool
+      .change("cancel", [id])
+      .then(() => spool.change("delete", [id]))
+      .catch(() => undefined);
+  };
   return {
     spool,
     deliverer,
     pauses,
     upkeep,
     put,
-    later: (route) => laterOf(route, put, deps, (id) => void spool.change("cancel", [id]).catch(() => undefined)),
+    later: (route) => laterOf(route, put, deps, withdraw),
     apply(plans, next) {
       spool.configure(boundsOf(next));
       const routes = plans
@@ -183,6 +194,7 @@ function send(plan: RoutePlan, job: LeasedJob, deps: DeliveriesDeps): Sending | 
     const reply = await plan.deliver(x);
     if (reply.kind === "answer") reply.stream?.abort();
     memory.give(x.heldBytes);
+    deps.onAttempts(x.route, x.attempts);
     const worth = plan.worthOf(reply);
     return {
       reply,

@@ -109,7 +109,8 @@ export async function openServices(
       bus,
       dataDir,
       key: options.env.OUTRIGGER_SPOOL_KEY,
-      onCommit: (ms, jobs) => metrics.committed(ms, jobs),
+      onCommit: metrics.committed,
+      onAttempts: metrics.attempted,
     },
     spool,
   );

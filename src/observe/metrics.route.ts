@@ -9,6 +9,7 @@ import { type Count, observe, type Sample } from "./metrics.family.ts";
  */
 export interface RouteSeries {
   completed(event: RequestCompleted): void;
+  attempted(attempt: Attempt): void;
 }
 
 interface UpstreamSeries {
@@ -40,6 +41,7 @@ export function createRouteSeries(
     observe(own.duration, attempt.durationMs / 1000);
   };
   return {
+    attempted,
     completed(event) {
       const { outcome } = event;
       byOutcome[outcome] ??= families.requests.child({ app, capability, mode, outcome });

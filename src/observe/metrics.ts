@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import type { BreakerMoved, FallbackUsed, Listener } from "../core/events.ts";
-import type { RouteRef } from "../core/exchange.ts";
+import type { Attempt, RouteRef } from "../core/exchange.ts";
 import type { RouteName } from "../core/job.ts";
 import { defineFamilies, defineGauges, type Families, type Gauges, type MetricSources } from "./metrics.families.ts";
 import { type LabelValues, observe } from "./metrics.family.ts";
@@ -24,6 +24,8 @@ export interface Metrics {
    * are those of the manifest, so their number is bounded by it. Call it with every manifest applied.
    */
   retain(routes: Iterable<RouteNames>): void;
+  /** The tries of a stored job: no request completes with them. */
+  attempted(route: RouteRef, attempts: readonly Attempt[]): void;
   /** A commit of the spool, and how many jobs were put in it. */
   committed(ms: number, jobs: number): void;
   /** One scrape in the Prometheus text format. */
@@ -69,6 +71,10 @@ export function createMetrics(sources: MetricSources): Metrics {
       names = kept;
       series = new WeakMap();
       for (const family of Object.values(families)) family.keep(kept.allow);
+    },
+    attempted(route, attempts) {
+      const own = seriesOf(route);
+      for (const attempt of attempts) own?.attempted(attempt);
     },
     committed: createCommits(families),
     scrape: async () => {

@@ -40,7 +40,7 @@ export async function tellDelivery(
   }
   say(res, 200, {
     id: found.id,
-    status: found.state === "queued" && found.parked ? "parked" : found.state,
+    status: found.parked && WAITING.has(found.state) ? "parked" : found.state,
     ...(found.reason !== null && { reason: found.reason }),
     attempts: found.attempts,
     sends: found.sends,
@@ -49,6 +49,9 @@ export async function tellDelivery(
     ...(found.endedAt !== null && { ended_at: timeText(found.endedAt) }),
   });
 }
+
+/** A leased job of a parked route only waits here for its turn. */
+const WAITING: ReadonlySet<string> = new Set(["queued", "leased"]);
 
 function say(res: ServerResponse, status: number, body: object, more: readonly string[] = []): void {
   if (res.destroyed) return;

@@ -72,7 +72,8 @@ async function serveOnce(call: Call, idempotency: Idempotency, deps: SyncDeps): 
 
 async function runFirst(call: Call, first: First, deps: SyncDeps): Promise<void> {
   const reply = await call.plan.send(call);
-  if (!call.gone && isFinal(reply)) await first.keep(call, answerToKeep(reply, verdictOf(reply)));
+  // Also where the caller left just now: it is the one that will ask again.
+  if (isFinal(reply)) await first.keep(call, answerToKeep(reply, verdictOf(reply)));
   finish(call, reply, deps, first);
 }
 

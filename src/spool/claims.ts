@@ -1,12 +1,16 @@
 import type { JobSummary } from "../core/job.ts";
 import type { DelivererDeps, DelivererSettings } from "./deliverer.ts";
-import type { Lease } from "./port.ts";
+import type { Lease, LeasedJob } from "./port.ts";
 import type { LaneState, RouteState } from "./route.ts";
 
 /** Fetches due jobs from the store, a little ahead of need, so that no slot waits for a disk. */
 export interface Claims {
   /** Asks for more where a route's lanes run low. */
   refill(state: RouteState, settings: DelivererSettings): void;
+  /** Of these, what is on its way here goes back. */
+  forget(ids: ReadonlySet<string>): void;
+  /** Resolves when no answer is awaited any more. */
+  stop(): Promise<void>;
   /** A claim may have been made whose answer is lost: before the next one the store hears which leases we have. */
   unsure(): void;
 }
@@ -16,17 +20,21 @@ interface Told {
   readonly arrived: () => void;
   readonly wakeAt: (at: number) => void;
   readonly dead: (job: JobSummary) => void;
+  readonly unwanted: (state: RouteState, job: LeasedJob) => void;
 }
 
 /** Of bodies, in one claim. */
 const CLAIM_BYTES = 4 * 1024 * 1024;
 /** Of bodies that are leased and wait for a slot, over all routes. */
 const BUFFER_BYTES = 64 * 1024 * 1024;
+/** Asked for at a time: what they will bring is not known yet. */
+const MAX_ASKED = 32;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
 
 export function createClaims({ spool, clock }: DelivererDeps, told: Told): Claims {
-  let asking = 0;
+  const asking = new Set<Promise<void>>();
+  const forgotten = new Set<string>();
   let failures = 0;
   let notBefore = 0;
   let unsure = false;
@@ -47,7 +55,7 @@ export function createClaims({ spool, clock }: DelivererDeps, told: Told): Claim
   /** False until the store knows which leases we have. */
   const sure = (): boolean => {
     if (!unsure) return true;
-    if (holding || asking > 0) return false;
+    if (holding || asking.size > 0) return false;
     holding = true;
     spool.hold(told.held()).then(
       () => {
@@ -64,7 +72,6 @@ export function createClaims({ spool, clock }: DelivererDeps, told: Told): Claim
   };
 
   const ask = async (state: RouteState, lane: LaneState, max: number): Promise<void> => {
-    asking++;
     lane.claiming = true;
     // What is put from now on may not be in the answer.
     lane.due = false;
@@ -73,7 +80,10 @@ export function createClaims({ spool, clock }: DelivererDeps, told: Told): Claim
       const got = await spool.claim({ app: app.name, capability, lane: lane.lane, max, maxBytes: CLAIM_BYTES });
       failures = 0;
       const claimedAt = clock.now();
-      for (const job of got.jobs) lane.buffer.push({ job, claimedAt });
+      for (const job of got.jobs) {
+        if (forgotten.has(job.lease.id)) told.unwanted(state, job);
+        else lane.buffer.push({ job, claimedAt });
+      }
       if (got.more) lane.due = true;
       if (got.nextInMs !== null) {
         const at = claimedAt + got.nextInMs;
@@ -83,12 +93,11 @@ export function createClaims({ spool, clock }: DelivererDeps, told: Told): Claim
       // The next of its order key waits in the lane of its own sends.
       if (got.expired.length > 0) for (const one of state.lanes) one.due = true;
     } catch {
-      lane.due = true;
+      // It may have been done, and have ended jobs that were too old.
+      for (const one of state.lanes) one.due = true;
       failed();
     }
-    asking--;
     lane.claiming = false;
-    told.arrived();
   };
 
   return {
@@ -96,11 +105,27 @@ export function createClaims({ spool, clock }: DelivererDeps, told: Told): Claim
       for (const lane of state.lanes) {
         const wanted = Math.min(batch, 2 * perApp);
         if (!lane.due || lane.claiming || lane.buffer.length > wanted / 2) continue;
-        if (clock.now() < notBefore || !sure()) return;
+        // There is one timer, and an earlier wake may have taken this one's place.
+        if (clock.now() < notBefore) return told.wakeAt(notBefore);
+        if (!sure()) return;
         lanes.add(lane);
-        if (lane.buffer.length > 0 && bytes() > BUFFER_BYTES) return;
-        void ask(state, lane, bytes() > BUFFER_BYTES ? 1 : wanted);
+        const expected = bytes() + asking.size * CLAIM_BYTES;
+        // Each lane may have one job, so that none starves; beyond twice the bound it waits for others to be sent.
+        const tight = expected > BUFFER_BYTES;
+        if (asking.size >= MAX_ASKED || (tight && (lane.buffer.length > 0 || bytes() > 2 * BUFFER_BYTES))) return;
+        const asked = ask(state, lane, tight ? 1 : wanted).then(() => {
+          asking.delete(asked);
+          if (asking.size === 0) forgotten.clear();
+          told.arrived();
+        });
+        asking.add(asked);
       }
+    },
+    forget(ids) {
+      if (asking.size > 0) for (const id of ids) forgotten.add(id);
+    },
+    async stop() {
+      await Promise.all(asking);
     },
     unsure() {
       unsure = true;

@@ -33,11 +33,12 @@ export function decide(t: AttemptEnded, retry: Pick<RetrySettings, "attempts">):
   const { reply, worth } = t;
   if (t.aborted) return { kind: "again", delayMs: 0, spent: false };
   if (worth === "ok") return { kind: "delivered" };
-  if (worth === "ignored") return { kind: "wait" };
+  const written = reply.kind !== "fault" || reply.written;
+  // Written, and then there was no memory for its answer: a try like any other that brought none.
+  if (worth === "ignored" && !written) return { kind: "wait" };
   if (worth === "permanent") return { kind: "dead", ...permanent(reply) };
   const spent = !t.trial;
-  const written = reply.kind !== "fault" || reply.written;
-  if (worth === "transient" && written && !t.repeatable) {
+  if (worth !== "push_back" && written && !t.repeatable) {
     return {
       kind: "dead",
       reason: failing(reply),

@@ -11,12 +11,13 @@ import { createRegistry } from "./registry.ts";
 import {
   type AppState,
   type DeliveryRoute,
+  heldBytes,
   isWaiting,
   type LaneState,
   type RouteState,
   type Sending,
 } from "./route.ts";
-import { mayStart, type Shares } from "./shares.ts";
+import type { Shares } from "./shares.ts";
 import { createStarts } from "./starts.ts";
 
 /** Brings stored jobs to their apps: claims what is due, sends it, and tells the store what became of it. */
@@ -62,6 +63,8 @@ export interface Flight {
 
 /** A half-open breaker does not say when its trial ends: its event does; this is for the case that it never comes. */
 const TRIAL_MS = 1_000;
+/** So much of bodies a route may keep here while its breaker is open. */
+const PARKED_BYTES = 1024 * 1024;
 
 export function createDeliverer(deps: DelivererDeps): Deliverer {
   const { spool, clock, pauses } = deps;
@@ -85,6 +88,11 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
     registry.touch(state);
     soon();
   };
+  const dueAgain = (state: RouteState): void => {
+    for (const lane of state.lanes) lane.due = true;
+    state.restUntil = 0;
+    touch(state);
+  };
   const wakeAt = (at: number): void => {
     if (!running || at >= timerAt) return;
     if (timer !== null) clock.cancel(timer);
@@ -103,18 +111,23 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
     // Said now: it may have no further job.
     parkedNow(state, clock.now());
   };
+  /** Of two leases of one job the later counts: the earlier has ended, though the store's word on it was lost. */
   const held = (): Lease[] => [
+    ...ending.leases(),
     ...[...starts.flights].map(({ job }) => job.lease),
     ...[...registry.all()].flatMap(({ lanes }) => lanes.flatMap(({ buffer }) => buffer.map(({ job }) => job.lease))),
-    ...ending.leases(),
   ];
-  const parkedNow = createParking(deps);
+  const parkedNow = createParking(deps, (state, cause) => {
+    // They can expire there, and hold no memory that others want. A breaker is open for a short while only.
+    if (cause !== "breaker_open" || heldBytes(state) > PARKED_BYTES) letGo(state, () => true);
+  });
   const ending = createEnding(deps, { settled: touch, gone: parkGone });
-  const claims = createClaims(deps, { held, arrived: soon, wakeAt, dead: ending.expired });
+  const claims = createClaims(deps, { held, arrived: soon, wakeAt, dead: ending.expired, unwanted: ending.giveBack });
   const starts = createStarts(parkedNow, ending, { wakeAt, landed: touch });
 
   /** Lanes whose time has come are due; for the others there is a timer. */
   const lookAt = (state: RouteState, now: number): void => {
+    if (state.restUntil > now) wakeAt(state.restUntil);
     for (const lane of state.lanes) {
       if (lane.nextAt === null) continue;
       if (lane.nextAt > now) wakeAt(lane.nextAt);
@@ -139,22 +152,28 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
       progress = false;
       for (const [app, routes] of busy) if (starts.one(app, routes, busy.length, settings, now)) progress = true;
     }
-    for (const [app, routes] of busy) {
-      if (app.active === 0 && !mayStart(0, starts.total, busy.length, settings)) continue;
+    for (const [, routes] of busy) {
       for (const state of routes) if (parkedNow(state, now) === null) claims.refill(state, settings);
     }
   };
 
+  /** Gives back what waits here for a slot. */
+  const letGo = (state: RouteState, which: (job: LeasedJob) => boolean): void => {
+    for (const lane of state.lanes) {
+      const given = lane.buffer.filter(({ job }) => which(job));
+      lane.buffer = lane.buffer.filter(({ job }) => !which(job));
+      for (const { job } of given) ending.giveBack(state, job);
+    }
+  };
   const stop = async (): Promise<void> => {
     running = false;
     if (timer !== null) clock.cancel(timer);
     ending.stopping();
     const landing = [...starts.flights].map(({ sending }) => sending.done);
     for (const { sending } of [...starts.flights]) sending.abort();
-    await Promise.all(landing);
-    for (const state of registry.all()) {
-      for (const lane of state.lanes) for (const { job } of lane.buffer.splice(0)) ending.giveBack(job);
-    }
+    // What was asked for still comes, and is ours then.
+    await Promise.all([...landing, claims.stop()]);
+    for (const state of registry.all()) letGo(state, () => true);
     await ending.stop();
   };
 
@@ -169,10 +188,12 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
       const { routes } = await spool.survey();
       for (const found of routes) {
         const state = registry.state(found);
-        state.lanes[0].due = found.first > 0;
-        state.lanes[1].due = found.retry > 0;
+        // More may have been put since the store looked.
+        state.lanes[0].due ||= found.first > 0;
+        state.lanes[1].due ||= found.retry > 0;
         registry.touch(state);
       }
+      if (stopped !== null) return;
       running = true;
       pump();
     },
@@ -185,25 +206,25 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
     },
     wake(app, capability) {
       for (const state of registry.of(app)) {
-        if (capability !== null && state.capability !== capability) continue;
-        for (const lane of state.lanes) lane.due = true;
-        touch(state);
+        if (capability === null || state.capability === capability) dueAgain(state);
       }
     },
     forget(ids) {
-      for (const state of registry.all()) {
-        for (const lane of state.lanes) lane.buffer = lane.buffer.filter(({ job }) => !ids.has(job.lease.id));
-      }
+      // Told to the store, where it has ended or soon will: if that fails, it is due like any other.
+      for (const state of registry.all()) letGo(state, (job) => ids.has(job.lease.id));
+      claims.forget(ids);
       for (const { job, sending } of starts.flights) if (ids.has(job.lease.id)) sending.abort();
     },
     unsure() {
       claims.unsure();
-      soon();
+      // A put may have been kept whose answer was lost.
+      for (const state of registry.all()) dueAgain(state);
     },
     parked(app, capability) {
       const state = registry.find(app, capability);
-      const cause = state === undefined ? null : parkedNow(state, clock.now());
-      return state === undefined || cause === null ? null : { cause, since: state.parkedAt };
+      if (state === undefined) return null;
+      parkedNow(state, clock.now());
+      return state.parked === null ? null : { cause: state.parked, since: state.parkedAt };
     },
     stop() {
       stopped ??= stop();

@@ -15,7 +15,7 @@ export interface Ending {
   /** Found too old by the store. */
   expired(job: JobSummary): void;
   /** As it came; `stop` waits for it. */
-  giveBack(job: LeasedJob): void;
+  giveBack(state: RouteState, job: LeasedJob): void;
   /** From now on nothing is kept for another try. */
   stopping(): void;
   /** Leases whose end the store does not know yet. */
@@ -37,27 +37,30 @@ const MAX_BEHIND = 1024;
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 5_000;
 const STOP_TRIES = 3;
+/** How long a route rests whose send found no slot. Without it the loop would turn for nothing else. */
+const NO_SLOT_MS = 200;
 /** Sent, and then there was no memory for the answer. */
 const OVERLOADED_MS = 1_000;
 const GONE_IN_A_ROW = 3;
 
 export function createEnding(deps: DelivererDeps, told: Told): Ending {
   const { spool, clock, emit } = deps;
-  const open = new Map<string, Lease>();
+  /** Not by id: one whose answer was lost may be leased anew, and ended again, while it is still being told. */
+  const open = new Set<Lease>();
   const settling = new Set<Promise<unknown>>();
   let stopping = false;
 
   /** True once the store has it; false where the lease was no longer ours, or the process ends. */
   const settle = async (lease: Lease, settlement: Settlement): Promise<boolean> => {
-    open.set(lease.id, lease);
+    open.add(lease);
     for (let failures = 0; ; failures++) {
       try {
         const ours = await spool.settle(lease, settlement);
-        open.delete(lease.id);
+        open.delete(lease);
         return ours;
       } catch {
         if (stopping && failures >= STOP_TRIES) {
-          open.delete(lease.id);
+          open.delete(lease);
           return false;
         }
         await new Promise<void>((resolve) => {
@@ -66,13 +69,13 @@ export function createEnding(deps: DelivererDeps, told: Told): Ending {
       }
     }
   };
-  const follow = (state: RouteState | null, lease: Lease, settlement: Settlement, then: () => void): void => {
+  const follow = (state: RouteState, lease: Lease, settlement: Settlement, then: () => void): void => {
     const done = settle(lease, settlement).then((ours) => {
       settling.delete(done);
       if (ours) then();
       // It was taken from us, or done, and the thread died before it could say so: what is due now is not known here.
-      else for (const lane of state?.lanes ?? []) lane.due = true;
-      if (state !== null) told.settled(state);
+      else for (const lane of state.lanes) lane.due = true;
+      told.settled(state);
     });
     settling.add(done);
   };
@@ -124,7 +127,7 @@ export function createEnding(deps: DelivererDeps, told: Told): Ending {
     follow(state, job.lease, settlement, () => {
       const [first, retry] = state.lanes;
       if (retry.nextAt === null || dueAt < retry.nextAt) retry.nextAt = dueAt;
-      first.due ||= job.sends === 0 && sent.tries.length === 0;
+      first.due ||= job.ordered || (job.sends === 0 && sent.tries.length === 0);
       if (sent.tries.length === 0) return;
       emit({
         type: "delivery.retry",
@@ -139,6 +142,8 @@ export function createEnding(deps: DelivererDeps, told: Told): Ending {
 
   return {
     ended({ job, state, lane }, sent, claimedAt) {
+      // Whatever it had is free.
+      state.restUntil = 0;
       // Its route may have gone from the manifest meanwhile: then it waits for it, and spends nothing.
       const retry = state.route?.retry ?? null;
       if (retry === null && sent.worth !== "ok") return again(state, job, sent, 0, false);
@@ -156,7 +161,10 @@ export function createEnding(deps: DelivererDeps, told: Told): Ending {
           return delivered(state, job, sent, claimedAt);
         case "wait":
           // Nothing was sent: it stays leased, and goes first when its way is free.
-          if (sent.tries.length === 0 && !stopping) return void lane.buffer.unshift({ job, claimedAt });
+          if (sent.tries.length === 0 && !stopping) {
+            state.restUntil = clock.now() + NO_SLOT_MS;
+            return void lane.buffer.unshift({ job, claimedAt });
+          }
           return again(state, job, sent, sent.tries.length === 0 ? 0 : OVERLOADED_MS, false);
         case "again":
           return again(state, job, sent, verdict.delayMs, verdict.spent);
@@ -175,14 +183,16 @@ export function createEnding(deps: DelivererDeps, told: Told): Ending {
       const { reason, detail, sends } = job;
       emit({ type: "dlq.added", ...about(job, job.id), reason: reason ?? "expired", detail, sends });
     },
-    giveBack(job) {
+    giveBack(state, job) {
       const settlement: Settlement = { kind: "again", tries: [], delayMs: 0, spent: false, inDoubt: job.inDoubt };
-      follow(null, job.lease, settlement, () => undefined);
+      follow(state, job.lease, settlement, () => {
+        for (const lane of state.lanes) lane.due = true;
+      });
     },
     stopping() {
       stopping = true;
     },
-    leases: () => [...open.values()],
+    leases: () => [...open],
     behind: () => open.size >= MAX_BEHIND,
     async stop() {
       await Promise.all(settling);

@@ -8,7 +8,10 @@ import type { RouteState } from "./route.ts";
  */
 export type ParkedNow = (state: RouteState, now: number) => ParkCause | null;
 
-export function createParking({ clock, pauses, emit }: Pick<DelivererDeps, "clock" | "pauses" | "emit">): ParkedNow {
+export function createParking(
+  { clock, pauses, emit }: Pick<DelivererDeps, "clock" | "pauses" | "emit">,
+  parked: (state: RouteState, cause: ParkCause) => void,
+): ParkedNow {
   const tell = (state: RouteState, cause: ParkCause | null): void => {
     const { app, capability, parked: before } = state;
     const at = clock.wall();
@@ -16,6 +19,7 @@ export function createParking({ clock, pauses, emit }: Pick<DelivererDeps, "cloc
     state.parked = cause;
     state.parkedAt = at;
     const about = { at, app: app.name, capability };
+    if (cause !== null) parked(state, cause);
     if (cause !== null) emit({ type: "route.parked", ...about, cause, ...(by !== null && { by }) });
     else if (before !== null) emit({ type: "route.resumed", ...about, cause: before });
   };

@@ -63,6 +63,8 @@ export interface RouteState {
   route: DeliveryRoute | null;
   readonly app: AppState;
   readonly lanes: readonly [LaneState, LaneState];
+  /** A send was refused for want of a slot: no other one is begun until then, or until one ends. */
+  restUntil: number;
   /** 410 answers in a row. */
   gone: number;
   /** Why its jobs wait, as was last said. */
@@ -94,6 +96,7 @@ export function createRouteState(app: AppState, capability: string): RouteState 
     key: `${app.name}/${capability}`,
     route: null,
     lanes: [lane("first"), lane("retry")],
+    restUntil: 0,
     gone: 0,
     parked: null,
     parkedAt: 0,
@@ -103,3 +106,10 @@ export function createRouteState(app: AppState, capability: string): RouteState 
 export const activeOf = (state: RouteState): number => state.lanes[0].active + state.lanes[1].active;
 export const isWaiting = (state: RouteState): boolean =>
   state.lanes.some((lane) => lane.buffer.length > 0 || lane.due || lane.claiming || lane.nextAt !== null);
+
+/** Of bodies that are leased and wait for a slot. */
+export function heldBytes(state: RouteState): number {
+  let bytes = 0;
+  for (const { buffer } of state.lanes) for (const { job } of buffer) bytes += job.body.length;
+  return bytes;
+}

@@ -20,7 +20,7 @@ export function mayStart(active: number, total: number, busyApps: number, { conc
 
 /** Within an app one route holds at most three quarters of the slots while another is due. */
 export function routeMayStart(active: number, anotherIsDue: boolean, { perApp }: Shares): boolean {
-  return !anotherIsDue || active < Math.max(1, Math.ceil(perApp * 0.75));
+  return !anotherIsDue || active < Math.max(1, Math.floor(perApp * 0.75));
 }
 
 /**

@@ -65,16 +65,18 @@ export function createStarts(parkedNow: ParkedNow, ending: Ending, told: Told): 
     },
     one(app, routes, busyApps, shares, now) {
       if (!mayStart(app.active, total, busyApps, shares) || ending.behind()) return false;
-      const ready = routes.filter(
-        (state) => state.lanes.some(({ buffer }) => buffer.length > 0) && parkedNow(state, now) === null,
+      const open = routes.filter(
+        (state) => state.restUntil <= now && state.lanes.some(isDue) && parkedNow(state, now) === null,
       );
+      const ready = open.filter(({ lanes }) => lanes.some(({ buffer }) => buffer.length > 0));
       if (ready.length === 0) return false;
       app.turn++;
-      const dueIn = (i: 0 | 1): boolean => ready.some(({ lanes }) => lanes[i].buffer.length > 0);
+      const dueIn = (i: 0 | 1): boolean => open.some(({ lanes }) => isDue(lanes[i]));
       const activeIn = (i: 0 | 1): number => routes.reduce((sum, { lanes }) => sum + lanes[i].active, 0);
       for (const state of inTurn(ready, app.turn)) {
-        if (!routeMayStart(activeOf(state), ready.length > 1, shares)) continue;
-        for (const i of app.turn % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
+        if (!routeMayStart(activeOf(state), open.length > 1, shares)) continue;
+        // Lanes change places when all routes had their turn: else each route would always begin with the same one.
+        for (const i of Math.floor(app.turn / ready.length) % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
           const lane = state.lanes[i];
           if (lane.buffer.length === 0 || !laneMayStart(activeIn(i), dueIn(i === 0 ? 1 : 0), shares)) continue;
           if (start(state, lane, now)) return true;
@@ -84,6 +86,9 @@ export function createStarts(parkedNow: ParkedNow, ending: Ending, told: Told): 
     },
   };
 }
+
+/** Also while its jobs are being fetched: in that moment another must not take what is left for it. */
+const isDue = ({ buffer, due, claiming }: LaneState): boolean => buffer.length > 0 || due || claiming;
 
 /** The most urgent first; equals take turns. */
 function inTurn(ready: readonly RouteState[], turn: number): readonly RouteState[] {

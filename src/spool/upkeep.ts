@@ -18,8 +18,10 @@ export interface UpkeepDeps {
 }
 
 const ROUND_MS = 1_000;
-/** While there is more to do: half of the time is left to others. */
+/** While there is more to do: a little at a time, since others wait for the same disk … */
 const STEP_MS = 20;
+/** … and slower where there is only more to look at. */
+const LOOK_MS = 100;
 const NEARLY = 0.8;
 
 type Level = SpoolFull["level"];
@@ -50,19 +52,21 @@ export function createUpkeep({ spool, clock, emit }: UpkeepDeps): Upkeep {
     }
     looking = false;
   };
-  const step = async (): Promise<boolean> => {
+  /** How long until the next step; null where all is done for now. */
+  const step = async (): Promise<number | null> => {
     const swept = await spool.sweep();
     for (const { id, app, capability, requestId, reason, detail, sends } of swept.expired) {
       const about = { at: clock.wall(), id, app, capability, requestId };
       emit({ type: "dlq.added", ...about, reason: reason ?? "expired", detail, sends });
     }
-    return swept.more;
+    if (!swept.more) return null;
+    return swept.expired.length > 0 ? STEP_MS : LOOK_MS;
   };
   const round = async (): Promise<void> => {
     if (busy) return;
     busy = true;
     try {
-      while (running && (await step())) await sleep(clock, STEP_MS);
+      for (let ms = await step(); running && ms !== null; ms = await step()) await sleep(clock, ms);
       await look();
     } catch {
       // It is away: the next round.

@@ -21,7 +21,7 @@ export interface Channel {
 export interface ChannelOptions {
   readonly start: () => Worker;
   readonly clock: Clock;
-  readonly onFailing: (store: string, detail: string) => void;
+  readonly onFailing: (store: string, detail: string, replaced: boolean) => void;
   /** The thread is there again after it had died. */
   readonly onBack: () => void;
   readonly onCommit?: OnCommit;
@@ -105,7 +105,7 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
         case "backup":
           return backedUp(message.path, message.error);
         case "failing":
-          return options.onFailing(message.store, message.detail);
+          return options.onFailing(message.store, message.detail, message.replaced);
       }
     });
     started.on("error", (error: Error) => {
@@ -157,7 +157,7 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
     if (closing) return;
     deaths = livedMs >= STEADY_MS ? 1 : deaths + 1;
     const waitMs = Math.min(RESTART_MIN_MS * 2 ** (deaths - 1), RESTART_MAX_MS);
-    options.onFailing("thread", `${error.message}; it is started again in ${waitMs / 1000} s`);
+    options.onFailing("thread", `${error.message}; it is started again in ${waitMs / 1000} s`, false);
     restart = clock.after(waitMs, () => launch(options.onBack, (again) => died(again, 0)), undefined);
   }
 

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs";
 import { type Connection, connect, connectReadonly } from "./connection.ts";
 import { isDamage, type StorageCode, StorageError, toStorageError } from "./error.ts";
 import { type Migration, migrate } from "./migrate.ts";
@@ -142,6 +143,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     async backup(to) {
       if (closed) throw new StorageError("closed", `${path} is closed`);
       live ??= openOrReplace();
+      // For its owner only, as the file itself is.
+      closeSync(openSync(to, "a", 0o600));
       await live.db.backup(to);
     },
     close() {

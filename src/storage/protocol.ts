@@ -20,8 +20,8 @@ export type FromThread =
   /** One commit of the spool: how long it took, and how many jobs were put in it. */
   | { readonly kind: "commit"; readonly ms: number; readonly jobs: number }
   | { readonly kind: "backup"; readonly path: string; readonly error: string | null }
-  /** An operator must know: becomes the event `storage.failing`. */
-  | { readonly kind: "failing"; readonly store: string; readonly detail: string };
+  /** An operator must know: becomes the event `storage.failing`. `replaced`: the file was damaged, and is another now. */
+  | { readonly kind: "failing"; readonly store: string; readonly detail: string; readonly replaced: boolean };
 
 export interface ThreadOptions {
   readonly dataDir: string;

@@ -50,35 +50,56 @@ function columnsOf(db: Connection, table: string): string[] {
   return db.prepare<[string], string>("SELECT name FROM pragma_table_info(?)").pluck().all(table);
 }
 
-/** Follows the table's own tree by rowid; at a bad page it goes on behind it, in strides that double until one lands. */
+/** Reads that may fail in one table before the rest is given up. */
+const MAX_FAILURES = 4096;
+
+/**
+ * Follows the table's own tree by rowid, from both ends up to a bad page, and then into the halves of what is left.
+ * Nothing readable may be jumped over, however far apart rowids are: those of jobs are times.
+ */
 function copyTable(old: Connection, db: Connection, table: string): Salvage {
   const known = columnsOf(old, table);
   const columns = columnsOf(db, table).filter((column) => known.includes(column));
   if (columns.length === 0) return { table, rows: 0, complete: false };
   const list = columns.map((column) => `"${column}"`).join(", ");
-  const read = old.prepare<[number], unknown[]>(
-    `SELECT rowid, ${list} FROM "${table}" NOT INDEXED WHERE rowid >= ? ORDER BY rowid`,
-  );
+  const reading = (order: "ASC" | "DESC") =>
+    old
+      .prepare<[number, number], unknown[]>(
+        `SELECT rowid, ${list} FROM "${table}" NOT INDEXED WHERE rowid >= ? AND rowid < ? ORDER BY rowid ${order}`,
+      )
+      .raw();
+  const [upwards, downwards] = [reading("ASC"), reading("DESC")];
   const write = db.prepare(`INSERT OR IGNORE INTO "${table}" (${list}) VALUES (${columns.map(() => "?").join(", ")})`);
   let rows = 0;
-  let complete = true;
-  let from = 0;
-  let stride = 1;
-  while (from <= Number.MAX_SAFE_INTEGER) {
+  let failures = 0;
+  /** False where a bad page kept it from the end, or a row so broken that the new table refuses it. */
+  const copy = (read: typeof upwards, from: number, to: number, done: (rowid: number) => void): boolean => {
     try {
-      for (const [rowid, ...values] of read.raw().iterate(from)) {
+      for (const [rowid, ...values] of read.iterate(from, to)) {
         rows += write.run(...values).changes;
-        from = Number(rowid) + 1;
-        stride = 1;
+        done(Number(rowid));
       }
-      return { table, rows, complete };
+      return true;
     } catch (error) {
       if (toStorageError(error).code === "full") throw error;
-      // A bad page, or a row so broken that the new table refuses it.
-      complete = false;
-      from += stride;
-      stride *= 2;
+      failures++;
+      return false;
     }
+  };
+  const gaps: (readonly [from: number, to: number])[] = [[0, Number.MAX_SAFE_INTEGER]];
+  // Grows meanwhile: the widest gaps are looked into first.
+  for (const [first, end] of gaps) {
+    if (failures >= MAX_FAILURES) break;
+    let [from, to] = [first, end];
+    const whole =
+      copy(upwards, from, to, (rowid) => {
+        from = rowid + 1;
+      }) ||
+      copy(downwards, from, to, (rowid) => {
+        to = rowid;
+      });
+    const middle = from + Math.floor((to - from) / 2);
+    if (!whole && middle > from) gaps.push([from, middle], [middle, to]);
   }
-  return { table, rows, complete };
+  return { table, rows, complete: failures === 0 };
 }

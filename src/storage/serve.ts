@@ -81,9 +81,18 @@ type Send = (message: FromThread, transfer?: ArrayBuffer[]) => void;
 
 function openStore(schema: Schema, options: ServeOptions, send: Send): Store {
   const name = schema.file.replace(".db", "");
-  const failing = (detail: string): void => send({ kind: "failing", store: name, detail });
+  let repairs = 0;
+  let opened: Database | null = null;
+  const failing = (detail: string): void => {
+    const replaced = opened !== null && opened.repairs() > repairs;
+    repairs = opened?.repairs() ?? 0;
+    send({ kind: "failing", store: name, detail, replaced });
+  };
   const path = join(options.dataDir, schema.file);
   const db = openDatabase({ path, schema, wall: options.wall, onFailing: failing });
+  // What was replaced before it was open, nobody has told anything yet.
+  opened = db;
+  repairs = db.repairs();
   const check = options.check(db.path);
   check.problems.then(
     // A command may have met the damage first: then the file that was read is already set aside.

@@ -89,13 +89,20 @@ export async function openStorage(
   { dataDir, clock, onEvent }: StorageOptions,
   start = (options: ThreadOptions): Worker => spawn("thread", options),
 ): Promise<Storage> {
+  // A file that is damaged at the start is told of before the channel is there.
+  let spool: SqliteSpool | null = null;
+  let spoolOptions: SpoolOptions | null = null;
+  let replaced = false;
   const channel = await openChannel({
     start: () => start({ dataDir }),
     clock,
-    onFailing: (store, detail) => {
+    onFailing: (store, detail, isNew) => {
       onEvent({ type: "storage.failing", at: clock.wall(), store, detail });
       // A file that was replaced knows neither bounds nor where fences begin.
-      if (store === "spool") spool?.reopened();
+      if (store === "spool" && isNew) {
+        replaced = true;
+        spool?.reopened();
+      }
     },
     onBack: () => {
       breakers.sendAll();
@@ -104,8 +111,6 @@ export async function openStorage(
     },
     onCommit: (ms, jobs) => spoolOptions?.onCommit?.(ms, jobs),
   });
-  let spool: SqliteSpool | null = null;
-  let spoolOptions: SpoolOptions | null = null;
   // The commands' own types say what each name takes and gives: the one place where that meets untyped messages.
   const call = channel.call as Call;
   const breakers = createBreakerWriter(clock, (row) => call("breakers.save", row));
@@ -132,7 +137,10 @@ export async function openStorage(
     async openSpool(options) {
       const { bounds, random, key } = options;
       spoolOptions = options;
+      replaced = false;
       spool = await openSqliteSpool({ channel, clock, random, seal: createSeal(key, random) }, bounds);
+      // Between its first command and now.
+      if (replaced) spool.reopened();
       return spool;
     },
     async flush() {

@@ -236,6 +236,7 @@ describe("the thread's side", () => {
     expect(bad.said).toContainEqual({
       kind: "failing",
       store: "history",
+      replaced: true,
       detail: expect.stringContaining("(page 7 is junk)"),
     });
     const unchecked = serveHere(tempDir(), Promise.reject(new Error("no memory")));
@@ -243,6 +244,7 @@ describe("the thread's side", () => {
     expect(unchecked.said).toContainEqual({
       kind: "failing",
       store: "history",
+      replaced: false,
       detail: "it could not be checked: no memory",
     });
     for (const { port } of [bad, unchecked]) port.postMessage({ kind: "close" } satisfies ToThread);

@@ -10,7 +10,7 @@ export interface Later {
 }
 
 /** Tries that may have arrived, and brought no answer. */
-const UNANSWERED: ReadonlySet<Reason> = new Set(["timeout", "reset", "invalid_response"]);
+const UNANSWERED: ReadonlySet<Reason> = new Set(["timeout", "reset", "invalid_response", "overload"]);
 
 /** May a send of this exchange have arrived without an answer? */
 export function leavesDoubt(x: Pick<Exchange, "attempts" | "inDoubt">): boolean {

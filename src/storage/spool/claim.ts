@@ -39,6 +39,7 @@ export function claimCommand(db: Connection, state: SpoolState, table: JobTable)
     const picked: (readonly [JobRow, number, Payload])[] = [];
     let size = 0;
     let rest = false;
+    let ended = false;
     if (route === undefined) return { jobs: pack([], now, 0), more: false, nextInMs: null, expired };
     const found = look(route, lane, now, want.max);
     for (const seq of found.seqs) {
@@ -47,6 +48,7 @@ export function claimCommand(db: Connection, state: SpoolState, table: JobTable)
       if (row.expires <= now) {
         table.kill(row, EXPIRED_REASON, "it was too old", false, row.attempts, row.sends, now);
         const dead = table.get(seq);
+        ended = true;
         if (dead !== undefined) expired.push(summaryOf(dead, want.route, false, want.wall - now));
         continue;
       }
@@ -57,13 +59,14 @@ export function claimCommand(db: Connection, state: SpoolState, table: JobTable)
       const content = payload.get(seq);
       if (content === undefined) {
         table.kill(row, CANCELLED_REASON, LOST, false, row.attempts, row.sends, now);
+        ended = true;
         continue;
       }
       size += row.size;
       picked.push([row, table.lease(row), content]);
     }
-    // An expired one may have let the next of its order key go.
-    const next = rest || expired.length > 0 ? look(route, lane, now, 0) : { seqs: [], next: found.next };
+    // One that ended may have let the next of its order key go.
+    const next = rest || ended ? look(route, lane, now, 0) : { seqs: [], next: found.next };
     const more = rest || next.seqs.length > 0 || (next.next !== null && next.next <= now);
     return {
       jobs: pack(picked, now, size),

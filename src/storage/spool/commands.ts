@@ -8,6 +8,7 @@ import { listCommand } from "./list.ts";
 import { putCommand } from "./put.ts";
 import { createRoom } from "./room.ts";
 import { CANCELLED, CANCELLED_REASON, DEAD, DELIVERED, type JobRow, QUEUED, summaryOf } from "./rows.ts";
+import { PRINT_CHARS } from "./seal.ts";
 import { createState, type SpoolState } from "./state.ts";
 import { sweepCommand } from "./sweep.ts";
 import { createTable, type JobTable } from "./table.ts";
@@ -41,6 +42,11 @@ export function spoolCommands(db: Connection) {
     /** Reads one word that belongs to the file. */
     "spool.meta": (key: string): string | null =>
       db.prepare<[string], string>("SELECT value FROM meta WHERE key = ?").pluck().get(key) ?? null,
+    /** Of keys by their prints: those that something is still sealed with. Reads all requests: only for keys that are gone. */
+    "spool.sealedBy": (prints: readonly string[]): string[] =>
+      prints.filter((print) =>
+        db.prepare(`SELECT 1 FROM payloads WHERE substr(head ->> 8, 1, ${PRINT_CHARS}) = ? LIMIT 1`).get(print),
+      ),
     "spool.setMeta": ([key, value]: readonly [string, string]): void =>
       void db
         .prepare("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
@@ -148,11 +154,12 @@ function surveyCommand(db: Connection, state: SpoolState, room: ReturnType<typeo
     "SELECT seq, state, since FROM jobs WHERE seq > ? ORDER BY seq LIMIT ?",
   );
   const lowest = db.prepare<[], number | null>("SELECT min(seq) FROM jobs WHERE state = 0").pluck();
+  const highest = db.prepare<[], number | null>("SELECT max(seq) FROM jobs").pluck();
   let floor = 0;
   /** The oldest that has not ended: rows below the floor have, and it rises as they do. */
   const oldest = (): number | null => {
     if (state.waiting() === 0) {
-      floor = 0;
+      floor = highest.get() ?? 0;
       return null;
     }
     for (let steps = 0; steps < 20; steps++) {

@@ -1,12 +1,12 @@
 import type { Clock } from "../../core/clock.ts";
 import { DEAD_REASONS } from "../../core/job.ts";
 import type { Random } from "../../core/random.ts";
-import type { AnswerStore, NewJob, Receipt, Spool } from "../../spool/port.ts";
+import type { AnswerStore, NewJob, Receipt, Settlement, Spool } from "../../spool/port.ts";
 import { type Channel, Late } from "../channel.ts";
 import { StorageError } from "../error.ts";
 import type { FoundJob } from "./commands.ts";
-import { createIds, idText, type JobId, parseId } from "./id.ts";
-import { createParcel, type Parcel, requestOf, unpack } from "./pack.ts";
+import { createIds, idText, type JobId, type NewId, parseId } from "./id.ts";
+import { createParcel, type Parcel, readable, unpack } from "./pack.ts";
 import type { Seal } from "./seal.ts";
 import type { ClaimReply, OpenReply, PutResult, SettleCommand, SpoolBounds } from "./wire.ts";
 
@@ -46,41 +46,48 @@ export async function openSqliteSpool(deps: SqliteSpoolDeps, first: SpoolBounds)
   const settles = createSettles(call);
   const found = (id: JobId) => ({ id, now: now(), wall: clock.wall() });
 
+  const settle: Spool["settle"] = ({ id, attempt }, s) => {
+    const seq = parseId(id)?.seq;
+    if (seq === undefined) return Promise.resolve(false);
+    return settles.add({
+      now: now(),
+      seq,
+      attempt,
+      tries: s.tries,
+      kind: s.kind,
+      delayMs: s.kind === "again" ? Math.ceil(s.delayMs) : 0,
+      spent: s.kind === "again" && s.spent,
+      inDoubt: s.kind === "again" && s.inDoubt,
+      reason: s.kind === "dead" ? DEAD_REASONS.indexOf(s.reason) : -1,
+      detail: s.kind === "dead" ? s.detail : null,
+      release: s.kind === "dead" && s.release,
+    });
+  };
+
   return {
     put(job) {
-      const id = job.dead === undefined ? nextId(now()) : parseId(job.dead.id);
+      const at = now();
+      const known = job.dead === undefined ? null : parseId(job.dead.id);
+      const id = job.dead === undefined ? nextId(at) : known && { ...known, text: job.dead.id };
       if (id === null) return Promise.reject(new StorageError("failed", `${job.dead?.id} is no id of this spool`));
-      return parcels.put(id, job, now());
+      return parcels.put(id, job, at);
     },
     async claim({ app, capability, ...want }) {
       const route = `${app}/${capability}`;
       const reply = await call<ClaimReply>("spool.claim", { ...want, route, now: now(), wall: clock.wall() });
-      return { ...reply, jobs: unpack(reply.jobs, app, capability, seal) };
+      const { jobs, unreadable } = unpack(reply.jobs, app, capability, seal);
+      // Where the store is away just now, their leases are met again.
+      for (const lease of unreadable) void settle(lease, UNREADABLE).catch(() => undefined);
+      return { ...reply, jobs };
     },
-    settle({ id, attempt }, s) {
-      const seq = parseId(id)?.seq;
-      if (seq === undefined) return Promise.resolve(false);
-      return settles.add({
-        now: now(),
-        seq,
-        attempt,
-        tries: s.tries,
-        kind: s.kind,
-        delayMs: s.kind === "again" ? Math.ceil(s.delayMs) : 0,
-        spent: s.kind === "again" && s.spent,
-        inDoubt: s.kind === "again" && s.inDoubt,
-        reason: s.kind === "dead" ? DEAD_REASONS.indexOf(s.reason) : -1,
-        detail: s.kind === "dead" ? s.detail : null,
-        release: s.kind === "dead" && s.release,
-      });
-    },
+    settle,
     hold: (leases) => call("spool.hold", { now: now(), leases }),
     async find(text) {
       const id = parseId(text);
       const job = id === null ? null : await call<FoundJob | null>("spool.find", found(id));
       if (job === null) return null;
       const { head, ...rest } = job;
-      return { ...rest, request: head === null ? null : requestOf(head, seal) };
+      return { ...rest, request: head === null ? null : readable(head, seal) };
     },
     list: (query) => call("spool.list", { ...query, now: now(), wall: clock.wall() }),
     change: (act, ids) =>
@@ -109,6 +116,18 @@ export async function openSqliteSpool(deps: SqliteSpoolDeps, first: SpoolBounds)
   };
 }
 
+/** Of a job whose request can't be read any more. */
+const UNREADABLE: Settlement = {
+  kind: "dead",
+  reason: "cancelled",
+  detail: "its request can't be read: damaged, or sealed with a key that OUTRIGGER_SPOOL_KEY no longer names",
+  release: true,
+  tries: [],
+};
+
+/** Bodies that were handed over and not acknowledged: beyond them a disk stalls, and who comes hears it at once. */
+const MAX_UNANSWERED_BYTES = 128 * 1024 * 1024;
+
 interface Waiter<T> {
   readonly resolve: (value: T) => void;
   readonly reject: (error: unknown) => void;
@@ -119,7 +138,9 @@ type Call = <T>(name: string, arg: unknown) => Promise<T>;
 /** Joins the puts of one turn of the event loop. */
 function createTurns(call: Call, seal: Seal) {
   let parcel: Parcel | null = null;
-  let waiting: (Waiter<Receipt> & { readonly id: JobId })[] = [];
+  let waiting: (Waiter<Receipt> & { readonly id: NewId })[] = [];
+
+  let unanswered = 0;
 
   const begin = (): Parcel => {
     const own = createParcel(seal);
@@ -132,9 +153,11 @@ function createTurns(call: Call, seal: Seal) {
     });
     call<readonly PutResult[]>("spool.put", late).then(
       (results) => {
+        unanswered -= own.size;
         for (const [i, { id, resolve }] of waiters.entries()) resolve(receiptOf(results[i] as PutResult, id));
       },
       (error: unknown) => {
+        unanswered -= own.size;
         // It may never have left.
         if (parcel === own) parcel = null;
         for (const { reject } of waiters) reject(error);
@@ -143,15 +166,19 @@ function createTurns(call: Call, seal: Seal) {
     return own;
   };
   return {
-    put(id: JobId, job: NewJob, now: number): Promise<Receipt> {
+    put(id: NewId, job: NewJob, now: number): Promise<Receipt> {
+      if (unanswered + job.body.length > MAX_UNANSWERED_BYTES) {
+        return Promise.reject(new StorageError("busy", "storage is too far behind"));
+      }
+      unanswered += job.body.length;
       (parcel ?? begin()).add(id, job, now);
       return new Promise((resolve, reject) => waiting.push({ id, resolve, reject }));
     },
   };
 }
 
-function receiptOf(result: PutResult, id: JobId): Receipt {
-  if (result === 0) return { kind: "queued", id: idText(id) };
+function receiptOf(result: PutResult, id: NewId): Receipt {
+  if (result === 0) return { kind: "queued", id: id.text };
   if (result === "conflict") return { kind: "conflict" };
   if (result === "jobs" || result === "bytes") return { kind: "full", bound: result };
   return { kind: "duplicate", id: idText(result) };
@@ -191,15 +218,23 @@ function createSettles(call: Call) {
 
 const KEY_PRINT = "seal";
 
-/** Jobs sealed with another key could not be sent: that must be known at the start, not when each of them fails. */
+/**
+ * Jobs sealed with another key could not be sent: that must be known at the start, not when each of them fails. The
+ * file knows the prints of all keys that may be needed, the one that sealed last in front.
+ */
 async function checkKey(call: Call, seal: Seal): Promise<void> {
-  const known = await call<string | null>("spool.meta", KEY_PRINT);
-  const [own = ""] = seal.prints;
-  if (known !== null && known !== "" && !seal.prints.includes(known)) {
+  const known = ((await call<string | null>("spool.meta", KEY_PRINT)) ?? "").split(",").filter((one) => one !== "");
+  const [last] = known;
+  const gone = known.filter((print) => !seal.prints.includes(print));
+  const needed = gone.length === 0 ? [] : await call<readonly string[]>("spool.sealedBy", gone);
+  if (needed.length > 0 || (last !== undefined && gone.includes(last))) {
     throw new StorageError(
       "failed",
       "OUTRIGGER_SPOOL_KEY is not the key that stored headers were sealed with: set that key, or both as NEW,OLD",
     );
   }
-  if (known !== own && own !== "") await call("spool.setMeta", [KEY_PRINT, own]);
+  const [own] = seal.prints;
+  if (own === undefined) return;
+  const prints = [own, ...known.filter((print) => print !== own && !gone.includes(print))].join();
+  if (prints !== known.join()) await call("spool.setMeta", [KEY_PRINT, prints]);
 }

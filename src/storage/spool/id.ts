@@ -32,11 +32,27 @@ export function parseId(text: string): JobId | null {
   return Number.isSafeInteger(seq) && seq > 0 ? { seq, tail: Number.parseInt(String(tail), 16) } : null;
 }
 
+/** An id that was just drawn, with its text: made once, from what is at hand. */
+export interface NewId extends JobId {
+  readonly text: string;
+}
+
 /** Draws ids above `floor` and above each other, also where the clock is set back. */
-export function createIds(random: Random, floor: number): (now: number) => JobId {
+export function createIds(random: Random, floor: number): (now: number) => NewId {
   let last = floor;
+  // Of one millisecond there may be hundreds: what they share is made once.
+  let slot = -1;
+  let head = "";
   return (now) => {
     last = Math.max(last + 1, (Math.floor(now) - EPOCH_MS) * PER_MS);
-    return { seq: last, tail: random.bytes(6).readUIntBE(0, 6) };
+    const ms = Math.floor(last / PER_MS);
+    if (ms !== slot) {
+      slot = ms;
+      const time = (ms + EPOCH_MS).toString(16).padStart(12, "0");
+      head = `${time.slice(0, 8)}-${time.slice(8)}-7`;
+    }
+    const bytes = random.bytes(6);
+    const count = (last % PER_MS).toString(16).padStart(3, "0");
+    return { seq: last, tail: bytes.readUIntBE(0, 6), text: `${head}${count}-8000-${bytes.toString("hex")}` };
   };
 }

@@ -20,7 +20,8 @@ const ENDED: Readonly<Partial<Record<JobState, readonly number[]>>> = {
 export function listCommand(db: Connection, state: SpoolState, table: JobTable) {
   const any = db.prepare<[number, number], JobRow>("SELECT * FROM jobs WHERE seq < ? ORDER BY seq DESC LIMIT ?");
   const ended = db.prepare<[number, number, number], JobRow>(
-    "SELECT * FROM jobs WHERE state = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+    // A partial index is only used where its own condition stands in the statement, whatever the state is.
+    "SELECT * FROM jobs INDEXED BY ended WHERE state >= 2 AND state = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
   );
   const requested = db.prepare<[string, number, number], JobRow>(
     "SELECT * FROM jobs WHERE request_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?",

@@ -7,21 +7,31 @@ import type { Head } from "./wire.ts";
 
 /**
  * After a damaged file was read as far as it goes: a payload whose job was lost is queued again, in doubt, for better
- * twice than never; leases are nobody's; counts are counted. Returns one clause for people.
+ * twice than never; leases are nobody's; routes have their names, order keys their first; counts are counted. Returns
+ * one clause for people.
  */
 export function mendSpool(db: Connection): string {
-  const orphans = db
-    .prepare<[], { seq: number; head: string; size: number }>(
-      "SELECT seq, head, length(body) AS size FROM payloads WHERE seq NOT IN (SELECT seq FROM jobs)",
-    )
-    .all();
   return db.transaction(() => {
     db.exec("DELETE FROM leases WHERE seq NOT IN (SELECT seq FROM jobs)");
+    // Junk in the last page of a long text is not seen by SQLite.
+    db.exec("DELETE FROM payloads WHERE NOT json_valid(head)");
+    nameRoutes(db);
+    const orphans = db
+      .prepare<[], { seq: number; head: string; size: number }>(
+        "SELECT seq, head, length(body) AS size FROM payloads WHERE seq NOT IN (SELECT seq FROM jobs)",
+      )
+      .all();
     const state = createState(db);
     state.reload();
     const table = createTable(db, state);
     let queued = 0;
     for (const { seq, head, size } of orphans) if (requeue(seq, JSON.parse(head) as Head, size)) queued++;
+    const lines = db
+      .prepare<[], { route: number; okey: string }>(
+        "SELECT DISTINCT route, okey FROM jobs WHERE okey IS NOT NULL AND holds = 1",
+      )
+      .all();
+    for (const { route, okey } of lines) table.arrange(route, okey);
     recount(db);
     return `${queued} jobs queued again that had only their payload left`;
 
@@ -52,8 +62,26 @@ export function mendSpool(db: Connection): string {
         okey,
         holds: okey === null ? 0 : 1,
       });
-      table.arrange(state.routeId(route), okey);
       return true;
     }
   })();
+}
+
+/** A number without its name would be given to the next new route, and the jobs with it: requests know their own. */
+function nameRoutes(db: Connection): void {
+  const nameless = db
+    .prepare<[], number>(
+      `SELECT route FROM (SELECT route FROM jobs UNION SELECT route FROM keys UNION SELECT route FROM answers)
+         WHERE route NOT IN (SELECT route FROM routes)`,
+    )
+    .pluck()
+    .all();
+  const headOf = db
+    .prepare<[number], string>("SELECT head FROM jobs JOIN payloads USING (seq) WHERE route = ? LIMIT 1")
+    .pluck();
+  const add = db.prepare<[number, string]>("INSERT INTO routes (route, name) VALUES (?, ?)");
+  for (const route of nameless) {
+    const head = headOf.get(route);
+    add.run(route, head === undefined ? `unknown/${route}` : (JSON.parse(head) as Head)[10]);
+  }
 }

@@ -1,14 +1,15 @@
 import { DEAD_REASONS, type StoredRequest } from "../../core/job.ts";
-import type { LeasedJob, NewJob } from "../../spool/port.ts";
-import { idText, type JobId } from "./id.ts";
+import type { Lease, LeasedJob, NewJob } from "../../spool/port.ts";
+import { idText, type NewId } from "./id.ts";
 import { ORIGINS } from "./rows.ts";
 import type { Seal } from "./seal.ts";
 import { type Head, LEASED_NUMBERS, LEASED_TEXTS, type Packed } from "./wire.ts";
 
 /** Jobs on their way to the storage thread: those of one turn of the event loop, in one message. */
 export interface Parcel {
-  add(id: JobId, job: NewJob, now: number): void;
-  readonly count: number;
+  add(id: NewId, job: NewJob, now: number): void;
+  /** Bytes of bodies in it. */
+  readonly size: number;
   /** Hands it over; `transfer` is the block of all bodies. */
   take(): { readonly arg: Packed; readonly transfer: ArrayBuffer[] };
 }
@@ -37,7 +38,7 @@ export function createParcel(seal: Seal): Parcel {
       );
       texts.push(
         route,
-        headText(job, idText(id), route, seal),
+        headText(job, id.text, route, seal),
         job.requestId,
         job.orderKey,
         key === null ? null : key.hash,
@@ -50,8 +51,8 @@ export function createParcel(seal: Seal): Parcel {
       bodies.push(copy);
       size += copy.length;
     },
-    get count() {
-      return bodies.length;
+    get size() {
+      return size;
     },
     take() {
       const bytes = new Uint8Array(size);
@@ -93,26 +94,40 @@ function headText(
   return JSON.stringify(head);
 }
 
-export function requestOf(head: Head, seal: Seal): StoredRequest {
+function requestOf(head: Head, seal: Seal): StoredRequest {
   const [method, rest, target, host, httpVersion, peer, secure, headers, sealed] = head;
   return { method, rest, target, host, httpVersion, peer, secure: secure === 1, headers: seal.open(headers, sealed) };
 }
 
+export interface Unpacked {
+  readonly jobs: LeasedJob[];
+  /** Leased, but their request can't be read: one of these must not hold up the others. */
+  readonly unreadable: Lease[];
+}
+
 /** Takes leased jobs out of their message. Their bodies are windows into the one block that came. */
-export function unpack({ numbers, texts, bytes }: Packed, app: string, capability: string, seal: Seal): LeasedJob[] {
+export function unpack({ numbers, texts, bytes }: Packed, app: string, capability: string, seal: Seal): Unpacked {
   const jobs: LeasedJob[] = [];
+  const unreadable: Lease[] = [];
   let offset = 0;
   for (let at = 0, i = 0; at < numbers.length; at += LEASED_NUMBERS, i += LEASED_TEXTS) {
     const num = (n: number): number => numbers[at + n] as number;
     const id = idText({ seq: num(0), tail: num(1) });
-    const length = num(10);
+    const lease = { id, attempt: num(2) };
+    const body = Buffer.from(bytes.buffer, bytes.byteOffset + offset, num(10));
+    offset += body.length;
+    const request = readHead(texts[i] as string, seal);
+    if (request === null) {
+      unreadable.push(lease);
+      continue;
+    }
     jobs.push({
       app,
       capability,
-      lease: { id, attempt: num(2) },
+      lease,
       requestId: texts[i + 1] ?? id,
-      request: requestOf(JSON.parse(texts[i] as string) as Head, seal),
-      body: Buffer.from(bytes.buffer, bytes.byteOffset + offset, length),
+      request,
+      body,
       attempts: num(3),
       sends: num(4),
       inDoubt: num(5) === 1,
@@ -122,7 +137,23 @@ export function unpack({ numbers, texts, bytes }: Packed, app: string, capabilit
       ageMs: num(8),
       expiresInMs: num(9),
     });
-    offset += length;
   }
-  return jobs;
+  return { jobs, unreadable };
+}
+
+function readHead(text: string, seal: Seal): StoredRequest | null {
+  try {
+    return readable(JSON.parse(text) as Head, seal);
+  } catch {
+    return null;
+  }
+}
+
+/** Null where it is sealed with a key that is not known. */
+export function readable(head: Head, seal: Seal): StoredRequest | null {
+  try {
+    return requestOf(head, seal);
+  } catch {
+    return null;
+  }
 }

@@ -23,7 +23,9 @@ export function createRoom(db: Connection, state: SpoolState, table: JobTable): 
   const pages = db.prepare<[], number>("SELECT page_count FROM pragma_page_count").pluck();
   const free = db.prepare<[], number>("SELECT freelist_count FROM pragma_freelist_count").pluck();
   const pageSize = Number(db.pragma("page_size", { simple: true }));
-  const oldest = db.prepare<[number, number], JobRow>("SELECT * FROM jobs WHERE state = ? ORDER BY seq LIMIT ?");
+  const oldest = db.prepare<[number, number], JobRow>(
+    "SELECT * FROM jobs INDEXED BY ended WHERE state >= 2 AND state = ? ORDER BY seq LIMIT ?",
+  );
   const strip = db.prepare<[number]>("UPDATE jobs SET state = 6 WHERE seq = ?");
   const dropPayload = db.prepare<[number]>("DELETE FROM payloads WHERE seq = ?");
   let bytes = 0;

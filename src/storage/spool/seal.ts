@@ -25,7 +25,7 @@ export function createSeal(keys: string | undefined, random: Random): Seal {
     .map((text) => Buffer.from(hkdfSync("sha256", createHash("sha256").update(text).digest(), "", INFO, 32)));
   const [first] = made;
   return {
-    prints: made.map((key) => createHmac("sha256", key).update("print").digest("base64url").slice(0, 16)),
+    prints: made.map(printOf),
     close(headers) {
       if (first === undefined) return { headers, sealed: null };
       let secrets: string[] | null = null;
@@ -47,15 +47,22 @@ export function createSeal(keys: string | undefined, random: Random): Seal {
   };
 }
 
+/** Characters of a print. What is sealed begins with that of its key, so that the store can say which keys it needs. */
+export const PRINT_CHARS = 16;
+
+function printOf(key: Buffer): string {
+  return createHmac("sha256", key).update("print").digest("base64url").slice(0, PRINT_CHARS);
+}
+
 function encrypt(key: Buffer, text: string, random: Random): string {
   const iv = Buffer.from(random.bytes(12));
   const cipher = createCipheriv("aes-256-gcm", key, iv);
   const sealed = Buffer.concat([cipher.update(text, "utf8"), cipher.final()]);
-  return Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString("base64");
+  return printOf(key) + Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString("base64");
 }
 
 function decrypt(keys: readonly Buffer[], text: string): string {
-  const bytes = Buffer.from(text, "base64");
+  const bytes = Buffer.from(text.slice(PRINT_CHARS), "base64");
   for (const key of keys) {
     try {
       const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, 12));

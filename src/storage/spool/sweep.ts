@@ -12,7 +12,7 @@ const STEP = 500;
 export function sweepCommand(db: Connection, state: SpoolState, table: JobTable) {
   const rows = db.prepare<[number, number], JobRow>("SELECT * FROM jobs WHERE seq > ? ORDER BY seq LIMIT ?");
   const oldest = db.prepare<[number, number, number], JobRow>(
-    "SELECT * FROM jobs WHERE state = ? AND seq > ? ORDER BY seq LIMIT ?",
+    "SELECT * FROM jobs INDEXED BY ended WHERE state >= 2 AND state = ? AND seq > ? ORDER BY seq LIMIT ?",
   );
   const dropKeys = db.prepare<[number]>(
     "DELETE FROM keys WHERE id IN (SELECT id FROM keys WHERE until <= ? LIMIT 500)",
