@@ -21,9 +21,10 @@ function parseUnit(value: unknown, form: RegExp, units: Readonly<Record<string, 
   else {
     const [, digits, unit] = (typeof value === "string" && form.exec(value)) || [];
     if (digits === undefined || unit === undefined) return null;
-    // 1.1s is 1100.0000000000002 in floating point: one part in a million is the writer's, the rest the machine's.
+    // 1.1s is 1100.0000000000002 in floating point: a millionth is the writer's, the last bits of a large number the machine's.
     amount = Number(digits) * (units[unit] ?? 1);
-    if (digits.includes(".")) amount = Math.round(amount * 1e6) / 1e6;
+    const whole = Math.round(amount);
+    if (Math.abs(amount - whole) <= 1e-6 + 4 * Number.EPSILON * amount) amount = whole;
   }
   return Number.isSafeInteger(amount) && amount >= 0 ? amount : null;
 }
