@@ -9,6 +9,12 @@ export type Bug = (typeof BUGS)[number];
 const SLOTS = 16;
 const TIMEOUT_MS = 2_500;
 const AGAIN_MS = 300;
+/** A bug that is left to chance is one day not seen: every so many jobs show it. */
+const BUG_EVERY = 10;
+/** How long one that is to be overtaken waits for the next of its key. */
+const HOLD_MS = 1_000;
+/** And how far it then stays behind. */
+const BEHIND_MS = 50;
 
 /** Sends jobs until they end: in order within a key, and again when the app fails. */
 export interface Deliverer {
@@ -27,6 +33,10 @@ export function createDeliverer(
   const behind = new Map<string, FakeJob[]>();
   let busy = 0;
   let another: FakeJob | null = null;
+  let sent = 0;
+  let answered = 0;
+  /** By key, the one that the next of that key is to overtake. */
+  const held = new Map<string, { readonly job: FakeJob; readonly timer: NodeJS.Timeout }>();
 
   function pump(): void {
     for (; busy < SLOTS; busy++) {
@@ -45,12 +55,12 @@ export function createDeliverer(
   }
 
   async function attempt(job: FakeJob, n: number): Promise<void> {
-    const body = bug === "mix" && another !== null && random.below(50) === 0 ? another.body : job.body;
+    const body = bug === "mix" && another !== null && ++sent % BUG_EVERY === 0 ? another.body : job.body;
     another = job;
     const { status, retryAfterMs } = await send(job, body, n);
     const ended = (status >= 200 && status < 300) || status === 400;
     if (!ended) return void setTimeout(push, Math.max(retryAfterMs, random.float() * AGAIN_MS), job, n + 1);
-    if (bug === "repeat" && random.below(50) === 0) push(job, n + 1);
+    if (bug === "repeat" && ++answered % BUG_EVERY === 0) push(job, n + 1);
     await settle(job, status === 400 ? "dead" : "delivered");
     const line = job.key === null ? undefined : behind.get(job.key);
     line?.shift();
@@ -92,9 +102,25 @@ export function createDeliverer(
     });
   }
 
+  function swap(key: string, job: FakeJob): void {
+    const first = held.get(key);
+    if (first === undefined) {
+      const timer = setTimeout(() => {
+        held.delete(key);
+        push(job, 0);
+      }, HOLD_MS);
+      return void held.set(key, { job, timer });
+    }
+    clearTimeout(first.timer);
+    held.delete(key);
+    push(job, 0);
+    setTimeout(push, BEHIND_MS, first.job, 0);
+  }
+
   return {
     add(job) {
-      if (job.key === null || bug === "disorder") return push(job, 0);
+      if (job.key === null) return push(job, 0);
+      if (bug === "disorder") return swap(job.key, job);
       const line = behind.get(job.key) ?? [];
       behind.set(job.key, line);
       if (line.push(job) === 1) push(job, 0);
