@@ -1,3 +1,5 @@
+import type { HealthStatus, MoveReason, ProbeReport, Standing } from "./health.ts";
+
 /**
  * Rows that the services write and the storage thread keeps: plain data, so that neither folder knows the other.
  * Times are Unix milliseconds, since they are read by another process at another time.
@@ -74,6 +76,64 @@ export interface Page<T> {
   readonly items: readonly T[];
   /** null at the end. */
   readonly next: number | null;
+}
+
+/** Names one upstream of an app through reloads and restarts: the same name at another URL is another upstream. */
+export interface UpstreamId {
+  readonly app: string;
+  readonly upstream: string;
+  readonly url: string;
+}
+
+/** One string per upstream of an app. Neither names nor URLs hold a space. */
+export function upstreamKey(id: UpstreamId): string {
+  return `${id.app} ${id.upstream} ${id.url}`;
+}
+
+/** How one upstream was when it was last written down: at each transition, and now and then between. */
+export interface StoredHealth extends UpstreamId {
+  readonly standing: Standing;
+  /** When it began to stand so. */
+  readonly since: number;
+  /** Why it is not serving; null where it is. */
+  readonly cause: MoveReason | null;
+  readonly status: HealthStatus;
+  /** Of probes and live traffic. */
+  readonly consecutiveFailures: number;
+  /** How long it must next be well before it returns: doubled by each flap. */
+  readonly holdMs: number;
+  /** When it last came back; null if never. */
+  readonly returnedAt: number | null;
+  /** The newest probe; null where there was none. */
+  readonly probe: (ProbeReport & { readonly at: number }) | null;
+  readonly savedAt: number;
+}
+
+/** An app whose traffic an operator pinned to one upstream. */
+export interface StoredPin {
+  readonly app: string;
+  readonly upstream: string;
+  readonly by: string;
+  readonly at: number;
+}
+
+/** Traffic of an app moved. */
+export interface NewMove {
+  readonly app: string;
+  readonly kind: "failover" | "failback";
+  /** Names of upstreams; null where there was or is none that is well. */
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly reason: MoveReason;
+  /** The operator, where one did it. */
+  readonly by: string | null;
+  readonly at: number;
+  /** From the first sign of trouble to the move; of a failback, how long it was away. */
+  readonly durationMs: number;
+}
+
+export interface StoredMove extends NewMove {
+  readonly id: number;
 }
 
 /** The jobs of a route, or with null those of a whole app, wait for an operator. */
