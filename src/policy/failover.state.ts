@@ -1,0 +1,277 @@
+import type { MoveReason } from "../core/health.ts";
+import type { FailoverSettings, HealthSettings } from "../core/settings.ts";
+import type { Signs } from "./failover.signs.ts";
+
+/**
+ * Which upstreams of an app serve: a pure machine, `(state, event, now, rules) → state`. The very same object comes
+ * back when nothing changed. What is counted between transitions is kept by the shell in tallies and read here.
+ *
+ * Each upstream is `serving`, `away` from the first trigger on, or `returning`: well for the hold, and tried with single
+ * requests. Each period has a generation, so that a late result of an older one changes nothing. Times are monotonic
+ * milliseconds.
+ */
+
+interface Period {
+  /** One higher with each change of standing. */
+  readonly generation: number;
+  readonly since: number;
+  /** How long it must next be well before it returns. */
+  readonly holdMs: number;
+  /** When it last came back; null if never. */
+  readonly returnedAt: number | null;
+}
+
+interface Serving extends Period {
+  readonly kind: "serving";
+}
+
+interface Away extends Period {
+  readonly kind: "away";
+  readonly cause: MoveReason;
+  /** All criteria of recovery hold since then; null while they do not. */
+  readonly wellSince: number | null;
+}
+
+interface Returning extends Period {
+  readonly kind: "returning";
+  /** What had moved traffic off it, and when. */
+  readonly cause: MoveReason;
+  readonly awaySince: number;
+  /** Requests tried on it that were good, all in a row, and their time together. */
+  readonly good: number;
+  readonly sumMs: number;
+  /** Good probes, which decide where no request comes. */
+  readonly probes: number;
+}
+
+export type Member = Serving | Away | Returning;
+
+export interface FailoverState {
+  /** In the order of the manifest. */
+  readonly members: readonly Member[];
+  /** The one that an operator chose; -1 for none. */
+  readonly pin: number;
+}
+
+export interface Rules {
+  readonly failover: FailoverSettings;
+  readonly health: Pick<HealthSettings, "unhealthyAfter" | "healthyAfter">;
+  /** Of each member. Smaller is preferred. */
+  readonly priorities: readonly number[];
+}
+
+export type FailoverEvent =
+  /** Something was counted that may have changed things. */
+  | { readonly type: "signs"; readonly member: number; readonly signs: Signs }
+  | { readonly type: "probe"; readonly member: number; readonly signs: Signs; readonly good: boolean }
+  /** Its oldest request is over its limit, and a probe failed. */
+  | { readonly type: "hang"; readonly member: number }
+  /** A request that was tried on it while it was returning. */
+  | {
+      readonly type: "trial";
+      readonly member: number;
+      readonly generation: number;
+      readonly good: boolean;
+      readonly ms: number;
+    }
+  | { readonly type: "pin"; readonly member: number }
+  | { readonly type: "release" };
+
+/** All serve, nothing is pinned. */
+export function initialState(count: number, rules: Rules, now: number): FailoverState {
+  const serving: Serving = {
+    kind: "serving",
+    generation: 1,
+    since: now,
+    holdMs: rules.failover.recovery.holdMs,
+    returnedAt: null,
+  };
+  return { members: Array.from({ length: count }, () => serving), pin: -1 };
+}
+
+/** The transition function. */
+export function next(state: FailoverState, event: FailoverEvent, now: number, rules: Rules): FailoverState {
+  switch (event.type) {
+    case "pin":
+      return pinned(state, event.member, now);
+    case "release":
+      return state.pin < 0 ? state : { ...state, pin: -1 };
+  }
+  const member = state.members[event.member];
+  if (member === undefined) return state;
+  const changed = advance(state, member, event, now, rules);
+  if (changed === member) return state;
+  return { ...state, members: state.members.with(event.member, changed) };
+}
+
+/** What is preferred: smaller first. A pinned upstream comes before all. */
+export function rankOf(state: FailoverState, member: number, { priorities }: Rules): number {
+  return state.pin === member ? Number.NEGATIVE_INFINITY : (priorities[member] ?? 0);
+}
+
+/** The member that traffic goes to first, the first of equals; -1 where none serves. */
+export function activeOf(state: FailoverState, rules: Rules): number {
+  let best = -1;
+  for (const [i, member] of state.members.entries()) {
+    if (member.kind !== "serving") continue;
+    if (best < 0 || rankOf(state, i, rules) < rankOf(state, best, rules)) best = i;
+  }
+  return best;
+}
+
+/** Which trigger of `failover` has fired; null for none. Any one is enough. */
+export function troubleOf(signs: Signs, { failover, health }: Rules): MoveReason | null {
+  if (signs.probeFailures >= health.unhealthyAfter) return "probe";
+  if (signs.consecutive >= failover.consecutiveFailures) return "consecutive_failures";
+  if (signs.total < failover.minSamples) return null;
+  if (successRate(signs) < failover.minSuccessRate) return "success_rate";
+  return signs.meanMs > failover.maxResponseTimeMs ? "response_time" : null;
+}
+
+/** Do all criteria of recovery hold? */
+export function isWell(signs: Signs, { failover, health }: Rules): boolean {
+  const { maxResponseTimeMs, minSuccessRate } = failover.recovery;
+  return (
+    signs.probeSuccesses >= health.healthyAfter &&
+    !signs.degraded &&
+    successRate(signs) >= minSuccessRate &&
+    signs.meanMs <= maxResponseTimeMs
+  );
+}
+
+/** Percent; 100 where nothing was counted. */
+export function successRate({ total, bad }: Pick<Signs, "total" | "bad">): number {
+  return total === 0 ? 100 : ((total - bad) * 100) / total;
+}
+
+type MemberEvent = Exclude<FailoverEvent, { readonly type: "pin" | "release" }>;
+
+function advance(state: FailoverState, member: Member, event: MemberEvent, now: number, rules: Rules): Member {
+  switch (member.kind) {
+    case "serving": {
+      if (event.type === "trial") return member;
+      const cause = event.type === "hang" ? "hang" : troubleOf(event.signs, rules);
+      return cause === null ? member : away(member, cause, now, rules);
+    }
+    case "away":
+      return event.type === "probe" || event.type === "signs" ? recovering(state, member, event, now, rules) : member;
+    case "returning":
+      return tried(member, event, now, rules);
+  }
+}
+
+/** Off it goes. One that had come back only a short while ago must be well for twice as long. */
+function away(member: Serving, cause: MoveReason, now: number, { failover }: Rules): Away {
+  const { holdMs, holdMaxMs } = failover.recovery;
+  const flaps = member.returnedAt !== null && now - member.returnedAt < holdMaxMs;
+  return {
+    kind: "away",
+    generation: member.generation + 1,
+    since: now,
+    cause,
+    wellSince: null,
+    holdMs: flaps ? Math.min(member.holdMs * 2, holdMaxMs) : holdMs,
+    returnedAt: member.returnedAt,
+  };
+}
+
+function recovering(
+  state: FailoverState,
+  member: Away,
+  event: Extract<MemberEvent, { readonly type: "probe" | "signs" }>,
+  now: number,
+  rules: Rules,
+): Member {
+  if (!isWell(event.signs, rules)) return member.wellSince === null ? member : { ...member, wellSince: null };
+  // Only a probe speaks for now: without one, nobody knows how it went on.
+  if (event.type !== "probe") return member;
+  const wellSince = member.wellSince ?? now;
+  if (now - wellSince < member.holdMs) return member.wellSince === wellSince ? member : { ...member, wellSince };
+  const active = activeOf(state, rules);
+  const own = state.members.indexOf(member);
+  const { generation, since, holdMs, returnedAt, cause } = member;
+  // Where no traffic would move to it, or there is nowhere to move a trial that fails, nothing need be tried.
+  if (active < 0 || rankOf(state, own, rules) > rankOf(state, active, rules)) {
+    return { kind: "serving", generation: generation + 1, since: now, holdMs, returnedAt: now };
+  }
+  return {
+    kind: "returning",
+    generation: generation + 1,
+    since: now,
+    cause,
+    awaySince: since,
+    holdMs,
+    returnedAt,
+    good: 0,
+    sumMs: 0,
+    probes: 0,
+  };
+}
+
+function tried(member: Returning, event: MemberEvent, now: number, rules: Rules): Member {
+  switch (event.type) {
+    case "hang":
+      return setBack(member, rules);
+    case "signs":
+      return troubleOf(event.signs, rules) === null ? member : setBack(member, rules);
+    case "probe": {
+      if (troubleOf(event.signs, rules) !== null || !isWell(event.signs, rules)) return notWell(member);
+      if (member.good > 0) return proven(member, now, rules) ? back(member, now) : member;
+      const probes = member.probes + 1;
+      return probes >= rules.failover.recovery.successes ? back(member, now) : { ...member, probes };
+    }
+    case "trial": {
+      if (event.generation !== member.generation) return member;
+      if (!event.good) return setBack(member, rules);
+      const then = { ...member, good: member.good + 1, sumMs: member.sumMs + event.ms };
+      if (!proven(then, now, rules)) return then;
+      return then.sumMs / then.good > rules.failover.recovery.maxResponseTimeMs
+        ? setBack(then, rules)
+        : back(then, now);
+    }
+  }
+}
+
+/** One request in this many may fail at most under `min_success_rate`, but no more are asked for. */
+const MAX_PROOF = 200;
+
+/**
+ * `successes` good requests in a row. Where they come quickly that is too little to tell an upstream that fails one in
+ * ten from one that is well, so within the hold there must be as many as `min_success_rate` speaks of.
+ */
+function proven(member: Returning, now: number, { failover }: Rules): boolean {
+  const { successes, minSuccessRate, holdMs } = failover.recovery;
+  if (member.good < successes) return false;
+  const telling = Math.min(Math.ceil(100 / Math.max(100 - minSuccessRate, 0.01)), MAX_PROOF);
+  return member.good >= telling || now - member.since >= holdMs;
+}
+
+function back(member: Returning, now: number): Serving {
+  const { generation, holdMs } = member;
+  return { kind: "serving", generation: generation + 1, since: now, holdMs, returnedAt: now };
+}
+
+/** A request that was tried on it failed: it must be well anew, for twice as long. */
+function setBack(member: Returning, { failover }: Rules): Away {
+  const holdMs = Math.min(member.holdMs * 2, failover.recovery.holdMaxMs);
+  return {
+    ...notWell(member),
+    wellSince: null,
+    holdMs: Math.max(holdMs, failover.recovery.holdMs),
+    since: member.awaySince,
+  };
+}
+
+function notWell({ generation, awaySince, cause, holdMs, returnedAt }: Returning): Away {
+  return { kind: "away", generation: generation + 1, since: awaySince, cause, wellSince: null, holdMs, returnedAt };
+}
+
+/** An operator knows better: what is pinned serves, however it stood. */
+function pinned(state: FailoverState, index: number, now: number): FailoverState {
+  const member = state.members[index];
+  if (member === undefined) return state;
+  if (member.kind === "serving") return state.pin === index ? state : { ...state, pin: index };
+  const { generation, holdMs, returnedAt } = member;
+  const serving: Serving = { kind: "serving", generation: generation + 1, since: now, holdMs, returnedAt };
+  return { members: state.members.with(index, serving), pin: index };
+}
