@@ -1,81 +1,79 @@
-import type { Normal } from "./failover.normal.ts";
+import { createNormal, type Normal } from "./failover.normal.ts";
 
-/** The synchronous requests that wait for an answer of one upstream, the oldest first. */
+/**
+ * The synchronous requests of one route that wait for an answer of one upstream, the oldest first, and what is normal
+ * there. A route that is slow by nature has a limit of its own, so it neither raises an alarm nor hides that another
+ * route hangs.
+ */
 export interface Waiting {
-  /** Adds a request at the end. It is to be taken out exactly once, by `leave`. */
-  enter(place: Place): void;
-  leave(place: Place): void;
-  /** The oldest that was sent; null for none. */
-  oldest(): Place | null;
-  /** Takes all out: they are no longer watched. */
-  clear(): Place[];
-  readonly size: number;
+  readonly normal: Normal;
+  /** As of {@link limitedAt}: after how many milliseconds without an answer the upstream is suspected. */
+  limitMs: number;
+  limitedAt: number;
+  first: Place | null;
+  last: Place | null;
 }
 
-/** One of them. `previous` and `next` are the list's own. */
+/** One of them: a link of the list. */
 export interface Place {
+  readonly waiting: Waiting;
   /** `Clock.now()` when it was sent; infinite while it waits for a slot. */
   sentAt: number;
-  /** Its own time for this try. */
-  readonly tryMs: number;
-  /** Of its route on this upstream. */
-  readonly normal: Normal;
   /** Ends the try, so that the request goes on to another upstream; null where it may not be sent twice. */
   move: (() => void) | null;
   previous: Place | null;
   next: Place | null;
-  inList: boolean;
+  listed: boolean;
 }
 
-export function createWaiting(): Waiting {
-  let first: Place | null = null;
-  let last: Place | null = null;
-  let size = 0;
-
-  const leave = (place: Place): void => {
-    if (!place.inList) return;
-    place.inList = false;
-    size--;
-    if (place.previous === null) first = place.next;
-    else place.previous.next = place.next;
-    if (place.next === null) last = place.previous;
-    else place.next.previous = place.previous;
-    place.previous = null;
-    place.next = null;
-  };
-
+export function createWaiting(windowMs: number, now: number): Waiting {
   return {
-    enter(place) {
-      place.inList = true;
-      place.previous = last;
-      place.next = null;
-      if (last === null) first = place;
-      else last.next = place;
-      last = place;
-      size++;
-    },
-    leave,
-    // Slots are given in order of arrival, so the first is the one that was sent first, if any was.
-    oldest: () => (first !== null && first.sentAt < Number.POSITIVE_INFINITY ? first : null),
-    clear() {
-      const all: Place[] = [];
-      for (let place = first; place !== null; place = first) {
-        all.push(place);
-        leave(place);
-      }
-      return all;
-    },
-    get size() {
-      return size;
-    },
+    normal: createNormal(windowMs, now),
+    limitMs: 0,
+    limitedAt: Number.NEGATIVE_INFINITY,
+    first: null,
+    last: null,
   };
 }
+
+/** Adds a request at the end. `leave` takes it out again. */
+export function enter(waiting: Waiting, sentAt: number): Place {
+  const place: Place = { waiting, sentAt, move: null, previous: waiting.last, next: null, listed: true };
+  if (waiting.last === null) waiting.first = place;
+  else waiting.last.next = place;
+  waiting.last = place;
+  return place;
+}
+
+/** Twice is safe. */
+export function leave(place: Place): void {
+  if (!place.listed) return;
+  const { waiting, previous, next } = place;
+  place.listed = false;
+  if (previous === null) waiting.first = next;
+  else previous.next = next;
+  if (next === null) waiting.last = previous;
+  else next.previous = previous;
+  place.previous = null;
+  place.next = null;
+}
+
+/** When the oldest that was sent was sent; infinite for none. Slots are given in order, so the first is the oldest. */
+export function oldestAt({ first }: Waiting): number {
+  return first === null ? Number.POSITIVE_INFINITY : first.sentAt;
+}
+
+const LIMIT_KEPT_MS = 1_000;
 
 /**
- * How long the oldest request may stay unanswered before its upstream is suspected: twice what is normal for its
- * route; where that is not known yet, half of its own time.
+ * Brings the limit up to date, at most once a second: twice what is normal for the route; where that is not known yet,
+ * half of the time that a try has.
  */
-export function hangLimitMs(place: Place, hangAfterMs: number, now: number): number {
-  const p99 = place.normal.p99(now);
-  return Math.max(hangAfterMs, p99 === null ? place.tryMs / 2 : 2 * p99);
+export function limitOf(waiting: Waiting, hangAfterMs: number, tryMs: number, now: number): number {
+  if (now - waiting.limitedAt >= LIMIT_KEPT_MS) {
+    const p99 = waiting.normal.p99(now);
+    waiting.limitMs = Math.max(hangAfterMs, p99 === null ? tryMs / 2 : 2 * p99);
+    waiting.limitedAt = now;
+  }
+  return waiting.limitMs;
 }

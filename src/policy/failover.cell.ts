@@ -1,0 +1,73 @@
+import type { BreakerResult } from "./breaker.tally.ts";
+import { countTry, type Tally } from "./failover.signs.ts";
+
+/**
+ * How one upstream stands, as a request sees it: fields that the app's failover sets and a choice only reads, and the
+ * two calls around a try. Nothing here is allocated for a request.
+ */
+export interface HealthCell {
+  readonly serving: boolean;
+  /** It may be tried, by one request at a time. */
+  readonly returning: boolean;
+  /** What is preferred: smaller first. */
+  readonly rank: number;
+  /** Failures in a row, of live tries or probes: where none serves, the fewest come first. */
+  readonly failures: number;
+  /** Begins a try, and takes the trial where there is one to take. The permit is to be settled exactly once. */
+  admit(): number;
+  /**
+   * Tells how the try went: `none` says nothing of the upstream. `ms` is null for an asynchronous job, whose time
+   * nobody waits for. A permit of an older period is dropped.
+   */
+  settle(permit: number, result: BreakerResult, ms: number | null, now: number): void;
+}
+
+export interface KeptCell extends HealthCell {
+  serving: boolean;
+  returning: boolean;
+  rank: number;
+  /** A request is tried on it now. */
+  trying: boolean;
+  generation: number;
+  tally: Tally;
+}
+
+export interface CellHooks {
+  /** Something was counted that may change how it stands. */
+  readonly look: (now: number) => void;
+  /** The trial of the generation ended. */
+  readonly tried: (generation: number, good: boolean, ms: number, now: number) => void;
+  /** A mean may only rise over a bound by a try that took longer. */
+  readonly slowMs: () => number;
+}
+
+export function createHealthCell(tally: Tally, hooks: CellHooks): KeptCell {
+  const cell: KeptCell = {
+    serving: true,
+    returning: false,
+    rank: 0,
+    trying: false,
+    generation: 1,
+    tally,
+    get failures() {
+      return Math.max(cell.tally.consecutive, cell.tally.probeFailures);
+    },
+    admit() {
+      if (!cell.returning || cell.trying) return cell.generation;
+      cell.trying = true;
+      // Generations begin at 1: a negative one is the trial of its period.
+      return -cell.generation;
+    },
+    settle(permit, result, ms, now) {
+      const trial = permit < 0;
+      if (Math.abs(permit) !== cell.generation) return;
+      if (trial) cell.trying = false;
+      if (result === "none") return;
+      const good = result === "good";
+      countTry(cell.tally, good, ms, now);
+      if (trial) hooks.tried(cell.generation, good, ms ?? 0, now);
+      else if (!good || (ms ?? 0) > hooks.slowMs()) hooks.look(now);
+    },
+  };
+  return cell;
+}

@@ -1,0 +1,120 @@
+import type { Clock, Timer } from "../core/clock.ts";
+import type { ProbeReport } from "../core/health.ts";
+import { createWaiting, enter, leave, limitOf, oldestAt, type Place, type Waiting } from "./failover.waiting.ts";
+
+/** Watches the requests that wait for one upstream, so that one which hangs is found before they run out of time. */
+export interface HangWatch {
+  /** What is normal for a route here: the same object each time, kept while the process lives. */
+  route(key: string): Waiting;
+  /** A request was sent, or waits for a slot (then `sentAt` is infinite): whoever gets it must `leave` it. */
+  enter(waiting: Waiting, sentAt: number, tryMs: number): Place;
+  /** Forgets routes that are not named and have nothing under way. */
+  retain(keys: ReadonlySet<string>): void;
+  /** All that waited go on to another upstream, but for those that may not be sent twice: they are only let be. */
+  moveAll(): void;
+  stop(): void;
+}
+
+export interface HangDeps {
+  readonly clock: Clock;
+  /** As of now. */
+  readonly rules: () => { readonly hangAfterMs: number; readonly windowMs: number; readonly probeTimeoutMs: number };
+  /** One probe, begun at once; where one is under way, that one. */
+  readonly probe: (timeoutMs: number) => Promise<ProbeReport>;
+  /** A probe failed while a request was over its limit, sent at `sentAt`. */
+  readonly onHang: (sentAt: number) => void;
+}
+
+const AGAIN_MS = 250;
+
+/** One upstream's watch. Its one timer stands only while something waits. */
+export function createHangWatch(deps: HangDeps): HangWatch {
+  const { clock, rules, probe, onHang } = deps;
+  const routes = new Map<string, Waiting>();
+  let timer: Timer | null = null;
+  let dueAt = Number.POSITIVE_INFINITY;
+  let probing = false;
+  let stopped = false;
+  /** Life was proved then: what was sent before is suspected anew only after this. */
+  let provedAt = Number.NEGATIVE_INFINITY;
+
+  const arm = (at: number, now: number): void => {
+    if (at >= dueAt || stopped) return;
+    if (timer !== null) clock.cancel(timer);
+    dueAt = at;
+    timer = clock.after(at - now, look, undefined);
+  };
+
+  /** The request that is nearest to its limit, or furthest over it. */
+  const nearest = (): { readonly waiting: Waiting; readonly halfAt: number } | null => {
+    let found: { waiting: Waiting; halfAt: number } | null = null;
+    for (const waiting of routes.values()) {
+      const halfAt = Math.max(oldestAt(waiting), provedAt) + waiting.limitMs / 2;
+      if (oldestAt(waiting) < Number.POSITIVE_INFINITY && (found === null || halfAt < found.halfAt)) {
+        found = { waiting, halfAt };
+      }
+    }
+    return found;
+  };
+
+  function look(): void {
+    timer = null;
+    dueAt = Number.POSITIVE_INFINITY;
+    const now = clock.now();
+    const suspect = nearest();
+    if (suspect === null || probing) return;
+    if (suspect.halfAt > now) arm(suspect.halfAt, now);
+    else void suspected(suspect.waiting);
+  }
+
+  async function suspected(waiting: Waiting): Promise<void> {
+    probing = true;
+    const sentAt = oldestAt(waiting);
+    const overAt = Math.max(sentAt, provedAt) + waiting.limitMs;
+    const left = overAt - clock.now();
+    const report = await probe(Math.max(left, rules().probeTimeoutMs));
+    probing = false;
+    if (stopped) return;
+    const now = clock.now();
+    // A probe that had begun for another reason, or was refused, has failed before the limit: asked again soon.
+    if (!report.answered && now < overAt) return arm(now + Math.min(overAt - now, AGAIN_MS), now);
+    // Either it lives, or traffic leaves it, or there is nowhere to go: what waits still is suspected anew after a while.
+    provedAt = now;
+    // Where the request was answered meanwhile, the probe's failure counts as any other's.
+    if (!report.answered && oldestAt(waiting) === sentAt) onHang(sentAt);
+    look();
+  }
+
+  return {
+    route(key) {
+      let waiting = routes.get(key);
+      if (waiting === undefined) {
+        waiting = createWaiting(rules().windowMs, clock.now());
+        routes.set(key, waiting);
+      }
+      return waiting;
+    },
+    enter(waiting, sentAt, tryMs) {
+      const now = clock.now();
+      const limitMs = limitOf(waiting, rules().hangAfterMs, tryMs, now);
+      if (!probing) arm(now + limitMs / 2, now);
+      return enter(waiting, sentAt);
+    },
+    retain(keys) {
+      for (const [key, waiting] of routes) if (!keys.has(key) && waiting.first === null) routes.delete(key);
+    },
+    moveAll() {
+      for (const waiting of routes.values()) {
+        for (let place = waiting.first; place !== null; place = waiting.first) {
+          leave(place);
+          place.move?.();
+        }
+      }
+    },
+    stop() {
+      stopped = true;
+      if (timer !== null) clock.cancel(timer);
+      timer = null;
+    },
+  };
+}
