@@ -27,6 +27,10 @@ const completedSchema = z.looseObject({
   labels: z.record(z.string(), z.string()),
 });
 
+const RED: ReadonlySet<string> = new Set(["breaker.opened", "upstream.down", "storage.failing"]);
+const YELLOW: ReadonlySet<string> = new Set(["fallback.used", "breaker.half_open", "failover"]);
+const GREEN: ReadonlySet<string> = new Set(["breaker.closed", "failback", "upstream.up"]);
+
 /** Said in the line's front, or of no use to a person. */
 const IN_FRONT: ReadonlySet<string> = new Set(["type", "at", "app", "capability", "mode"]);
 
@@ -55,9 +59,9 @@ export function createEventLine(io: Io): (data: string) => string | null {
 function colourOf(io: Io): (event: EventView) => (text: string) => string {
   const { red, yellow, green } = paint(io);
   return ({ type, outcome }) => {
-    if (outcome === "failed" || type === "breaker.opened" || type.endsWith(".failing")) return red;
-    if (outcome === "fallback" || type === "fallback.used" || type === "breaker.half_open") return yellow;
-    return type === "breaker.closed" ? green : (text) => text;
+    if (outcome === "failed" || RED.has(type)) return red;
+    if (outcome === "fallback" || YELLOW.has(type)) return yellow;
+    return GREEN.has(type) ? green : (text) => text;
   };
 }
 

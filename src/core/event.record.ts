@@ -16,7 +16,8 @@ export function eventRecord(event: OutriggerEvent): EventRecord {
   for (const [key, value] of Object.entries(event)) {
     if (value === null || value === undefined) continue;
     if (key === "route") Object.assign(record, { app: value.app, capability: value.capability, mode: value.mode });
-    else record[snakeCase(key)] = TIMES.has(key) ? timeText(value) : value;
+    else if (TIMES.has(key)) record[snakeCase(key)] = timeText(value);
+    else record[snakeCase(key)] = key.endsWith("Ms") ? rounded(value) : value;
   }
   return { ...record, type: event.type, at: timeText(event.at) };
 }

@@ -1,3 +1,4 @@
+import type { UpstreamHealthChanged, UpstreamMoved } from "./events.health.ts";
 import type {
   DeliveryDelivered,
   DeliveryQueued,
@@ -132,6 +133,8 @@ export interface PlainEvent {
     | DlqRetried["type"]
     | RouteParked["type"]
     | SpoolFull["type"]
+    | UpstreamMoved["type"]
+    | UpstreamHealthChanged["type"]
   >;
   readonly at: number;
   readonly app?: string;
@@ -153,6 +156,8 @@ export type OutriggerEvent =
   | DlqRetried
   | RouteParked
   | SpoolFull
+  | UpstreamMoved
+  | UpstreamHealthChanged
   | PlainEvent;
 
 export type Listener = (event: OutriggerEvent) => void;

@@ -128,6 +128,12 @@ function eventMessage(event: OutriggerEvent): string {
     case "breaker.half_open":
     case "breaker.closed":
       return `${event.type} ${event.app}/${event.capability} on ${event.upstream}: ${event.cause}`;
+    case "failover":
+    case "failback":
+      return `${event.type} of ${event.app} from ${event.from ?? "nowhere"} to ${event.to ?? "nowhere"}: ${event.reason}`;
+    case "upstream.up":
+    case "upstream.down":
+      return `${event.type} ${event.upstream} of ${event.app}${event.detail === null ? "" : `: ${event.detail}`}`;
     case "manifest.applied":
       return `manifest revision ${event.revision} applied`;
     case "manifest.rejected":

@@ -1,21 +1,27 @@
 import type { Worker } from "node:worker_threads";
-import type { Clock, Timer } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import type { StorageFailing } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
 import {
   breakerKey,
   type NewAudit,
+  type NewMove,
   type NewRevision,
   type Page,
   type PageRequest,
   type StoredAudit,
   type StoredBreaker,
+  type StoredHealth,
+  type StoredMove,
   type StoredPause,
+  type StoredPin,
   type StoredRevision,
+  upstreamKey,
 } from "../core/stored.ts";
 import { openChannel } from "./channel.ts";
 import { StorageError } from "./error.ts";
 import type { HistoryCommands } from "./history/history.ts";
+import { createLatestWriter } from "./latest.ts";
 import type { ThreadOptions } from "./protocol.ts";
 import { spawn } from "./spawn.ts";
 import { openSqliteSpool, type SqliteSpool } from "./spool/driver.ts";
@@ -30,6 +36,16 @@ export interface History {
   loadBreakers(): Promise<readonly StoredBreaker[]>;
   /** Never waits and never fails: the newest row of each breaker is kept here until it is on disk. */
   saveBreaker(row: StoredBreaker): void;
+  loadHealth(): Promise<readonly StoredHealth[]>;
+  /** As {@link saveBreaker}, of each upstream. */
+  saveHealth(row: StoredHealth): void;
+  loadPins(): Promise<readonly StoredPin[]>;
+  savePin(pin: StoredPin): Promise<void>;
+  removePin(app: string): Promise<void>;
+  /** Never waits and never fails: kept here until it is on disk, the newest {@link MAX_UNSAVED_MOVES} of them. */
+  addMove(move: NewMove): void;
+  /** Newest first; of all apps where `app` is null. */
+  moves(page: PageRequest & { readonly app: string | null }): Promise<Page<StoredMove>>;
   /** Resolves with the revision's number. */
   addRevision(revision: NewRevision): Promise<number>;
   revisions(page: PageRequest): Promise<Page<StoredRevision>>;
@@ -48,7 +64,7 @@ export interface Storage extends AsyncDisposable {
   readonly history: History;
   /** Opens what the asynchronous path stands on, once; rejects with a `StorageError`, as for a wrong `key`. */
   openSpool(options: SpoolOptions): Promise<SqliteSpool>;
-  /** Resolves once all that was given before is committed; rejects when a breaker's row could not be. */
+  /** Resolves once all that was given before is committed; rejects when a row that is kept could not be. */
   flush(): Promise<void>;
   /** Commits what waits, checkpoints, closes the files and gives the data directory free. Twice is safe. */
   close(): Promise<void>;
@@ -77,9 +93,8 @@ type Call = <N extends keyof HistoryCommands>(
   arg: Parameters<HistoryCommands[N]>[0] extends undefined ? null : Parameters<HistoryCommands[N]>[0],
 ) => Promise<ReturnType<HistoryCommands[N]>>;
 
-/** How soon a row that could not be written (a full disk) is tried again. */
-const RETRY_MS = 5_000;
 const MAX_UNSAVED = 65_536;
+const MAX_UNSAVED_MOVES = 1_024;
 
 /**
  * Starts the storage thread and opens the files. Rejects with a `StorageError`: `owned`, `newer`, `migration`, or
@@ -105,7 +120,7 @@ export async function openStorage(
       }
     },
     onBack: () => {
-      breakers.sendAll();
+      for (const { sendAll } of Object.values(writers)) sendAll();
       spool?.reopened();
       spoolOptions?.onBack?.();
     },
@@ -113,16 +128,23 @@ export async function openStorage(
   });
   // The commands' own types say what each name takes and gives: the one place where that meets untyped messages.
   const call = channel.call as Call;
-  const breakers = createBreakerWriter(clock, (row) => call("breakers.save", row));
+  const writers = createWriters(call, clock);
 
   const close = (): Promise<void> => {
-    breakers.sendLast();
+    for (const { sendLast } of Object.values(writers)) sendLast();
     return channel.close();
   };
   return {
     history: {
       loadBreakers: () => call("breakers.load", null),
-      saveBreaker: breakers.save,
+      saveBreaker: writers.breakers.save,
+      loadHealth: () => call("health.load", null),
+      saveHealth: writers.upstreams.save,
+      loadPins: () => call("pins.load", null),
+      savePin: (pin) => call("pins.save", pin),
+      removePin: (app) => call("pins.remove", app),
+      addMove: writers.moves.save,
+      moves: (page) => call("moves.list", page),
       addRevision: (revision) => call("revisions.add", revision),
       revisions: (page) => call("revisions.list", page),
       manifestOf: (revision) => call("revisions.manifest", revision),
@@ -144,78 +166,41 @@ export async function openStorage(
       return spool;
     },
     async flush() {
-      breakers.sendAll();
+      for (const { sendAll } of Object.values(writers)) sendAll();
       await call("barrier", null);
-      // A row that came while an older one of its breaker was under way has left only now.
+      // A row that came while an older one of its key was under way has left only now.
       await call("barrier", null);
-      const failed = breakers.failed();
-      if (failed > 0) throw new StorageError("failed", `the state of ${failed} breakers could not be written`);
+      const failed = Object.entries(writers).filter(([, writer]) => writer.failed() > 0);
+      if (failed.length === 0) return;
+      const what = failed.map(([name, writer]) => `${writer.failed()} ${name}`).join(", ");
+      throw new StorageError("failed", `the state of ${what} could not be written`);
     },
     close,
     [Symbol.asyncDispose]: close,
   };
 }
 
-interface BreakerWriter {
-  save(row: StoredBreaker): void;
-  /** Tries every row that is not on disk. */
-  sendAll(): void;
-  /** Rows whose last try failed. */
-  failed(): number;
-  /** Sends what is not on disk a last time, and tries nothing again. */
-  sendLast(): void;
-}
-
-/** Holds each breaker's newest row until it is written; of each breaker one row is under way at a time. */
-function createBreakerWriter(clock: Clock, write: (row: StoredBreaker) => Promise<void>): BreakerWriter {
-  const unsaved = new Map<string, StoredBreaker>();
-  const sending = new Set<string>();
-  let retry: Timer | null = null;
-
-  const send = (key: string): void => {
-    const row = unsaved.get(key);
-    if (!row || sending.has(key)) return;
-    sending.add(key);
-    write(row).then(
-      () => {
-        sending.delete(key);
-        if (unsaved.get(key) === row) unsaved.delete(key);
-        else send(key);
-      },
-      (error: StorageError) => {
-        sending.delete(key);
-        if (error.code !== "closed") retry ??= clock.after(RETRY_MS, sendAll, undefined);
-      },
-    );
-  };
-
-  const stop = (): void => {
-    if (retry) clock.cancel(retry);
-    retry = null;
-  };
-
-  const sendAll = (): void => {
-    stop();
-    for (const key of unsaved.keys()) send(key);
-  };
-
+/** Rows that their writers do not wait for. */
+function createWriters(call: Call, clock: Clock) {
   return {
-    save(row) {
-      const key = breakerKey(row);
-      unsaved.set(key, row);
-      if (unsaved.size > MAX_UNSAVED) {
-        const [oldest] = unsaved.keys();
-        if (oldest !== undefined) unsaved.delete(oldest);
-      }
-      send(key);
-    },
-    sendAll,
-    failed: () => unsaved.size - sending.size,
-    sendLast() {
-      stop();
-      // Also those of which an older row is under way: commands keep their order.
-      for (const row of unsaved.values()) write(row).catch(() => {});
-      unsaved.clear();
-    },
+    breakers: createLatestWriter<StoredBreaker>({
+      clock,
+      keyOf: breakerKey,
+      write: (row) => call("breakers.save", row),
+      max: MAX_UNSAVED,
+    }),
+    upstreams: createLatestWriter<StoredHealth>({
+      clock,
+      keyOf: upstreamKey,
+      write: (row) => call("health.save", row),
+      max: MAX_UNSAVED,
+    }),
+    // No two moves are the same, so each is the newest of its own.
+    moves: createLatestWriter<NewMove>({
+      clock,
+      keyOf: JSON.stringify,
+      write: (move) => call("moves.add", move),
+      max: MAX_UNSAVED_MOVES,
+    }),
   };
 }

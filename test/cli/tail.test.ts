@@ -6,7 +6,14 @@ import { tailCommand } from "../../src/cli/tail.ts";
 import { eventRecord } from "../../src/core/event.record.ts";
 import type { OutriggerEvent } from "../../src/core/events.ts";
 import { OPERATOR, startAdmin, type TestAdmin } from "../help/admin.ts";
-import { attemptOf, breakerMoved, fallbackUsed, requestCompleted } from "../help/events.ts";
+import {
+  attemptOf,
+  breakerMoved,
+  fallbackUsed,
+  requestCompleted,
+  upstreamHealth,
+  upstreamMoved,
+} from "../help/events.ts";
 import { createIo } from "../help/io.ts";
 
 /** `tail` on a running listener; it is following once the returned promise resolves. */
@@ -81,6 +88,23 @@ test("a fallback that the line before has told is no line, and any other is", ()
   expect(line(fallbackUsed({ id: "b", labels: { room: "7" } }))).toBe(
     "2026-01-01T00:00:00.000Z fallback.used quiz/winner id=b strategy=random_pick reason=timeout room=7",
   );
+});
+
+test("a move of traffic and a change of health say what is worth knowing, in the colour of good or bad news", () => {
+  const plain = createEventLine(createIo());
+  const onTerminal = createEventLine(createIo({ isTTY: true }));
+  const record = (event: OutriggerEvent): string => JSON.stringify(eventRecord(event));
+  const at = "2026-01-01T00:00:00.000Z";
+  expect(plain(record(upstreamMoved({ by: "ops", reason: "operator" })))).toBe(
+    `${at} failover quiz from=primary to=backup reason=operator duration_ms=812.346 by=ops`,
+  );
+  expect(plain(record(upstreamHealth({ type: "upstream.up", status: "healthy", alert: false, detail: null })))).toBe(
+    `${at} upstream.up quiz upstream=primary url=http://10.0.0.5:9000 status=healthy consecutive_failures=3`,
+  );
+  expect(onTerminal(record(upstreamMoved()))).toContain("\u001b[33mfailover quiz");
+  expect(onTerminal(record(upstreamMoved({ type: "failback" })))).toContain("\u001b[32mfailback quiz");
+  expect(onTerminal(record(upstreamHealth()))).toContain("\u001b[31mupstream.down quiz");
+  expect(onTerminal(record(upstreamHealth({ type: "upstream.up" })))).toContain("\u001b[32mupstream.up quiz");
 });
 
 test("--json prints each event as one line of JSON, and filters choose which", async () => {

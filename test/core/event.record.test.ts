@@ -1,6 +1,13 @@
 import { expect, test } from "vitest";
 import { eventApp, eventLabel, eventRecord, timeText } from "../../src/core/event.record.ts";
-import { attemptOf, breakerMoved, fallbackUsed, requestCompleted } from "../help/events.ts";
+import {
+  attemptOf,
+  breakerMoved,
+  fallbackUsed,
+  requestCompleted,
+  upstreamHealth,
+  upstreamMoved,
+} from "../help/events.ts";
 
 test("a completed request leaves as a flat record with snake_case names, times as text and durations in milliseconds", () => {
   const event = requestCompleted({
@@ -68,6 +75,37 @@ test("other events keep their fields, and lose those that are unknown", () => {
     mode: "sync",
     labels: { roomName: "A" },
   });
+});
+
+test("a move of traffic says from where, to where and why, and lacks what there was not", () => {
+  expect(eventRecord(upstreamMoved({ by: "ops", reason: "operator" }))).toEqual({
+    type: "failover",
+    at: "2026-01-01T00:00:00.000Z",
+    app: "quiz",
+    from: "primary",
+    to: "backup",
+    reason: "operator",
+    by: "ops",
+    duration_ms: 812.346,
+  });
+  const record = eventRecord(upstreamMoved({ type: "failback", from: null }));
+  expect(record).toMatchObject({ type: "failback", to: "backup" });
+  for (const name of ["from", "by"]) expect(record).not.toHaveProperty(name);
+});
+
+test("a change of health says which upstream, how it stands and since how many failures", () => {
+  expect(eventRecord(upstreamHealth())).toEqual({
+    type: "upstream.down",
+    at: "2026-01-01T00:00:00.000Z",
+    app: "quiz",
+    upstream: "primary",
+    url: "http://10.0.0.5:9000",
+    status: "unhealthy",
+    consecutive_failures: 3,
+    alert: true,
+    detail: "connection failed: ECONNREFUSED",
+  });
+  expect(eventApp(upstreamHealth())).toBe("quiz");
 });
 
 test("an event says its app and its labels, where it has them", () => {

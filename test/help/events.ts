@@ -1,3 +1,4 @@
+import type { UpstreamHealthChanged, UpstreamMoved } from "../../src/core/events.health.ts";
 import type { BreakerMoved, FallbackUsed, RequestCompleted } from "../../src/core/events.ts";
 import type { Attempt, RouteRef } from "../../src/core/exchange.ts";
 
@@ -63,6 +64,34 @@ export function breakerMoved(given: Partial<BreakerMoved> = {}): BreakerMoved {
     until: 1_767_225_660_000,
     cause: "failures",
     dryRun: false,
+    ...given,
+  };
+}
+
+export function upstreamMoved(given: Partial<UpstreamMoved> = {}): UpstreamMoved {
+  return {
+    type: "failover",
+    at: 1_767_225_600_000,
+    app: "quiz",
+    from: "primary",
+    to: "backup",
+    reason: "consecutive_failures",
+    durationMs: 812.3456,
+    ...given,
+  };
+}
+
+export function upstreamHealth(given: Partial<UpstreamHealthChanged> = {}): UpstreamHealthChanged {
+  return {
+    type: "upstream.down",
+    at: 1_767_225_600_000,
+    app: "quiz",
+    upstream: "primary",
+    url: "http://10.0.0.5:9000",
+    status: "unhealthy",
+    consecutiveFailures: 3,
+    alert: true,
+    detail: "connection failed: ECONNREFUSED",
     ...given,
   };
 }

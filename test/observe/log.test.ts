@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { OutriggerEvent } from "../../src/core/events.ts";
 import { createLog, isLogLevel, type Log, type LogLevel } from "../../src/observe/log.ts";
-import { breakerMoved, fallbackUsed, requestCompleted } from "../help/events.ts";
+import { breakerMoved, fallbackUsed, requestCompleted, upstreamHealth, upstreamMoved } from "../help/events.ts";
 import { createManualClock } from "../help/manual-clock.ts";
 
 interface Opened {
@@ -75,6 +75,10 @@ test("other events are info, and warn where someone may have to act", async () =
     { type: "storage.failing", at: 0, store: "history", detail: "disk full" },
     { type: "delivery.queued", at: 0, app: "quiz", capability: "winner", id: "d1", requestId: "r1", origin: "async" },
     { type: "redis.back", at: 0 },
+    upstreamMoved(),
+    upstreamMoved({ type: "failback" }),
+    upstreamHealth(),
+    upstreamHealth({ type: "upstream.up" }),
   ];
   for (const event of events) log.record(event);
   expect((await lines()).map(({ level, event }) => `${level} ${event}`)).toEqual([
@@ -85,6 +89,27 @@ test("other events are info, and warn where someone may have to act", async () =
     "warn manifest.rejected",
     "warn storage.failing",
     "info redis.back",
+    "warn failover",
+    "info failback",
+    "warn upstream.down",
+    "info upstream.up",
+  ]);
+});
+
+test("a move of traffic and a change of health are sentences, with the facts beside them", async () => {
+  const { log, lines } = open();
+  log.record(upstreamMoved());
+  log.record(upstreamMoved({ type: "failback", from: null, reason: "recovered" }));
+  log.record(upstreamHealth());
+  log.record(upstreamHealth({ type: "upstream.up", detail: null }));
+  const [away, back, down, up] = await lines();
+  expect(away).toMatchObject({ app: "quiz", from: "primary", to: "backup", duration_ms: 812.346 });
+  expect(down).toMatchObject({ upstream: "primary", status: "unhealthy", consecutive_failures: 3, alert: true });
+  expect([away, back, down, up].map((line) => line?.msg)).toEqual([
+    "failover of quiz from primary to backup: consecutive_failures",
+    "failback of quiz from nowhere to backup: recovered",
+    "upstream.down primary of quiz: connection failed: ECONNREFUSED",
+    "upstream.up primary of quiz",
   ]);
 });
 

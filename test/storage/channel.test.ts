@@ -1,5 +1,7 @@
 import { once } from "node:events";
+import { join } from "node:path";
 import { MessageChannel, Worker } from "node:worker_threads";
+import Sqlite from "better-sqlite3";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { StorageFailing } from "../../src/core/events.ts";
 import { MAX_WAITING } from "../../src/storage/channel.ts";
@@ -8,7 +10,7 @@ import { serve } from "../../src/storage/serve.ts";
 import { spawn } from "../../src/storage/spawn.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 import { createManualClock } from "../help/manual-clock.ts";
-import { breakerRow, tempDir } from "./support.ts";
+import { breakerRow, healthRow, newMove, tempDir } from "./support.ts";
 
 /** Storage whose threads the test can watch and end. */
 async function setup(dataDir = tempDir(), startThread = (options: ThreadOptions) => spawn("thread", options)) {
@@ -103,7 +105,62 @@ test("a row that could not be written is tried again by itself", async () => {
   expect(saves()).toBe(2);
 });
 
+test("an upstream's rows and the moves travel as a breaker's do: without waiting, and again where they could not be written", async () => {
+  const { storage, history, clock, sent } = await setup();
+  const sends = (wanted: string): number =>
+    sent.flatMap((m) => (m.kind === "batch" ? m.commands.filter(([name]) => name === wanted) : [])).length;
+  for (let i = 0; i < 1000; i++) history.saveHealth(healthRow({ savedAt: i }));
+  history.saveHealth(healthRow({ url: "http://10.0.0.6:9000", standing: "lost" as "away" }));
+  history.addMove(newMove({ kind: "sideways" as "failover" }));
+  history.addMove(newMove());
+  await expect(storage.flush()).rejects.toThrow("the state of 1 upstreams, 1 moves could not be written");
+  expect([sends("health.save"), sends("moves.add")]).toEqual([3, 2]);
+  expect(await history.loadHealth()).toEqual([healthRow({ savedAt: 999 })]);
+  expect((await history.moves({ app: null, limit: 10, cursor: null })).items).toEqual([{ ...newMove(), id: 1 }]);
+  clock.advance(5_000);
+  await history.meta("k");
+  expect([sends("health.save"), sends("moves.add")]).toEqual([4, 3]);
+});
+
+test("of moves that cannot be written the newest 1,024 are held", async () => {
+  const { storage, history, clock, die, back } = await setup();
+  await die();
+  for (let i = 0; i < 1_030; i++) history.addMove(newMove({ at: i }));
+  clock.advance(1_000);
+  await back();
+  await storage.flush();
+  const { items, next } = await history.moves({ app: null, limit: 1000, cursor: null });
+  const rest = await history.moves({ app: null, limit: 1000, cursor: next });
+  const times = [...items, ...rest.items].map(({ at }) => at);
+  expect(times).toEqual(Array.from({ length: 1_024 }, (_, i) => 1_029 - i));
+});
+
 describe("when the thread dies", () => {
+  test("a move that was written without an answer is still one move, and those behind it keep their order", async () => {
+    const dir = tempDir();
+    const { storage, history, clock, threads, die, back } = await setup(dir);
+    history.addMove(newMove());
+    // The reply is lost as if the thread had died over it: what it says never arrives.
+    threads.at(-1)?.removeAllListeners("message");
+    await new Promise<void>((written) => {
+      const beside = new Sqlite(join(dir, "history.db"), { readonly: true });
+      const count = beside.prepare("SELECT count(*) FROM moves").pluck();
+      const look = (): void => {
+        if (count.get() === 0) return void setImmediate(look);
+        beside.close();
+        written();
+      };
+      look();
+    });
+    history.addMove(newMove({ kind: "failback", from: "backup", to: "primary", reason: "recovered", at: 5 }));
+    await die();
+    clock.advance(1_000);
+    await back();
+    await storage.flush();
+    const { items } = await history.moves({ app: "quiz", limit: 10, cursor: null });
+    expect(items.map(({ kind }) => kind)).toEqual(["failback", "failover"]);
+  });
+
   test("what waits fails, it is said, and a new one goes on with the breakers' newest rows", async () => {
     const { storage, history, clock, events, threads, die, back } = await setup();
     const waiting = expect(history.meta("k")).rejects.toMatchObject({ code: "thread" });

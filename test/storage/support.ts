@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { StoredBreaker } from "../../src/core/stored.ts";
+import type { NewMove, StoredBreaker, StoredHealth } from "../../src/core/stored.ts";
 
 /** A directory of the test's own, gone with it. */
 export function tempDir(): string {
@@ -23,6 +23,48 @@ export function breakerRow(more: Partial<StoredBreaker> = {}): StoredBreaker {
     reopenings: 1,
     consecutiveFailures: 5,
     savedAt: 1_700_000_000_000,
+    ...more,
+  };
+}
+
+export function healthRow(more: Partial<StoredHealth> = {}): StoredHealth {
+  return {
+    app: "quiz",
+    upstream: "primary",
+    url: "http://10.0.0.5:9000",
+    standing: "away",
+    since: 1_700_000_000_000,
+    cause: "hang",
+    status: "unhealthy",
+    consecutiveFailures: 3,
+    holdMs: 30_000,
+    returnedAt: null,
+    probe: {
+      at: 1_700_000_000_000,
+      status: "unhealthy",
+      answered: false,
+      httpStatus: 0,
+      durationMs: 1000.25,
+      reason: "timeout",
+      proxyError: "http_response_timeout",
+      detail: "no answer after 1000 ms",
+      details: null,
+    },
+    savedAt: 1_700_000_000_000,
+    ...more,
+  };
+}
+
+export function newMove(more: Partial<NewMove> = {}): NewMove {
+  return {
+    app: "quiz",
+    kind: "failover",
+    from: "primary",
+    to: "backup",
+    reason: "hang",
+    by: null,
+    at: 1_700_000_000_000,
+    durationMs: 812.5,
     ...more,
   };
 }

@@ -2,6 +2,7 @@ import type { Connection } from "../connection.ts";
 import type { Schema } from "../database.ts";
 import { auditCommands, auditMigrations } from "./audit.ts";
 import { breakerCommands, breakerMigrations } from "./breakers.ts";
+import { healthCommands, healthMigrations } from "./health.ts";
 import { metaCommands, metaMigrations } from "./meta.ts";
 import { pauseCommands, pauseMigrations } from "./pauses.ts";
 import { revisionCommands, revisionMigrations } from "./revisions.ts";
@@ -22,6 +23,7 @@ function commands(db: Connection) {
     ...auditCommands(db),
     ...metaCommands(db),
     ...pauseCommands(db),
+    ...healthCommands(db),
     /** Does nothing: its reply says that everything sent before is committed. */
     barrier: (_: null): void => {},
   };
@@ -35,6 +37,7 @@ export const historySchema: Schema = {
     ...auditMigrations,
     ...metaMigrations,
     ...pauseMigrations,
+    ...healthMigrations,
   ].sort((a, b) => a.number - b.number),
   commands,
 };
