@@ -1,5 +1,5 @@
 import type { MoveReason } from "../core/health.ts";
-import type { FailoverSettings, HealthSettings } from "../core/settings.ts";
+import { isWell, type Rules, troubleOf } from "./failover.judge.ts";
 import type { Signs } from "./failover.signs.ts";
 
 /**
@@ -51,13 +51,6 @@ export interface FailoverState {
   readonly members: readonly Member[];
   /** The one that an operator chose; -1 for none. */
   readonly pin: number;
-}
-
-export interface Rules {
-  readonly failover: FailoverSettings;
-  readonly health: Pick<HealthSettings, "unhealthyAfter" | "healthyAfter">;
-  /** Of each member. Smaller is preferred. */
-  readonly priorities: readonly number[];
 }
 
 export type FailoverEvent =
@@ -117,31 +110,6 @@ export function activeOf(state: FailoverState, rules: Rules): number {
     if (best < 0 || rankOf(state, i, rules) < rankOf(state, best, rules)) best = i;
   }
   return best;
-}
-
-/** Which trigger of `failover` has fired; null for none. Any one is enough. */
-export function troubleOf(signs: Signs, { failover, health }: Rules): MoveReason | null {
-  if (signs.probeFailures >= health.unhealthyAfter) return "probe";
-  if (signs.consecutive >= failover.consecutiveFailures) return "consecutive_failures";
-  if (signs.total < failover.minSamples) return null;
-  if (successRate(signs) < failover.minSuccessRate) return "success_rate";
-  return signs.meanMs > failover.maxResponseTimeMs ? "response_time" : null;
-}
-
-/** Do all criteria of recovery hold? */
-export function isWell(signs: Signs, { failover, health }: Rules): boolean {
-  const { maxResponseTimeMs, minSuccessRate } = failover.recovery;
-  return (
-    signs.probeSuccesses >= health.healthyAfter &&
-    !signs.degraded &&
-    successRate(signs) >= minSuccessRate &&
-    signs.meanMs <= maxResponseTimeMs
-  );
-}
-
-/** Percent; 100 where nothing was counted. */
-export function successRate({ total, bad }: Pick<Signs, "total" | "bad">): number {
-  return total === 0 ? 100 : ((total - bad) * 100) / total;
 }
 
 type MemberEvent = Exclude<FailoverEvent, { readonly type: "pin" | "release" }>;

@@ -1,0 +1,77 @@
+import type { Clock } from "../core/clock.ts";
+import type { ProbeReport } from "../core/health.ts";
+import type { Random } from "../core/random.ts";
+import type { AppSettings, HealthSettings, UpstreamSettings } from "../core/settings.ts";
+import { createHealthCell, type KeptCell } from "./failover.cell.ts";
+import { createHangWatch, type HangWatch } from "./failover.hang.ts";
+import { countProbe, createTally } from "./failover.signs.ts";
+import { createProber, type Prober } from "./health.prober.ts";
+
+/** One upstream of an app, with all that is known of its health. It lives as long as manifests name it. */
+export interface UpstreamMember {
+  settings: UpstreamSettings;
+  readonly cell: KeptCell;
+  readonly watch: HangWatch;
+  readonly prober: Prober;
+  /** The newest probe, and when by the wall clock. */
+  probe: (ProbeReport & { readonly at: number }) | null;
+  /** It was said to be down. */
+  down: boolean;
+  /** `Clock.now()` of when it was last written down. */
+  savedAt: number;
+}
+
+export interface MemberDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly probe: (upstream: UpstreamSettings, settings: HealthSettings, timeoutMs: number) => Promise<ProbeReport>;
+}
+
+/** What the app's failover wants to hear. */
+export interface MemberHooks {
+  readonly app: () => AppSettings;
+  readonly look: (member: UpstreamMember, now: number) => void;
+  readonly tried: (member: UpstreamMember, generation: number, good: boolean, ms: number, now: number) => void;
+  readonly probed: (member: UpstreamMember, report: ProbeReport, now: number) => void;
+  readonly hangs: (member: UpstreamMember, sentAt: number) => void;
+}
+
+export function createMember(settings: UpstreamSettings, hooks: MemberHooks, deps: MemberDeps): UpstreamMember {
+  const { clock } = deps;
+  const { app } = hooks;
+  const cell = createHealthCell(createTally(app().failover.windowMs, clock.now()), {
+    look: (now) => hooks.look(member, now),
+    tried: (generation, good, ms, now) => hooks.tried(member, generation, good, ms, now),
+    slowMs: () => app().failover.maxResponseTimeMs,
+  });
+  const prober = createProber({
+    ...deps,
+    probe: (health, timeoutMs) => deps.probe(member.settings, health, timeoutMs),
+    onReport(report) {
+      const now = clock.now();
+      member.probe = { ...report, at: clock.wall() };
+      countProbe(cell.tally, report, app().health.unhealthyAfter, now);
+      hooks.probed(member, report, now);
+    },
+  });
+  const watch = createHangWatch({
+    clock,
+    rules: () => ({
+      hangAfterMs: app().failover.hangAfterMs,
+      windowMs: app().failover.windowMs,
+      probeTimeoutMs: app().health.timeoutMs,
+    }),
+    probe: prober.ask,
+    onHang: (sentAt) => hooks.hangs(member, sentAt),
+  });
+  const member: UpstreamMember = {
+    settings,
+    cell,
+    watch,
+    prober,
+    probe: null,
+    down: false,
+    savedAt: Number.NEGATIVE_INFINITY,
+  };
+  return member;
+}

@@ -1,0 +1,38 @@
+import type { StoredHealth } from "../core/stored.ts";
+import type { UpstreamMember } from "./failover.member.ts";
+import type { Member, Rules } from "./failover.state.ts";
+
+/** An upstream's standing on its way to disk and back: inside time is monotonic, on disk it is the wall clock's. */
+
+/** `now` and `wall` are the same moment on the two clocks. */
+export function toStored(app: string, own: UpstreamMember, member: Member, now: number, wall: number): StoredHealth {
+  const wallOf = (at: number): number => Math.round(wall + at - now);
+  return {
+    app,
+    upstream: own.settings.name,
+    url: own.settings.url,
+    standing: member.kind,
+    since: wallOf(member.kind === "returning" ? member.awaySince : member.since),
+    cause: member.kind === "serving" ? null : member.cause,
+    status: own.probe?.status ?? "unknown",
+    consecutiveFailures: own.cell.failures,
+    holdMs: member.holdMs,
+    returnedAt: member.returnedAt === null ? null : wallOf(member.returnedAt),
+    probe: own.probe,
+    savedAt: wall,
+  };
+}
+
+/** How it stands again after a restart. What was away or returning is away, and must be well for a whole hold anew. */
+export function fromStored(row: StoredHealth, { failover }: Rules, now: number, wall: number): Member {
+  const { holdMs, holdMaxMs } = failover.recovery;
+  const ago = (at: number): number => now - Math.max(wall - at, 0);
+  const period = {
+    generation: 2,
+    since: ago(row.since),
+    holdMs: Math.min(Math.max(row.holdMs, holdMs), holdMaxMs),
+    returnedAt: row.returnedAt === null ? null : ago(row.returnedAt),
+  };
+  if (row.standing === "serving") return { ...period, kind: "serving" };
+  return { ...period, kind: "away", cause: row.cause ?? "probe", wellSince: null };
+}

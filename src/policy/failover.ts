@@ -1,0 +1,263 @@
+import type { OutriggerEvent } from "../core/events.ts";
+import type { AppHealth, ProbeReport } from "../core/health.ts";
+import type { AppSettings, UpstreamSettings } from "../core/settings.ts";
+import type { NewMove, StoredHealth, StoredPin } from "../core/stored.ts";
+import type { HealthCell } from "./failover.cell.ts";
+import { changesOf } from "./failover.changes.ts";
+import type { HangWatch } from "./failover.hang.ts";
+import type { Rules } from "./failover.judge.ts";
+import { createMember, type MemberDeps, type UpstreamMember } from "./failover.member.ts";
+import { begin, forget, isGood, signsOf } from "./failover.signs.ts";
+import { snapshot } from "./failover.snapshot.ts";
+import {
+  activeOf,
+  type FailoverEvent,
+  type FailoverState,
+  initialState,
+  type Member,
+  next,
+  rankOf,
+} from "./failover.state.ts";
+import { fromStored, toStored } from "./failover.stored.ts";
+import { ALERT_AFTER } from "./health.prober.ts";
+
+/** The upstreams of one app: how each is, and which serve. */
+export interface AppFailover {
+  readonly app: string;
+  /** What a try of this upstream reads and tells; null for one that the app does not name. */
+  of(upstream: UpstreamSettings): { readonly health: HealthCell; readonly watch: HangWatch } | null;
+  /** Settings of a reload. Upstreams that keep their name and URL keep their state. */
+  configure(app: AppSettings): void;
+  /** Takes over what was stored, before anything was learnt. */
+  restore(rows: readonly StoredHealth[], pin: StoredPin | null): void;
+  health(now: number): AppHealth;
+  /** All traffic goes to this one, as long as it can serve, until it is released. False where there is none. */
+  pin(upstream: string, by: string): boolean;
+  /** False where nothing was pinned. */
+  release(by: string): boolean;
+  /** Writes down how each is, and ends all timers. */
+  stop(): void;
+}
+
+export interface FailoverDeps extends MemberDeps {
+  readonly emit: (event: OutriggerEvent) => void;
+  readonly saveHealth: (row: StoredHealth) => void;
+  /** Null takes the app's pin away. */
+  readonly savePin: (app: string, pin: StoredPin | null) => void;
+  readonly addMove: (move: NewMove) => void;
+}
+
+/** A row is written at each transition, and beyond that at most this often. */
+const SAVE_MS = 60_000;
+
+/** The shell that holds one app's machine, its tallies and its timers. */
+export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailover {
+  const { clock } = deps;
+  let app = first;
+  let rules = rulesOf(app);
+  let members: readonly UpstreamMember[] = [];
+  let state: FailoverState = initialState(0, rules, clock.now());
+  let pin: StoredPin | null = null;
+
+  const backed = (): boolean => members.length > 1;
+  const nameOf = (index: number): string | null => members[index]?.settings.name ?? null;
+
+  /** Brings the cells, which requests read, up to date with the machine. */
+  const settle = (): void => {
+    for (const [i, { cell }] of members.entries()) {
+      const member = state.members[i] as Member;
+      cell.rank = rankOf(state, i, rules);
+      if (cell.generation === member.generation) continue;
+      cell.generation = member.generation;
+      cell.serving = member.kind === "serving";
+      cell.returning = member.kind === "returning";
+      cell.trying = false;
+      // What is well now may have failed a last time long ago.
+      if (member.kind === "away") forget(cell.tally);
+      else begin(cell.tally);
+    }
+  };
+
+  const save = (index: number, now: number): void => {
+    const own = members[index] as UpstreamMember;
+    own.savedAt = now;
+    deps.saveHealth(toStored(app.name, own, state.members[index] as Member, now, clock.wall()));
+  };
+
+  const moved = (move: Omit<NewMove, "app" | "at">): void => {
+    const whole: NewMove = { app: app.name, at: clock.wall(), ...move };
+    deps.addMove(whole);
+    const { kind, by, ...rest } = whole;
+    deps.emit({ type: kind, ...rest, ...(by === null ? {} : { by }) });
+  };
+
+  const say = (own: UpstreamMember, down: boolean): void => {
+    own.down = down;
+    deps.emit({
+      type: down ? "upstream.down" : "upstream.up",
+      at: clock.wall(),
+      app: app.name,
+      upstream: own.settings.name,
+      url: own.settings.url,
+      status: own.probe?.status ?? "unknown",
+      consecutiveFailures: own.cell.failures,
+      alert: down && own.cell.tally.probeFailures >= ALERT_AFTER,
+      detail: own.probe?.detail ?? null,
+    });
+  };
+
+  /** One step of the machine, and what follows from it. `troubleAt` is when what it reports began. */
+  const step = (event: FailoverEvent, now: number, troubleAt: number | null, by: string | null = null): void => {
+    const before = state;
+    state = next(before, event, now, rules);
+    if (state === before) return;
+    const troubles = members.map(({ cell }) => troubleAt ?? cell.tally.troubleSince);
+    settle();
+    for (const change of changesOf(before, state, event, rules)) {
+      const { member, serves, move } = change;
+      if (member !== null) {
+        save(member, now);
+        if (serves !== null) say(members[member] as UpstreamMember, !serves);
+      }
+      if (move === null) continue;
+      const { kind, reason } = move;
+      const since =
+        kind === "failover" && member !== null ? (troubles[member] ?? move.since ?? now) : (move.since ?? now);
+      moved({ kind, from: nameOf(move.from), to: nameOf(move.to), reason, by, durationMs: now - since });
+    }
+  };
+
+  const look = (own: UpstreamMember, now: number): void => {
+    if (!backed()) return;
+    step({ type: "signs", member: members.indexOf(own), signs: signsOf(own.cell.tally, now) }, now, null);
+  };
+
+  const probed = (own: UpstreamMember, report: ProbeReport, now: number): void => {
+    const index = members.indexOf(own);
+    if (index < 0) return;
+    const { tally } = own.cell;
+    const { down } = own;
+    const serving = own.cell.serving;
+    if (backed()) {
+      step({ type: "probe", member: index, signs: signsOf(tally, now), good: isGood(report) }, now, null);
+      // It does not answer, so what waits there waits in vain.
+      if (serving && !own.cell.serving && !report.answered) moveWaiting(own);
+    } else {
+      const fails = tally.probeFailures >= rules.health.unhealthyAfter;
+      if (fails !== down) say(own, fails);
+    }
+    if (down && tally.probeFailures === ALERT_AFTER) say(own, true);
+    if (now - own.savedAt >= SAVE_MS) save(index, now);
+  };
+
+  const moveWaiting = (own: UpstreamMember): void => {
+    if (activeOf(state, rules) >= 0) own.watch.moveAll();
+  };
+
+  const hooks = {
+    app: () => app,
+    look,
+    probed,
+    tried(own: UpstreamMember, generation: number, good: boolean, ms: number, now: number): void {
+      step({ type: "trial", member: members.indexOf(own), generation, good, ms }, now, null);
+    },
+    hangs(own: UpstreamMember, sentAt: number): void {
+      const index = members.indexOf(own);
+      if (index < 0 || !backed()) return;
+      const now = clock.now();
+      step({ type: "hang", member: index }, now, sentAt);
+      if (!own.cell.serving) moveWaiting(own);
+    },
+  };
+
+  const configure = (given: AppSettings): void => {
+    app = given;
+    rules = rulesOf(app);
+    const now = clock.now();
+    const old = new Map(members.map((own, i) => [keyOf(own.settings), { own, member: state.members[i] as Member }]));
+    const fresh = initialState(1, rules, now).members[0] as Member;
+    const all = app.upstreams.map((settings) => {
+      const known = old.get(keyOf(settings));
+      old.delete(keyOf(settings));
+      if (known === undefined) return { own: createMember(settings, hooks, deps), member: fresh };
+      known.own.settings = settings;
+      return known;
+    });
+    for (const { own } of old.values()) stopMember(own);
+    members = all.map(({ own }) => own);
+    const single = all.length === 1;
+    const index = pin === null ? -1 : members.findIndex(({ settings }) => settings.name === pin?.upstream);
+    // A single upstream has nowhere to send its traffic: it serves, however it is.
+    state = {
+      members: all.map(({ member }) => (single && member.kind !== "serving" ? served(member, fresh) : member)),
+      pin: index,
+    };
+    settle();
+    for (const { prober } of members) prober.configure(app.health, !single);
+  };
+
+  configure(first);
+  return {
+    app: app.name,
+    of(upstream) {
+      const own = members.find(({ settings }) => keyOf(settings) === keyOf(upstream));
+      return own === undefined ? null : { health: own.cell, watch: own.watch };
+    },
+    configure,
+    restore(rows, stored) {
+      const now = clock.now();
+      const wall = clock.wall();
+      const restored = members.map((own, i) => {
+        const row = rows.find((one) => one.upstream === own.settings.name && one.url === own.settings.url);
+        const member = state.members[i] as Member;
+        if (row === undefined) return member;
+        own.probe = row.probe;
+        own.down = backed() && row.standing !== "serving";
+        return backed() ? fromStored(row, rules, now, wall) : member;
+      });
+      pin = stored;
+      state = { members: restored, pin: members.findIndex(({ settings }) => settings.name === stored?.upstream) };
+      settle();
+    },
+    health: (now) => snapshot({ app, members, state, rules, pin }, now, clock.wall()),
+    pin(upstream, by) {
+      const index = members.findIndex(({ settings }) => settings.name === upstream);
+      if (index < 0) return false;
+      pin = { app: app.name, upstream, by, at: clock.wall() };
+      deps.savePin(app.name, pin);
+      step({ type: "pin", member: index }, clock.now(), null, by);
+      return true;
+    },
+    release(by) {
+      if (pin === null) return false;
+      pin = null;
+      deps.savePin(app.name, null);
+      step({ type: "release" }, clock.now(), null, by);
+      return true;
+    },
+    stop() {
+      const now = clock.now();
+      for (const [i, own] of members.entries()) {
+        stopMember(own);
+        save(i, now);
+      }
+    },
+  };
+}
+
+function served(member: Member, { since, holdMs }: Member): Member {
+  return { kind: "serving", generation: member.generation + 1, since, holdMs, returnedAt: member.returnedAt };
+}
+
+function stopMember({ prober, watch }: UpstreamMember): void {
+  prober.stop();
+  watch.stop();
+}
+
+function keyOf({ name, url }: UpstreamSettings): string {
+  return `${name} ${url}`;
+}
+
+function rulesOf({ failover, health, upstreams }: AppSettings): Rules {
+  return { failover, health, priorities: upstreams.map(({ priority }) => priority) };
+}
