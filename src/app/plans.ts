@@ -10,6 +10,7 @@ import type { BreakerId } from "../core/stored.ts";
 import type { Breakers } from "../policy/breaker.ts";
 import { composeChains } from "../policy/chain.ts";
 import { type Classifier, compileClassifier } from "../policy/classify.ts";
+import { UNWATCHED } from "../policy/failover.cell.ts";
 import type { LastGoodStore } from "../policy/fallback/last_good.store.ts";
 import type { Later } from "../policy/fallback/later.ts";
 import { compileFallbacks } from "../policy/fallback/strategies.ts";
@@ -25,6 +26,7 @@ import type { TlsMaterial } from "../upstream/connect.ts";
 import { type SendPlan, sendOnce } from "../upstream/send.ts";
 import { compileSigner, type Signer, signatureHeaderNames } from "../upstream/sign.ts";
 import type { AppState } from "./apps.ts";
+import type { Failovers } from "./failovers.ts";
 import { readTls, type Upstreams } from "./upstreams.ts";
 
 export interface PlanDeps {
@@ -33,6 +35,7 @@ export interface PlanDeps {
   readonly memory: MemoryLedger;
   readonly breakers: Breakers;
   readonly upstreams: Upstreams;
+  readonly failovers: Failovers;
   readonly lastGood: LastGoodStore;
   /** The way into the spool, for fallbacks of a route. */
   readonly later: (route: RouteSettings) => Later;
@@ -166,9 +169,11 @@ function orderKey(ref: ValueRef): (x: Exchange) => string | null {
 }
 
 function targetParts(compiled: Bound, index: number, worthOf: (reply: Reply) => Worth, deps: PlanDeps): TargetParts {
-  const { route, check, signer } = compiled;
+  const { route, check, signer, classifier } = compiled;
   const upstream = route.upstreams[index] as RouteSettings["upstreams"][number];
   const shared = deps.upstreams.get(route.app, upstream, compiled.tls, route.connectTimeoutMs);
+  const own = deps.failovers.of(route.app, upstream);
+  const backed = route.upstreams.length > 1;
   const plan: SendPlan = {
     path: outgoingPath(route, upstream),
     preserveHost: route.app.preserveHost,
@@ -181,8 +186,16 @@ function targetParts(compiled: Bound, index: number, worthOf: (reply: Reply) => 
   const sendDeps = { clock: deps.clock, memory: deps.memory, leave: () => shared.slots.leave() };
   return {
     name: upstream.name,
-    priority: upstream.priority,
     weight: upstream.weight,
+    health: own?.health ?? UNWATCHED,
+    watched:
+      own === null || !backed
+        ? null
+        : {
+            watch: own.watch,
+            waiting: own.watch.route(route.key),
+            movable: classifier.ofFault("timeout") === "transient",
+          },
     breaker: deps.breakers.cell(breakerId(route, upstream), route.breaker),
     slots: shared.slots,
     budget: shared.budget,
@@ -200,8 +213,8 @@ function way(compiled: Compiled, index: number, deps: PlanDeps): Way {
   const breaker = deps.breakers.cell(breakerId(route, upstream), route.breaker);
   return {
     name: upstream.name,
-    priority: upstream.priority,
     weight: upstream.weight,
+    health: deps.failovers.of(route.app, upstream)?.health ?? UNWATCHED,
     upstream,
     agent: shared.agent,
     path: outgoingPath(route, upstream),

@@ -22,6 +22,8 @@ export interface UpstreamState {
 /** Every upstream in use. One that a reload leaves as it was keeps its connections, slots and budget. */
 export interface Upstreams {
   get(app: AppSettings, upstream: UpstreamSettings, tls: TlsMaterial | null, connectTimeoutMs: number): UpstreamState;
+  /** The one that requests use now; null where none does. */
+  find(app: AppSettings, upstream: UpstreamSettings): UpstreamState | null;
   /**
    * Lets go of the upstreams not asked for since the last call: idle connections close now, used ones after use.
    * Requests that began under the old manifest still get through.
@@ -34,12 +36,13 @@ export function createUpstreams(clock: Clock): Upstreams {
   const known = new Map<string, UpstreamState>();
   /** Slots and budget know nothing of connections: they outlive a change of `concurrency` or `tls`. */
   const shares = new Map<string, Pick<UpstreamState, "slots" | "budget">>();
+  const newest = new Map<string, UpstreamState>();
   /** Those whose last connections are not closed yet. */
   const retiring = new Set<Promise<void>>();
   let asked = new Set<string>();
   return {
     get(app, upstream, tls, connectTimeoutMs) {
-      const id = JSON.stringify([app.name, upstream.name, upstream.url]);
+      const id = idOf(app, upstream);
       const key = JSON.stringify([id, app.concurrency.max, tls]);
       let share = shares.get(id);
       if (share === undefined) {
@@ -60,8 +63,10 @@ export function createUpstreams(clock: Clock): Upstreams {
       } else if (!asked.has(key)) state.client.connectTimeoutMs = connectTimeoutMs;
       state.client.connectTimeoutMs = Math.max(state.client.connectTimeoutMs, connectTimeoutMs);
       asked.add(key);
+      newest.set(id, state);
       return state;
     },
+    find: (app, upstream) => newest.get(idOf(app, upstream)) ?? null,
     sweep() {
       for (const [key, state] of known) {
         if (asked.has(key)) continue;
@@ -69,7 +74,11 @@ export function createUpstreams(clock: Clock): Upstreams {
         const closed = retire(state).finally(() => retiring.delete(closed));
         retiring.add(closed);
       }
-      for (const id of shares.keys()) if (!asked.has(id)) shares.delete(id);
+      for (const id of shares.keys()) {
+        if (asked.has(id)) continue;
+        shares.delete(id);
+        newest.delete(id);
+      }
       asked = new Set();
     },
     async close() {
@@ -79,6 +88,10 @@ export function createUpstreams(clock: Clock): Upstreams {
       await Promise.all([...retiring, ...all.map((state) => state.client.close())]);
     },
   };
+}
+
+function idOf(app: AppSettings, { name, url }: UpstreamSettings): string {
+  return JSON.stringify([app.name, name, url]);
 }
 
 /** Resolves once the connections that there were are closed. */

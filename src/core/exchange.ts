@@ -143,6 +143,8 @@ export interface Exchange {
   gone: boolean;
   /** Called when the caller goes away; whoever waits (send, slot, backoff) sets and clears it. */
   onGone: (() => void) | null;
+  /** Called when the upstream of the try under way was found hanging; whoever waits there sets and clears it. */
+  onMove: (() => void) | null;
 }
 
 /** Fallbacks have this long after the deadline; the caller has an answer within it, always. */

@@ -13,18 +13,20 @@ interface BulkheadSettings {
 export type Lane = "sync" | "async";
 
 /** How a wait ended. Only after `entered` is a slot held, to be given back by `leave`. */
-export type Entry = "entered" | "full" | "timeout" | "gone";
+export type Entry = "entered" | "full" | "timeout" | "gone" | "moved";
 
 /** Who waits: an exchange, as far as the queue cares. */
 export interface Waiter {
   readonly gone: boolean;
   onGone: (() => void) | null;
+  /** The upstream hangs: what it waits for will not come. */
+  onMove: (() => void) | null;
 }
 
 export interface Bulkhead {
   /** Takes a slot if one is free. The common case: no promise, no queue. */
   tryEnter(): boolean;
-  /** Waits for a slot, at most `timeoutMs`, and no longer than the caller. Sets and clears `waiter.onGone`. */
+  /** Waits for a slot, at most `timeoutMs`, and no longer than the caller. Sets and clears `onGone`, `onMove`. */
   wait(waiter: Waiter, timeoutMs: number, clock: Clock, lane?: Lane): Promise<Entry>;
   /** Gives a slot back: exactly once for each one taken. */
   leave(): void;
@@ -102,6 +104,7 @@ class Place {
     this.#resolve = resolve;
     this.#timer = clock.after(timeoutMs, Place.#late, this as Place);
     waiter.onGone = this.#onGone;
+    waiter.onMove = this.#onMove;
   }
 
   static #late(place: Place): void {
@@ -109,11 +112,13 @@ class Place {
   }
 
   readonly #onGone = (): void => this.end("gone");
+  readonly #onMove = (): void => this.end("moved");
 
   end(entry: Entry): void {
     this.#line.remove(this);
     this.#clock.cancel(this.#timer);
     if (this.#waiter.onGone === this.#onGone) this.#waiter.onGone = null;
+    if (this.#waiter.onMove === this.#onMove) this.#waiter.onMove = null;
     this.#resolve(entry);
   }
 }

@@ -1,13 +1,13 @@
 import type { Exchange, Reply } from "../core/exchange.ts";
 import { type Fault, fault } from "../core/fault.ts";
 import type { Random } from "../core/random.ts";
+import type { HealthCell } from "./failover.cell.ts";
 
 /** One upstream of a route, as retry and choose see it. */
 export interface Target {
   readonly name: string;
-  /** Smaller is preferred. */
-  readonly priority: number;
   readonly weight: number;
+  readonly health: Standpoint;
   /** Would its breaker let a call through now? Takes no permit. */
   admits(now: number): boolean;
   /** When it is known when a refusing breaker admits again: milliseconds from now. */
@@ -21,47 +21,88 @@ export interface Target {
   repeatEnded(): void;
 }
 
+/** How it stands in its app, and what is preferred. */
+export type Standpoint = Pick<HealthCell, "serving" | "returning" | "trying" | "rank" | "failures">;
+
 /** What choosing looks at. */
-export type Candidate = Pick<Target, "priority" | "weight" | "admits">;
+export type Candidate = Pick<Target, "weight" | "health" | "admits">;
+
+/** The request that an upstream is chosen for. */
+export interface Chooser {
+  /** Bit i is set once upstream i was tried. */
+  readonly tried: number;
+  /** Only such a request may be tried on an upstream that is to come back: should it fail, it moves on. */
+  readonly repeatable: boolean;
+}
 
 /**
- * Picks the upstream of the next try: usable and untried by priority, then by weight; then usable and tried.
- * Bits in `over` are upstreams on which the tries of this request have ended. Returns its index, or -1 where every
- * breaker is open. One upstream, the common case, costs one comparison.
+ * Picks the upstream of the next try. One that is returning takes one request at a time; then come those that serve and
+ * whose breaker admits: untried by preference, then by weight; then tried. Where none of those is left, whatever a
+ * breaker admits is better than nothing (panic): the one with the fewest failures in a row. Bits in `over` are
+ * upstreams on which the tries of this request have ended. Returns its index, or -1 where every breaker is open.
+ * One upstream, the common case, costs one comparison.
  */
-export function choose(targets: readonly Candidate[], tried: number, now: number, random: Random, over = 0): number {
+export function choose(targets: readonly Candidate[], x: Chooser, now: number, random: Random, over = 0): number {
   if (targets.length === 1) return over === 0 && (targets[0] as Candidate).admits(now) ? 0 : -1;
-  const fresh = pick(targets, (i) => ((tried | over) & (1 << i)) === 0, now, random);
-  return fresh >= 0 ? fresh : pick(targets, (i) => (tried & ~over & (1 << i)) !== 0, now, random);
+  const usable = usableBits(targets, now);
+  const { tried } = x;
+  if (x.repeatable && usable.serving) {
+    const trial = targets.findIndex(
+      ({ health }, i) => health.returning && !health.trying && ((tried | over) & (1 << i)) === 0,
+    );
+    if (trial >= 0 && (targets[trial] as Candidate).admits(now)) return trial;
+  }
+  const fresh = usable.bits & ~(tried | over);
+  if (fresh !== 0) return pick(targets, fresh, usable.serving, random);
+  const again = usable.bits & tried & ~over;
+  return again === 0 ? -1 : pick(targets, again, usable.serving, random);
 }
 
 /** How many usable upstreams this request has not tried. */
 export function untriedCount(targets: readonly Candidate[], tried: number, now: number): number {
   if (targets.length === 1) return tried === 0 && (targets[0] as Candidate).admits(now) ? 1 : 0;
   let count = 0;
-  for (let i = 0; i < targets.length; i++) {
-    if ((tried & (1 << i)) === 0 && (targets[i] as Candidate).admits(now)) count++;
-  }
+  for (let bits = usableBits(targets, now).bits & ~tried; bits !== 0; bits &= bits - 1) count++;
   return count;
 }
 
-function pick(targets: readonly Candidate[], wanted: (i: number) => boolean, now: number, random: Random): number {
+/** No upstream of several serves: what is tried all the same spends nothing, since it may well be in vain. */
+export function isPanic(targets: readonly Pick<Candidate, "health">[]): boolean {
+  return targets.length > 1 && targets.every(({ health }) => !health.serving);
+}
+
+/** Those that serve and whose breaker admits; where there are none, all whose breaker admits. */
+function usableBits(targets: readonly Candidate[], now: number): { readonly bits: number; readonly serving: boolean } {
+  let admitting = 0;
+  let serving = 0;
+  for (let i = 0; i < targets.length; i++) {
+    const target = targets[i] as Candidate;
+    if (!target.admits(now)) continue;
+    admitting |= 1 << i;
+    if (target.health.serving) serving |= 1 << i;
+  }
+  return serving === 0 ? { bits: admitting, serving: false } : { bits: serving, serving: true };
+}
+
+/** Among `bits`, which is not 0: by preference, then by weight. */
+function pick(targets: readonly Candidate[], bits: number, serving: boolean, random: Random): number {
+  const orderOf = ({ health }: Candidate): number => (serving ? health.rank : health.failures);
   let best = Number.POSITIVE_INFINITY;
   let total = 0;
   for (let i = 0; i < targets.length; i++) {
+    if ((bits & (1 << i)) === 0) continue;
     const target = targets[i] as Candidate;
-    if (!wanted(i) || target.priority > best || !target.admits(now)) continue;
-    if (target.priority < best) {
-      best = target.priority;
-      total = 0;
-    }
+    const order = orderOf(target);
+    if (order > best) continue;
+    if (order < best) total = 0;
+    best = order;
     total += target.weight;
   }
   let draw = random.float() * total;
   let last = -1;
   for (let i = 0; i < targets.length; i++) {
     const target = targets[i] as Candidate;
-    if (target.priority !== best || !wanted(i) || !target.admits(now)) continue;
+    if ((bits & (1 << i)) === 0 || orderOf(target) !== best) continue;
     last = i;
     draw -= target.weight;
     if (draw < 0) return i;

@@ -1,7 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Exchange, Reply, Send, Worth } from "../core/exchange.ts";
 import type { Random } from "../core/random.ts";
-import { choose, nothingUsable, type Target, untriedCount } from "./choose.ts";
+import { choose, isPanic, nothingUsable, type Target, untriedCount } from "./choose.ts";
 
 export interface DeliverPlan {
   readonly targets: readonly Target[];
@@ -24,12 +24,15 @@ export function delivering(plan: DeliverPlan, deps: { readonly clock: Clock; rea
     for (;;) {
       const now = deps.clock.now();
       if (last !== null && (x.gone || untriedCount(targets, x.tried, now) === 0)) return last;
-      const index = choose(targets, x.tried, now, deps.random);
+      const index = choose(targets, x, now, deps.random);
       if (index < 0) return last ?? nothingUsable(targets, now);
       const target = targets[index] as Target;
       x.tried |= 1 << index;
       x.tryMs = tryMs;
+      // Where no upstream serves, a try may well be in vain: it must not spend the job's attempts.
+      const panic = isPanic(targets);
       const reply = await target.send(x);
+      if (panic) x.trial = true;
       const refused = reply.kind === "fault" && !reply.written && UNTRIED.has(reply.reason);
       if (!refused) target.sent(deps.clock.now());
       // What a try brought says more than that another upstream would not even try.

@@ -9,12 +9,14 @@ export interface HealthCell {
   readonly serving: boolean;
   /** It may be tried, by one request at a time. */
   readonly returning: boolean;
+  /** A request is tried on it now. */
+  readonly trying: boolean;
   /** What is preferred: smaller first. */
   readonly rank: number;
   /** Failures in a row, of live tries or probes: where none serves, the fewest come first. */
   readonly failures: number;
-  /** Begins a try, and takes the trial where there is one to take. The permit is to be settled exactly once. */
-  admit(): number;
+  /** Begins a try, and with `mayTry` takes the trial where there is one. The permit is to be settled exactly once. */
+  admit(mayTry: boolean): number;
   /**
    * Tells how the try went: `none` says nothing of the upstream. `ms` is null for an asynchronous job, whose time
    * nobody waits for. A permit of an older period is dropped.
@@ -22,11 +24,21 @@ export interface HealthCell {
   settle(permit: number, result: BreakerResult, ms: number | null, now: number): void;
 }
 
+/** Of an upstream that nobody watches: one that a single route names by a URL of its own. */
+export const UNWATCHED: HealthCell = Object.freeze({
+  serving: true,
+  returning: false,
+  trying: false,
+  rank: 0,
+  failures: 0,
+  admit: () => 0,
+  settle: () => undefined,
+});
+
 export interface KeptCell extends HealthCell {
   serving: boolean;
   returning: boolean;
   rank: number;
-  /** A request is tried on it now. */
   trying: boolean;
   generation: number;
   tally: Tally;
@@ -52,8 +64,8 @@ export function createHealthCell(tally: Tally, hooks: CellHooks): KeptCell {
     get failures() {
       return Math.max(cell.tally.consecutive, cell.tally.probeFailures);
     },
-    admit() {
-      if (!cell.returning || cell.trying) return cell.generation;
+    admit(mayTry) {
+      if (!cell.returning || cell.trying || !mayTry) return cell.generation;
       cell.trying = true;
       // Generations begin at 1: a negative one is the trial of its period.
       return -cell.generation;

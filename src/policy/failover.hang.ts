@@ -1,13 +1,22 @@
 import type { Clock, Timer } from "../core/clock.ts";
 import type { ProbeReport } from "../core/health.ts";
-import { createWaiting, enter, leave, limitOf, oldestAt, type Place, type Waiting } from "./failover.waiting.ts";
+import {
+  createWaiting,
+  enter,
+  leave,
+  limitOf,
+  type Movable,
+  oldestAt,
+  type Place,
+  type Waiting,
+} from "./failover.waiting.ts";
 
 /** Watches the requests that wait for one upstream, so that one which hangs is found before they run out of time. */
 export interface HangWatch {
   /** What is normal for a route here: the same object each time, kept while the process lives. */
   route(key: string): Waiting;
-  /** A request was sent, or waits for a slot (then `sentAt` is infinite): whoever gets it must `leave` it. */
-  enter(waiting: Waiting, sentAt: number, tryMs: number): Place;
+  /** A request is sent now, or waits for a slot (then its `sentAt` is to be infinite). It must `leave` in the end. */
+  enter(waiting: Waiting, request: Movable & { readonly tryMs: number }, now: number, movable: boolean): Place;
   /** Forgets routes that are not named and have nothing under way. */
   retain(keys: ReadonlySet<string>): void;
   /** All that waited go on to another upstream, but for those that may not be sent twice: they are only let be. */
@@ -94,11 +103,10 @@ export function createHangWatch(deps: HangDeps): HangWatch {
       }
       return waiting;
     },
-    enter(waiting, sentAt, tryMs) {
-      const now = clock.now();
-      const limitMs = limitOf(waiting, rules().hangAfterMs, tryMs, now);
+    enter(waiting, request, now, movable) {
+      const limitMs = limitOf(waiting, rules().hangAfterMs, request.tryMs, now);
       if (!probing) arm(now + limitMs / 2, now);
-      return enter(waiting, sentAt);
+      return enter(waiting, request, now, movable);
     },
     retain(keys) {
       for (const [key, waiting] of routes) if (!keys.has(key) && waiting.first === null) routes.delete(key);
@@ -107,7 +115,7 @@ export function createHangWatch(deps: HangDeps): HangWatch {
       for (const waiting of routes.values()) {
         for (let place = waiting.first; place !== null; place = waiting.first) {
           leave(place);
-          place.move?.();
+          if (place.movable) place.request.onMove?.();
         }
       }
     },

@@ -1,9 +1,10 @@
 import type { AppHealth, HealthStatus, UpstreamHealth } from "../core/health.ts";
 import type { AppSettings } from "../core/settings.ts";
 import type { StoredPin } from "../core/stored.ts";
+import { type Rules, successRate } from "./failover.judge.ts";
 import type { UpstreamMember } from "./failover.member.ts";
 import { signsOf } from "./failover.signs.ts";
-import { activeOf, type FailoverState, type Member, type Rules, successRate } from "./failover.state.ts";
+import { activeOf, type FailoverState, type Member } from "./failover.state.ts";
 
 /** What there is of an app. */
 interface Whole {
@@ -25,7 +26,7 @@ export function snapshot(whole: Whole, now: number, wall: number): AppHealth {
     status: statusOf(upstreams),
     active: members[active]?.settings.name ?? null,
     pinned: pin === null ? null : { upstream: pin.upstream, by: pin.by, at: pin.at },
-    panic: active < 0,
+    panic: active < 0 && members.length > 1,
     upstreams,
   };
 }

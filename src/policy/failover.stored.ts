@@ -1,6 +1,7 @@
 import type { StoredHealth } from "../core/stored.ts";
+import type { Rules } from "./failover.judge.ts";
 import type { UpstreamMember } from "./failover.member.ts";
-import type { Member, Rules } from "./failover.state.ts";
+import type { Member } from "./failover.state.ts";
 
 /** An upstream's standing on its way to disk and back: inside time is monotonic, on disk it is the wall clock's. */
 

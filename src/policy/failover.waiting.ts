@@ -19,11 +19,18 @@ export interface Place {
   readonly waiting: Waiting;
   /** `Clock.now()` when it was sent; infinite while it waits for a slot. */
   sentAt: number;
-  /** Ends the try, so that the request goes on to another upstream; null where it may not be sent twice. */
-  move: (() => void) | null;
+  /** Who waits. */
+  readonly request: Movable;
+  /** False where it may not be sent twice. */
+  movable: boolean;
   previous: Place | null;
   next: Place | null;
   listed: boolean;
+}
+
+/** A request, as far as this cares: whoever waits in it for the upstream hears of it here. */
+export interface Movable {
+  onMove: (() => void) | null;
 }
 
 export function createWaiting(windowMs: number, now: number): Waiting {
@@ -37,8 +44,8 @@ export function createWaiting(windowMs: number, now: number): Waiting {
 }
 
 /** Adds a request at the end. `leave` takes it out again. */
-export function enter(waiting: Waiting, sentAt: number): Place {
-  const place: Place = { waiting, sentAt, move: null, previous: waiting.last, next: null, listed: true };
+export function enter(waiting: Waiting, request: Movable, sentAt: number, movable: boolean): Place {
+  const place: Place = { waiting, sentAt, request, movable, previous: waiting.last, next: null, listed: true };
   if (waiting.last === null) waiting.first = place;
   else waiting.last.next = place;
   waiting.last = place;

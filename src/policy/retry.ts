@@ -91,7 +91,7 @@ class Tries {
     if (x.gone) return null;
     this.#now = this.#deps.clock.now();
     const chosen = this.#next;
-    const index = chosen >= 0 ? chosen : choose(this.#plan.targets, x.tried, this.#now, this.#deps.random, this.#over);
+    const index = chosen >= 0 ? chosen : choose(this.#plan.targets, x, this.#now, this.#deps.random, this.#over);
     if (index < 0) return null;
     this.#current = index;
     this.#next = -1;
@@ -160,7 +160,7 @@ class Tries {
     const { targets, retry } = this.#plan;
     const x = this.#x;
     const untried = this.#untried(now) > 0;
-    const index = untried ? -1 : choose(targets, x.tried, now, this.#deps.random, this.#over);
+    const index = untried ? -1 : choose(targets, x, now, this.#deps.random, this.#over);
     const track = this.#track(index < 0 ? this.#current : index);
     const verdict = decide({
       worth,

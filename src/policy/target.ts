@@ -5,12 +5,18 @@ import { type BreakerCell, breakerResult } from "./breaker.ts";
 import type { RetryBudget } from "./budget.ts";
 import type { Bulkhead } from "./bulkhead.ts";
 import type { Target } from "./choose.ts";
+import type { HealthCell } from "./failover.cell.ts";
+import type { HangWatch } from "./failover.hang.ts";
+import { leave, type Place, type Waiting } from "./failover.waiting.ts";
 
 /** What one upstream brings to a route: state shared by its routes, and the way to it. */
 export interface TargetParts {
   readonly name: string;
-  readonly priority: number;
   readonly weight: number;
+  /** Of this upstream, over all routes. */
+  readonly health: HealthCell;
+  /** Where requests that wait are watched; null for an upstream without a backup: there is nowhere to move. */
+  readonly watched: Watched | null;
   /** Of this route and upstream. */
   readonly breaker: BreakerCell;
   /** Of this upstream, over all routes. */
@@ -23,12 +29,20 @@ export interface TargetParts {
   readonly worthOf: (reply: Reply) => Worth;
 }
 
+/** Requests of one route that wait for one upstream. */
+export interface Watched {
+  readonly watch: HangWatch;
+  readonly waiting: Waiting;
+  /** May a try that was given up be repeated at all, by `retry.transient`? */
+  readonly movable: boolean;
+}
+
 /** The order inside one upstream: breaker, then a slot, then the try, whose result settles the breaker. */
 export function createTarget(parts: TargetParts, clock: Clock): Target {
-  const { breaker, slots, budget } = parts;
+  const { breaker, slots, budget, health } = parts;
   return {
     name: parts.name,
-    priority: parts.priority,
+    health,
     weight: parts.weight,
     admits: (now) => breaker.admits(now),
     retryAfterMs: (now) => breaker.retryAfterMs(now),
@@ -45,22 +59,53 @@ export function createTarget(parts: TargetParts, clock: Clock): Target {
         });
       }
       x.trial = breaker.trial;
+      const stand = health.admit(true);
+      const place = parts.watched !== null && x.lane === "sync" ? watchOver(parts.watched, x, startedAt) : null;
       if (!slots.tryEnter()) {
+        if (place !== null) waitsForSlot(place);
         const refused = await waitForSlot(parts, clock, x);
         if (refused !== null) {
           breaker.settle(permit, "none", clock.now());
+          health.settle(stand, "none", null, clock.now());
+          if (place !== null) leave(place);
           return refused;
         }
         startedAt = clock.now();
+        if (place !== null) hasSlot(place, mayMove(parts.watched, x), startedAt);
       }
       const reply = await parts.send(x);
       const endedAt = clock.now();
       const worth = parts.worthOf(reply);
-      breaker.settle(permit, breakerResult(worth, reply.kind === "answer" ? reply.status : 0), endedAt);
+      const result = breakerResult(worth, reply.kind === "answer" ? reply.status : 0);
+      breaker.settle(permit, result, endedAt);
+      health.settle(stand, result, x.lane === "sync" ? endedAt - startedAt : null, endedAt);
+      if (place !== null) {
+        leave(place);
+        if (reply.kind === "answer") place.waiting.normal.add(endedAt - startedAt, endedAt);
+      }
       x.attempts.push(attemptOf(x, parts.name, reply, worth, startedAt, endedAt));
       return reply;
     },
   };
+}
+
+function watchOver(watched: Watched, x: Exchange, now: number): Place {
+  return watched.watch.enter(watched.waiting, x, now, mayMove(watched, x));
+}
+
+function mayMove(watched: Watched | null, x: Exchange): boolean {
+  return x.repeatable && watched?.movable === true;
+}
+
+/** Nothing is written yet, so any may leave; and the app does not keep it waiting. */
+function waitsForSlot(place: Place): void {
+  place.sentAt = Number.POSITIVE_INFINITY;
+  place.movable = true;
+}
+
+function hasSlot(place: Place, movable: boolean, now: number): void {
+  place.sentAt = now;
+  place.movable = movable;
 }
 
 async function waitForSlot(parts: TargetParts, clock: Clock, x: Exchange): Promise<Reply | null> {
@@ -85,6 +130,8 @@ async function waitForSlot(parts: TargetParts, clock: Clock, x: Exchange): Promi
       });
     case "timeout":
       return noSlotInTime(parts);
+    case "moved":
+      return fault("overload", `upstream ${parts.name} hangs: the request moves on`, { upstream: parts.name });
   }
 }
 

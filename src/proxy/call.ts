@@ -53,6 +53,7 @@ export class Call implements Exchange {
   readonly inDoubt = false;
   trial = false;
   onGone: (() => void) | null = null;
+  onMove: (() => void) | null = null;
   /** Set while the body is read. */
   bodyTimer: Timer | null = null;
   bodyBytes = 0;

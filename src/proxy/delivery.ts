@@ -58,6 +58,7 @@ export class Delivery implements Exchange, Outgoing {
   readonly retries: Reason[] = [];
   gone = false;
   onGone: (() => void) | null = null;
+  onMove: (() => void) | null = null;
 
   constructor(plan: RoutePlan, job: JobToSend, deps: DeliveryDeps) {
     const { request } = job;

@@ -16,6 +16,9 @@ export interface ServeDeps {
   readonly completion: Completion;
 }
 
+/** What streams is sent once, so it is no request to try a returning upstream with. */
+const ONCE = { tried: 0, repeatable: false };
+
 /**
  * One passthrough call from its head to its end: choose upstream → breaker → slot → relay, once. What streams can't be
  * repeated, judged or replaced, so of the chain's policies only those that need no body hold here.
@@ -28,20 +31,24 @@ export async function servePassthrough(
   const { clock } = call.shared;
   readHead(call, clock, deps.random);
   const { ways } = call.plan;
-  const way = ways[choose(ways, 0, clock.now(), deps.random)];
+  const way = ways[choose(ways, ONCE, clock.now(), deps.random)];
   if (way === undefined) return fail(call, nothingUsable(ways, clock.now()), deps);
   const permit = way.breaker.admit(clock.now());
   if (permit < 0) return fail(call, nothingUsable(ways, clock.now()), deps);
+  const stand = way.health.admit(false);
   const refused = await enter(call, way);
   if (refused !== null) {
     way.breaker.settle(permit, "none", clock.now());
+    way.health.settle(stand, "none", null, clock.now());
     return fail(call, refused, deps);
   }
   const startedAt = clock.now();
   const result = await relay(exchangeOf(call, way));
   way.slots.leave();
   const worth = worthOf(result, way);
-  way.breaker.settle(permit, breakerResult(worth, result.status), clock.now());
+  const outcome = breakerResult(worth, result.status);
+  way.breaker.settle(permit, outcome, clock.now());
+  way.health.settle(stand, outcome, null, clock.now());
   call.attempts.push(attemptOf(result, way, worth, startedAt, clock.now()));
   if (result.fault !== null && !result.headSent) return fail(call, result.fault, deps);
   complete(call, verdictOfResult(result, worth), deps.completion);

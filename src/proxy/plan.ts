@@ -8,11 +8,13 @@ import type { BreakerCell } from "../policy/breaker.ts";
 import type { Bulkhead } from "../policy/bulkhead.ts";
 import type { Candidate, Target } from "../policy/choose.ts";
 import type { Classifier } from "../policy/classify.ts";
+import type { HealthCell } from "../policy/failover.cell.ts";
 import type { Idempotency } from "../policy/idempotency.ts";
 
 /** One upstream of a passthrough route. */
 export interface Way extends Candidate {
   readonly name: string;
+  readonly health: HealthCell;
   readonly upstream: UpstreamSettings;
   readonly agent: Agent;
   /** The outgoing path before the unmatched rest. */

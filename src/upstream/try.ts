@@ -42,6 +42,7 @@ export class Try implements Dispatcher.DispatchHandler, BodyStream {
     // The timer stands at the connect timeout first: most answers come before it, so one timer serves both.
     this.#timer = clock.after(Math.min(this.#plan.connectTimeoutMs, x.tryMs), Try.#tick, this as Try);
     x.onGone = this.#onGone;
+    x.onMove = this.#onMove;
     this.#client.pool.dispatch(
       {
         origin: undefined as never,
@@ -79,6 +80,12 @@ export class Try implements Dispatcher.DispatchHandler, BodyStream {
       );
     }
   }
+
+  readonly #onMove = (): void => {
+    const written = this.#controller !== null;
+    const proxyError = written ? "http_response_timeout" : "connection_timeout";
+    this.#fail(fault("timeout", "the upstream hangs: the request moves on", { written, proxyError }));
+  };
 
   readonly #onGone = (): void => this.#fail(fault("reset", "the caller went away", { written: true, aborted: true }));
 
@@ -208,6 +215,7 @@ export class Try implements Dispatcher.DispatchHandler, BodyStream {
     this.#over = over;
     if (this.#timer) this.#deps.clock.cancel(this.#timer);
     if (this.#x.onGone === this.#onGone) this.#x.onGone = null;
+    if (this.#x.onMove === this.#onMove) this.#x.onMove = null;
     this.#deps.leave();
     const resolve = this.#resolve;
     this.#resolve = null;

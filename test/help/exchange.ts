@@ -32,6 +32,7 @@ export function createExchange(given: Partial<Exchange> = {}): Exchange {
     retries: [],
     gone: false,
     onGone: null,
+    onMove: null,
     ...given,
   };
 }

@@ -6,7 +6,7 @@ import { createManualClock } from "../help/manual-clock.ts";
 interface Caller extends Waiter {
   gone: boolean;
 }
-const caller = (): Caller => ({ gone: false, onGone: null });
+const caller = (): Caller => ({ gone: false, onGone: null, onMove: null });
 const leaves = (one: Caller): void => {
   one.gone = true;
   one.onGone?.();
@@ -115,7 +115,7 @@ test("a caller who goes away leaves the queue at once, wherever in it", async ()
 
 test("a caller who is gone already takes no slot, even a free one", async () => {
   const slots = createBulkhead({ max: 1, queue: 1 });
-  expect(await slots.wait({ gone: true, onGone: null }, 1000, createManualClock())).toBe("gone");
+  expect(await slots.wait({ gone: true, onGone: null, onMove: null }, 1000, createManualClock())).toBe("gone");
   expect(slots.inUse).toBe(0);
 });
 

@@ -1,15 +1,23 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { choose, nothingUsable, type Target, untriedCount } from "../../src/policy/choose.ts";
+import { choose as chooseFor, isPanic, nothingUsable, type Target, untriedCount } from "../../src/policy/choose.ts";
+import { UNWATCHED } from "../../src/policy/failover.cell.ts";
 import { createSeededRandom } from "../help/seeded-random.ts";
 
 const random = createSeededRandom(7);
 
-function target(given: Partial<Target> & { open?: boolean; retryMs?: number } = {}): Target {
+interface Given extends Partial<Target> {
+  readonly priority?: number;
+  readonly open?: boolean;
+  readonly retryMs?: number;
+  readonly stand?: Partial<Target["health"]>;
+}
+
+function target({ priority = 0, stand, ...given }: Given = {}): Target {
   return {
     name: "primary",
-    priority: 0,
     weight: 1,
+    health: { ...UNWATCHED, rank: priority, ...stand },
     admits: () => given.open !== true,
     retryAfterMs: () => given.retryMs ?? null,
     send: () => Promise.reject(new Error("not sent here")),
@@ -18,6 +26,13 @@ function target(given: Partial<Target> & { open?: boolean; retryMs?: number } = 
     repeatEnded: () => undefined,
     ...given,
   };
+}
+
+const away = { serving: false };
+const returning = { serving: false, returning: true };
+
+function choose(upstreams: readonly Target[], tried: number, now: number, from = random, over = 0): number {
+  return chooseFor(upstreams, { tried, repeatable: false }, now, from, over);
 }
 
 test("one upstream is chosen while its breaker admits, tried or not", () => {
@@ -45,19 +60,66 @@ test("load is shared by weight among upstreams of one priority", () => {
   expect(first).toBeLessThan(3200);
 });
 
-test("whatever the upstreams: never an unusable one, and an untried usable one before any tried", () => {
-  const upstream = fc.record({ priority: fc.nat(3), weight: fc.integer({ min: 1, max: 9 }), open: fc.boolean() });
+test("one that is away is passed over, whatever its priority, and is not what a failed request moves to", () => {
+  const upstreams = [target({ stand: away }), target({ priority: 1 })];
+  expect(choose(upstreams, 0, 0)).toBe(1);
+  expect(choose(upstreams, 0b10, 0)).toBe(1);
+  expect(untriedCount(upstreams, 0b10, 0)).toBe(0);
+});
+
+test("where none serves, whatever a breaker admits is tried, the one with the fewest failures in a row first", () => {
+  const failed = (failures: number) => target({ stand: { ...away, failures } });
+  const upstreams = [failed(9), failed(2), failed(5)];
+  expect(isPanic(upstreams)).toBe(true);
+  expect(choose(upstreams, 0, 0)).toBe(1);
+  expect(choose(upstreams, 0b010, 0)).toBe(2);
+  expect(untriedCount(upstreams, 0b010, 0)).toBe(2);
+  expect(choose([target({ stand: away, open: true }), target({ stand: away, open: true })], 0, 0)).toBe(-1);
+});
+
+test("one upstream alone never panics: it serves, however it is", () => {
+  expect(isPanic([target({ stand: away })])).toBe(false);
+});
+
+test("a returning upstream takes one request that may be repeated, and nothing else", () => {
+  const upstreams = [target({ stand: returning }), target({ priority: 1 })];
+  expect(chooseFor(upstreams, { tried: 0, repeatable: true }, 0, random)).toBe(0);
+  expect(chooseFor(upstreams, { tried: 0, repeatable: false }, 0, random)).toBe(1);
+  expect(chooseFor(upstreams, { tried: 0b01, repeatable: true }, 0, random)).toBe(1);
+  const taken = [target({ stand: { ...returning, trying: true } }), target({ priority: 1 })];
+  expect(chooseFor(taken, { tried: 0, repeatable: true }, 0, random)).toBe(1);
+  const open = [target({ stand: returning, open: true }), target({ priority: 1 })];
+  expect(chooseFor(open, { tried: 0, repeatable: true }, 0, random)).toBe(1);
+});
+
+test("a request is tried on a returning upstream only where it could move on from there", () => {
+  const upstreams = [target({ stand: { ...returning, failures: 9 } }), target({ stand: away, priority: 1 })];
+  expect(chooseFor(upstreams, { tried: 0, repeatable: true }, 0, random)).toBe(1);
+});
+
+test("whatever the upstreams: never an unusable one while a usable one exists, and an untried one before any tried", () => {
+  const upstream = fc.record({
+    priority: fc.nat(3),
+    weight: fc.integer({ min: 1, max: 9 }),
+    open: fc.boolean(),
+    serving: fc.boolean(),
+    failures: fc.nat(5),
+  });
   fc.assert(
-    fc.property(fc.array(upstream, { minLength: 1, maxLength: 30 }), fc.nat(), (list, bits) => {
-      const upstreams = list.map(target);
+    fc.property(fc.array(upstream, { minLength: 2, maxLength: 30 }), fc.nat(), (list, bits) => {
+      const upstreams = list.map(({ serving, failures, ...given }) =>
+        target({ ...given, stand: { serving, failures } }),
+      );
       const tried = bits & (2 ** list.length - 1);
-      const chosen = choose(upstreams, tried, 0, random);
-      const usable = list.flatMap((one, i) => (one.open ? [] : [i]));
+      const chosen = choose(upstreams, tried, 0);
+      const admitting = list.flatMap((one, i) => (one.open ? [] : [i]));
+      const serving = admitting.filter((i) => list[i]?.serving);
+      const usable = serving.length > 0 ? serving : admitting;
       const fresh = usable.filter((i) => (tried & (1 << i)) === 0);
       if (usable.length === 0) return chosen === -1;
       const pool = fresh.length > 0 ? fresh : usable;
-      const best = Math.min(...pool.map((i) => (list[i] as { priority: number }).priority));
-      return pool.includes(chosen) && list[chosen]?.priority === best;
+      const orderOf = (i: number): number => (serving.length > 0 ? list[i]?.priority : list[i]?.failures) ?? Number.NaN;
+      return pool.includes(chosen) && orderOf(chosen) === Math.min(...pool.map(orderOf));
     }),
   );
 });

@@ -5,6 +5,7 @@ import type { RetrySettings } from "../../src/core/settings.route.ts";
 import { createBreakers } from "../../src/policy/breaker.ts";
 import { createRetryBudget } from "../../src/policy/budget.ts";
 import { createBulkhead } from "../../src/policy/bulkhead.ts";
+import { UNWATCHED } from "../../src/policy/failover.cell.ts";
 import { type RetryPlan, retrying } from "../../src/policy/retry.ts";
 import { createTarget } from "../../src/policy/target.ts";
 import { BREAKER } from "../help/breaker.ts";
@@ -58,8 +59,9 @@ function scripted(
     return createTarget(
       {
         name,
-        priority: priority ?? i,
         weight: 1,
+        health: { ...UNWATCHED, rank: priority ?? i },
+        watched: null,
         breaker: breakers.cell({ app: "a", capability: "c", upstream: name, url: "http://x" }, BREAKER),
         slots,
         budget: createRetryBudget(),

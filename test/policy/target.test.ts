@@ -3,6 +3,7 @@ import type { Exchange } from "../../src/core/exchange.ts";
 import { createBreakers } from "../../src/policy/breaker.ts";
 import { createRetryBudget } from "../../src/policy/budget.ts";
 import { type Bulkhead, createBulkhead } from "../../src/policy/bulkhead.ts";
+import { UNWATCHED } from "../../src/policy/failover.cell.ts";
 import { createTarget } from "../../src/policy/target.ts";
 import { createAnswer, createExchange } from "../help/exchange.ts";
 import { createManualClock, type ManualClock } from "../help/manual-clock.ts";
@@ -30,8 +31,9 @@ function held(clock: ManualClock, left: () => void = () => undefined) {
   const target = createTarget(
     {
       name: "primary",
-      priority: 0,
       weight: 1,
+      health: UNWATCHED,
+      watched: null,
       breaker,
       slots,
       budget: createRetryBudget(),

@@ -1,0 +1,116 @@
+import type { Clock } from "../core/clock.ts";
+import type { EventBus } from "../core/events.ts";
+import type { AppHealth, ProbeReport } from "../core/health.ts";
+import type { Random } from "../core/random.ts";
+import type { AppSettings, HealthSettings, UpstreamSettings } from "../core/settings.ts";
+import { type StoredHealth, type StoredPin, upstreamKey } from "../core/stored.ts";
+import { type AppFailover, createFailover } from "../policy/failover.ts";
+import type { History } from "../storage/storage.ts";
+
+/** The health and failover of every app. */
+export interface Failovers {
+  /** What a try of this upstream reads and tells; null for an upstream that a single route names by itself. */
+  of(app: AppSettings, upstream: UpstreamSettings): ReturnType<AppFailover["of"]>;
+  /** A manifest is in force: lets go of the apps that it no longer sends anything to. */
+  applied(apps: readonly AppSettings[]): void;
+  find(app: string): AppFailover | null;
+  /** In the order of the manifest. */
+  list(): readonly AppHealth[];
+  /** Writes down how all are, and ends all timers. */
+  stop(): void;
+}
+
+export interface FailoversDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly bus: EventBus;
+  readonly history: History;
+  readonly probe: (
+    app: AppSettings,
+    upstream: UpstreamSettings,
+    settings: HealthSettings,
+    timeoutMs: number,
+  ) => Promise<ProbeReport>;
+}
+
+/** How many upstreams that no manifest names are remembered, should they return. */
+const MAX_REMEMBERED = 65_536;
+
+/** Reads what was stored, so that a restart in the midst of a failover comes up on the backup. */
+export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
+  const { clock, random, bus, history } = deps;
+  const rows = new Map<string, StoredHealth>();
+  const pins = new Map<string, StoredPin>();
+  for (const row of await history.loadHealth()) rows.set(upstreamKey(row), row);
+  for (const pin of await history.loadPins()) pins.set(pin.app, pin);
+  const known = new Map<string, { readonly failover: AppFailover; settings: AppSettings }>();
+  let asked = new Set<string>();
+  let apps: readonly AppSettings[] = [];
+
+  const saveHealth = (row: StoredHealth): void => {
+    rows.set(upstreamKey(row), row);
+    history.saveHealth(row);
+    if (rows.size <= MAX_REMEMBERED) return;
+    const [oldest] = rows.keys();
+    if (oldest !== undefined) rows.delete(oldest);
+  };
+
+  // Where it can't be written down, it holds until the next start: `storage.failing` has said so.
+  const savePin = (app: string, pin: StoredPin | null): void => {
+    if (pin === null) pins.delete(app);
+    else pins.set(app, pin);
+    (pin === null ? history.removePin(app) : history.savePin(pin)).catch(() => undefined);
+  };
+
+  const open = (settings: AppSettings): AppFailover => {
+    const failover = createFailover(settings, {
+      clock,
+      random,
+      emit: bus.emit,
+      saveHealth,
+      savePin,
+      addMove: history.addMove,
+      probe: (upstream, health, timeoutMs) =>
+        deps.probe(known.get(settings.name)?.settings ?? settings, upstream, health, timeoutMs),
+    });
+    const own = [...rows.values()].filter(({ app }) => app === settings.name);
+    failover.restore(own, pins.get(settings.name) ?? null);
+    return failover;
+  };
+
+  return {
+    of(app, upstream) {
+      if (!app.upstreams.some(({ name, url }) => name === upstream.name && url === upstream.url)) return null;
+      let own = known.get(app.name);
+      if (own === undefined) {
+        own = { failover: open(app), settings: app };
+        known.set(app.name, own);
+      } else if (own.settings !== app) {
+        own.settings = app;
+        own.failover.configure(app);
+      }
+      asked.add(app.name);
+      return own.failover.of(upstream);
+    },
+    applied(named) {
+      apps = named;
+      for (const [name, { failover }] of known) {
+        if (asked.has(name)) continue;
+        failover.stop();
+        known.delete(name);
+      }
+      asked = new Set();
+    },
+    find: (app) => known.get(app)?.failover ?? null,
+    list: () => apps.map(({ name }) => known.get(name)?.failover.health(clock.now()) ?? unused(name)),
+    stop() {
+      for (const { failover } of known.values()) failover.stop();
+      known.clear();
+    },
+  };
+}
+
+/** An app whose routes all name upstreams of their own, or that has none. */
+function unused(app: string): AppHealth {
+  return { app, status: "unknown", active: null, pinned: null, panic: false, upstreams: [] };
+}
