@@ -185,11 +185,7 @@ describe("flaps", () => {
       const { holdMs: hold } = state.members[0] as Member;
       holds.push(hold);
       state = run(
-        [
-          [now, probe(0)],
-          [now + hold, probe(0)],
-          ...[1, 2, 3, 4, 5].map((n) => [now + hold + n, probe(0)] as const),
-        ],
+        [[now, probe(0)], [now + hold, probe(0)], ...[1, 2, 3, 4, 5].map((n) => [now + hold + n, probe(0)] as const)],
         state,
       );
       expect(kinds(state)[0]).toBe("serving");
@@ -245,7 +241,12 @@ const anyEvents = fc.array(
           meanMs: fc.nat(6_000),
         }),
       }),
-      fc.record({ type: fc.constant("probe" as const), member: fc.nat(3), good: fc.constant(true), signs: fc.constant(well) }),
+      fc.record({
+        type: fc.constant("probe" as const),
+        member: fc.nat(3),
+        good: fc.constant(true),
+        signs: fc.constant(well),
+      }),
       fc.record({ type: fc.constant("hang" as const), member: fc.nat(3) }),
       fc.record({
         type: fc.constant("trial" as const),
