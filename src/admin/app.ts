@@ -8,6 +8,7 @@ import type { Address } from "../core/settings.ts";
 import { requireToken } from "./auth.ts";
 import { type AdminEnv, BASE, problemResponse, refuse } from "./env.ts";
 import { ownHostOnly, securityHeaders, smallBodies } from "./guard.ts";
+import { appRoutes } from "./routes/apps.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { backupRoutes } from "./routes/backup.ts";
 import { breakerRoutes } from "./routes/breakers.ts";
@@ -18,6 +19,7 @@ import { dlqImportRoutes } from "./routes/dlq.import.ts";
 import { dlqRoutes } from "./routes/dlq.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { explainRoutes } from "./routes/explain.ts";
+import { failoverRoutes } from "./routes/failover.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { manifestRoutes } from "./routes/manifest.ts";
 import { parkingRoutes } from "./routes/parking.ts";
@@ -60,6 +62,8 @@ export function createAdminApp(services: AdminServices, streams: Streams, listen
   for (const routes of [
     statusRoutes(services),
     breakerRoutes(services),
+    appRoutes(services),
+    failoverRoutes(services),
     deliveryRoutes(services),
     // Before the resource whose ids its name would be one of.
     dlqExportRoutes(services),
@@ -82,6 +86,8 @@ export function createAdminApp(services: AdminServices, streams: Streams, listen
 const TAGS = [
   ["status", "What runs now."],
   ["circuit-breaker", "The breakers of each route, one for each upstream."],
+  ["apps", "How each app and its upstreams are."],
+  ["failover", "Which upstream has the traffic of an app, and moving it."],
   ["deliveries", "What was accepted for later, on its way to its app."],
   ["dlq", "What never arrived, or was cancelled: kept until somebody acts."],
   ["spool", "The store of both."],

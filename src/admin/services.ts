@@ -1,10 +1,11 @@
 import type { Clock } from "../core/clock.ts";
 import type { Listener } from "../core/events.ts";
 import type { RawHeaders } from "../core/headers.ts";
+import type { AppHealth } from "../core/health.ts";
 import type { JobQuery, JobState, JobSummary, ParkCause, RouteName, StoredJob } from "../core/job.ts";
 import type { Result } from "../core/result.ts";
 import type { JsonValue } from "../core/settings.route.ts";
-import type { NewAudit, Page, PageRequest, StoredAudit, StoredRevision } from "../core/stored.ts";
+import type { NewAudit, Page, PageRequest, StoredAudit, StoredMove, StoredRevision } from "../core/stored.ts";
 
 /**
  * What the admin listener asks of the running service: a narrow port that the composition root fills. Everything is
@@ -23,6 +24,7 @@ export interface AdminServices {
   /** The routes of the running manifest, in any order. */
   routes(): readonly RouteInfo[];
   readonly breakers: BreakerService;
+  readonly failover: FailoverService;
   readonly deliveries: DeliveryService;
   readonly manifest: ManifestService;
   /** The bus: the event stream is fed from it. */
@@ -107,6 +109,22 @@ export interface BreakerService {
   reset(app: string, capability: string, by: string): BreakerChange;
   /** Opens them for `forMs`, or for their usual recovery. */
   trip(app: string, capability: string, by: string, forMs?: number): BreakerChange;
+}
+
+/** `single`: the app has one upstream, so there is nowhere to switch to. */
+export type SwitchChange = "done" | "unknown_app" | "unknown_upstream" | "single";
+
+/** The apps of the running manifest, how they are and where their traffic goes. */
+export interface FailoverService {
+  /** One entry an app, also of those with one upstream; in any order. */
+  list(): readonly AppHealth[];
+  find(app: string): AppHealth | null;
+  /** Newest first; of all apps where `app` is null. Rejects while the history does not answer. */
+  moves(page: PageRequest & { readonly app: string | null }): Promise<Page<StoredMove>>;
+  /** Pins the traffic of an app to one of its upstreams, until it is released. `by` names the token. */
+  switchTo(app: string, upstream: string, by: string): Promise<SwitchChange>;
+  /** Lets the app's health choose again. */
+  release(app: string, by: string): Promise<"done" | "unknown_app" | "not_pinned">;
 }
 
 /** How a change to jobs is called: in the audit log, as in `dlq.retry`. */

@@ -7,6 +7,7 @@ import type { Address } from "../../src/core/settings.ts";
 import type { NewAudit } from "../../src/core/stored.ts";
 import { bind } from "../../src/proxy/listener.bind.ts";
 import { testDeliveries } from "./deliveries.ts";
+import { singleApp, testFailover } from "./failover.ts";
 
 /** A service behind a real admin listener: what the composition root would fill, held in memory. */
 
@@ -69,6 +70,7 @@ export function adminServices(given: Partial<AdminServices> = {}): AdminServices
       },
     ],
     breakers: { list: () => [breakerInfo()], reset: () => "done", trip: () => "done" },
+    failover: testFailover([singleApp("quiz")]),
     deliveries: testDeliveries(),
     manifest: {
       current: () => ({

@@ -10,7 +10,7 @@ import {
   type Member,
   next,
 } from "../../src/policy/failover.state.ts";
-import { FAILOVER, HEALTH } from "../help/failover.ts";
+import { FAILOVER, HEALTH } from "../help/failover.rules.ts";
 
 const rules: Rules = { failover: FAILOVER, health: HEALTH, priorities: [0, 1] };
 const { holdMs, holdMaxMs } = FAILOVER.recovery;

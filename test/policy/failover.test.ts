@@ -4,7 +4,7 @@ import type { ProbeReport } from "../../src/core/health.ts";
 import type { AppSettings, UpstreamSettings } from "../../src/core/settings.ts";
 import type { NewMove, StoredHealth, StoredPin } from "../../src/core/stored.ts";
 import { createFailover } from "../../src/policy/failover.ts";
-import { FAILOVER, HEALTH } from "../help/failover.ts";
+import { FAILOVER, HEALTH } from "../help/failover.rules.ts";
 import { createManualClock } from "../help/manual-clock.ts";
 import { createSeededRandom } from "../help/seeded-random.ts";
 

@@ -9,8 +9,9 @@ import type { FromThread, ThreadOptions, ToThread } from "../../src/storage/prot
 import { serve } from "../../src/storage/serve.ts";
 import { spawn } from "../../src/storage/spawn.ts";
 import { openStorage } from "../../src/storage/storage.ts";
+import { newMove } from "../help/failover.ts";
 import { createManualClock } from "../help/manual-clock.ts";
-import { breakerRow, healthRow, newMove, tempDir } from "./support.ts";
+import { breakerRow, healthRow, tempDir } from "./support.ts";
 
 /** Storage whose threads the test can watch and end. */
 async function setup(dataDir = tempDir(), startThread = (options: ThreadOptions) => spawn("thread", options)) {

@@ -4,7 +4,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/core/clock.ts";
 import type { StorageFailing } from "../../src/core/events.ts";
 import { openStorage, type Storage } from "../../src/storage/storage.ts";
-import { healthRow, junkPages, newMove, pagesWith, tempDir } from "./support.ts";
+import { newMove } from "../help/failover.ts";
+import { healthRow, junkPages, pagesWith, tempDir } from "./support.ts";
 
 async function open(dataDir: string, onEvent: (event: StorageFailing) => void = () => {}): Promise<Storage> {
   const storage = await openStorage({ dataDir, clock: systemClock, onEvent });

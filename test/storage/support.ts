@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { NewMove, StoredBreaker, StoredHealth } from "../../src/core/stored.ts";
+import type { StoredBreaker, StoredHealth } from "../../src/core/stored.ts";
 
 /** A directory of the test's own, gone with it. */
 export function tempDir(): string {
@@ -51,20 +51,6 @@ export function healthRow(more: Partial<StoredHealth> = {}): StoredHealth {
       details: null,
     },
     savedAt: 1_700_000_000_000,
-    ...more,
-  };
-}
-
-export function newMove(more: Partial<NewMove> = {}): NewMove {
-  return {
-    app: "quiz",
-    kind: "failover",
-    from: "primary",
-    to: "backup",
-    reason: "hang",
-    by: null,
-    at: 1_700_000_000_000,
-    durationMs: 812.5,
     ...more,
   };
 }
