@@ -15,6 +15,7 @@ import { createApps } from "./apps.ts";
 import { type Deliveries, openDeliveries } from "./deliveries.ts";
 import { warnOfFewFiles } from "./files.ts";
 import { type Applied, type Manifests, startManifests } from "./manifests.ts";
+import { openNotifier } from "./notify.ts";
 import type { Prepared } from "./prepare.ts";
 import { createUpstreams } from "./upstreams.ts";
 
@@ -100,6 +101,8 @@ export async function openServices(
     inFlight: apps.inFlight,
     spool: () => deliveries.spool.survey(),
   });
+  // Stops after what makes events, so that it hears of them.
+  const notifier = started.use(openNotifier(options, log, metrics));
   const memory = createMemoryLedger(limits.buffered);
   const deliveries = await openDeliveries(
     {
@@ -115,6 +118,7 @@ export async function openServices(
     spool,
   );
   bus.on(metrics.record);
+  bus.on(notifier.record);
   bus.on((event) => {
     if (event.type === "request.completed" && event.route === UNROUTED)
       metrics.refused(event.reason ?? refusedFor(event.status));
@@ -138,7 +142,11 @@ export async function openServices(
     applied: ({ loaded, plans }) => {
       secrets = loaded.secrets;
       memory.limit = loaded.manifest.limits.buffered;
-      metrics.retain(plans.map(({ ref, settings }) => ({ ...ref, upstreams: settings.upstreams.map((u) => u.name) })));
+      metrics.retain(
+        plans.map(({ ref, settings }) => ({ ...ref, upstreams: settings.upstreams.map((u) => u.name) })),
+        loaded.manifest.notify.channels.map((channel) => channel.name),
+      );
+      notifier.apply({ ...loaded.manifest, mask: loaded.mask });
       breakers.retain(plans.flatMap((plan) => plan.breakers));
       deliveries.apply(plans, loaded.manifest.spool);
       apps.retain(new Set(loaded.manifest.apps.map((app) => app.name)));

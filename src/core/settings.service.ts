@@ -72,11 +72,23 @@ export type ChannelSettings =
   | {
       readonly name: string;
       readonly type: "http";
+      /** A template after its authority; see notice.ts. */
       readonly url: string;
-      readonly method: string;
+      readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+      /** Values are templates. */
       readonly headers: readonly (readonly [name: string, value: string])[];
+      /** Its texts are templates. null: the event itself, where the method has a body. */
       readonly body: JsonValue | null;
+      readonly timeoutMs: number;
+      readonly retry: NotifyRetry;
     };
+
+export interface NotifyRetry {
+  /** All tries, the first included. */
+  readonly attempts: number;
+  readonly initialMs: number;
+  readonly maxMs: number;
+}
 
 export interface NotifySettings {
   readonly channels: readonly ChannelSettings[];

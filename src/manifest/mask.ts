@@ -44,8 +44,18 @@ export function secretsOf(manifest: Manifest): Set<string> {
     if ("secret" in channel && channel.secret !== null) secrets.add(channel.secret);
     if ("headers" in channel)
       for (const [name, value] of channel.headers) if (SECRET_HEADER.test(name)) secrets.add(value);
+    if ("body" in channel) addNamed(channel.body, secrets);
   }
   return secrets;
+}
+
+/** What stands under a secret's name in a JSON body, such as a routing key; a template is none. */
+function addNamed(value: JsonValue, secrets: Set<string>): void {
+  if (value === null || typeof value !== "object") return;
+  for (const [name, inner] of Object.entries(value)) {
+    if (typeof inner !== "string") addNamed(inner, secrets);
+    else if (SECRET_HEADER.test(name) && !inner.includes("{")) secrets.add(inner);
+  }
 }
 
 function addPassword(url: string, secrets: Set<string>): void {

@@ -75,7 +75,8 @@ function proveNotOurselves(
 const LOOPBACK = /^(localhost|.*\.localhost|127\..*|::1)$/;
 const WILDCARD = /^(0\.0\.0\.0|::|\[::\])$/;
 
-function reaches({ hostname, port }: UpstreamSettings, address: Address): boolean {
+/** Does whoever dials this come to one of our own listeners? */
+export function reaches({ hostname, port }: Pick<UpstreamSettings, "hostname" | "port">, address: Address): boolean {
   // Port 0 is chosen by the system later: no upstream can name it.
   if (address.kind === "unix" || address.port === 0 || address.port !== port) return false;
   const host = address.host.toLowerCase();

@@ -1,5 +1,6 @@
 import type { Address } from "../core/settings.ts";
 import type { Report } from "./problem.ts";
+import { proveNotify } from "./prove.notify.ts";
 import type { Resolved } from "./resolve.ts";
 import { formatDuration } from "./units.ts";
 
@@ -55,28 +56,6 @@ function proveNames({ main }: Resolved, report: Report): void {
       if (names.indexOf(name) === i) continue;
       const at = [...path, i, "name"];
       report.error(main.place(at, "value"), at, `a second one named ${name}`);
-    }
-  }
-}
-
-function proveNotify({ main, manifest: { notify, apps } }: Resolved, report: Report): void {
-  if (main.tainted(["notify"]) || main.tainted(["apps"])) return;
-  const known = {
-    to: new Set(notify.channels.map((channel) => channel.name)),
-    apps: new Set(apps.map((app) => app.name)),
-  };
-  for (const [i, route] of notify.routes.entries()) {
-    for (const key of ["to", "apps"] as const) {
-      for (const [j, name] of (route[key] ?? []).entries()) {
-        if (known[key].has(name)) continue;
-        const at = ["notify", "routes", i, key, j];
-        const all = [...known[key]].join(", ") || "none";
-        report.error(
-          main.place(at, "value"),
-          at,
-          `there is no ${key === "to" ? "channel" : "app"} ${name}; known: ${all}`,
-        );
-      }
     }
   }
 }

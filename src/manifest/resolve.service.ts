@@ -121,9 +121,15 @@ export function resolveNotify(notify: ManifestEntry["notify"] = {}): NotifySetti
             name,
             type: "http",
             url: channel.url,
-            method: channel.method?.toUpperCase() ?? "POST",
+            method: channel.method ?? "POST",
             headers: Object.entries(channel.headers ?? {}),
             body: channel.body ?? null,
+            timeoutMs: channel.timeout ?? 5000,
+            retry: {
+              attempts: channel.retry?.attempts ?? 5,
+              initialMs: channel.retry?.initial ?? 1000,
+              maxMs: channel.retry?.max ?? 30_000,
+            },
           };
         case "webhook":
           return { name, type: "webhook", url: channel.url, secret: channel.secret ?? null };

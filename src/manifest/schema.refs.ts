@@ -78,7 +78,8 @@ export const template = (description: string) =>
     return finite(value) ? (value as JsonValue) : fail("JSON has no infinite numbers");
   });
 
-function finite(value: unknown): boolean {
+/** Can this be JSON? */
+export function finite(value: unknown): boolean {
   if (typeof value === "number") return Number.isFinite(value);
   return value === null || typeof value !== "object" || Object.values(value).every(finite);
 }

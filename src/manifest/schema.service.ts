@@ -1,8 +1,5 @@
 import { isIP } from "node:net";
-import { z } from "zod";
-import { EVENT_TYPES } from "../core/events.ts";
-import { block, checkName, choice, duration, list, mapOf, number, scalar, shown, size, text } from "./schema.parts.ts";
-import * as ref from "./schema.refs.ts";
+import { block, checkName, choice, duration, list, number, scalar, shown, size, text } from "./schema.parts.ts";
 import * as value from "./schema.values.ts";
 
 /** The keys that are about the whole process. */
@@ -143,59 +140,6 @@ export const egress = block(
     default: choice("public where others choose the URLs. Default any.", ["any", "public"]),
     allow: list("Ranges that are opened.", range, 1000, 0),
     deny: list("Ranges that are closed.", range, 1000, 0),
-  },
-);
-
-const httpUrl = text("A URL.", (v) =>
-  /^https?:$/.test(URL.parse(v)?.protocol ?? "") ? null : "expected a URL such as https://hooks.example/x",
-);
-const channel = z.discriminatedUnion("type", [
-  block(
-    "Mail.",
-    {
-      type: z.literal("email"),
-      smtp: text("smtp:// or smtps://.", (v) =>
-        /^smtps?:$/.test(URL.parse(v)?.protocol ?? "") ? null : "expected a URL such as smtp://127.0.0.1:1025",
-      ),
-      from: text("The sender."),
-      to: z
-        .union([text("An address, or owner."), list("Addresses.", text("An address."), 100)])
-        .meta({ description: "Addresses; owner is the app's owner." }),
-    },
-    {},
-  ),
-  ...(["slack", "discord"] as const).map((type) => block("A chat.", { type: z.literal(type), url: httpUrl }, {})),
-  block("A webhook.", { type: z.literal("webhook"), url: httpUrl }, { secret: text("Signs it.") }),
-  block(
-    "Any HTTP endpoint.",
-    { type: z.literal("http"), url: httpUrl },
-    {
-      method: value.method,
-      headers: value.headerMap("Headers."),
-      body: ref.template("A JSON body; texts may hold {body:/pointer} of the event."),
-    },
-  ),
-]);
-
-const eventTypes = ["alert", ...EVENT_TYPES] as const;
-export const notify = block(
-  "Who is told what.",
-  {},
-  {
-    channels: mapOf("Channels by name.", checkName, channel),
-    routes: list(
-      "Which events go where.",
-      block(
-        "One rule.",
-        {
-          on: list("Events.", choice("An event; alert is all alerts.", eventTypes), 100),
-          to: list("Channels.", text("A channel.", checkName), 100),
-        },
-        { apps: list("Only of these apps.", text("An app.", checkName), 10_000) },
-      ),
-      1000,
-      0,
-    ),
   },
 );
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { JsonObject } from "../core/settings.route.ts";
 import { appSchema } from "./schema.app.ts";
+import { notify } from "./schema.notify.ts";
 import { block, checkName, list, mapOf, text } from "./schema.parts.ts";
 import * as service from "./schema.service.ts";
 import { entrySchema } from "./schema.webhook.ts";
@@ -31,7 +32,7 @@ export const manifestSchema = block(
     history: service.history,
     admin: service.admin,
     egress: service.egress,
-    notify: service.notify,
+    notify,
     alerts: service.alerts,
   },
 );

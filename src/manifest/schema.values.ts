@@ -56,7 +56,7 @@ function checkHeaderName(name: string): string | null {
   return OURS.has(lower) ? `${name} is written by the proxy itself` : null;
 }
 
-function checkHeaderValue(value: string): string | null {
+export function checkHeaderValue(value: string): string | null {
   return isFieldValue(value) ? null : "a header value holds no line breaks, controls or characters beyond Latin-1";
 }
 
@@ -64,6 +64,9 @@ export const headerName = text("A header name.", (name) => (isToken(name) ? null
 export const settableName = text("A header name.", checkHeaderName);
 const headerValue = text("A header value.", checkHeaderValue);
 export const headerMap = (description: string) => mapOf(description, checkHeaderName, headerValue);
+/** The same with values that `check` has its say on. */
+export const headerMapOf = (description: string, check: (value: string) => string | null) =>
+  mapOf(description, checkHeaderName, text("A header value.", check));
 
 /** `200-399`, `204`, `200-299,404`. */
 export const statusRanges = scalar(

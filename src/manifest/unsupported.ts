@@ -47,7 +47,6 @@ const SERVICE_KEYS: readonly { readonly key: Key; readonly what: string; readonl
       what: "the spool driver redis",
       used: ({ main }) => main.value.spool?.driver === "redis",
     },
-    { key: ["notify"], what: "notify", used: ({ main }) => main.value.notify !== undefined },
     { key: ["alerts"], what: "alerts", used: ({ main }) => main.value.alerts !== undefined },
     { key: ["history"], what: "history", used: ({ main }) => main.value.history !== undefined },
     { key: ["egress"], what: "egress", used: ({ main }) => main.value.egress !== undefined },
@@ -57,6 +56,7 @@ export function reportUnsupported(all: Resolved, report: Report): void {
   for (const { key, what, used } of SERVICE_KEYS) {
     if (used(all)) report.error(all.main.place(key), key, `${what} is not supported yet`);
   }
+  reportChannels(all, report);
   const withRoutes = new Set(all.routes.map((route) => route.app));
   for (const app of withRoutes) {
     for (const { key, what, used } of APP_KEYS) {
@@ -78,6 +78,16 @@ export function reportUnsupported(all: Resolved, report: Report): void {
           report.error(place, path, `${what} is not supported yet (in effect on ${route.settings.key})`),
         );
     }
+  }
+}
+
+function reportChannels({ main }: Resolved, report: Report): void {
+  for (const [name, channel] of Object.entries(main.value.notify?.channels ?? {})) {
+    const at = (key: string): Key => ["notify", "channels", name, key];
+    if (channel.type !== "http")
+      report.error(main.place(at("type")), at("type"), `the channel type ${channel.type} is not supported yet`);
+    if (channel.type === "email" && channel.to === "owner")
+      report.error(main.place(at("to")), at("to"), "to: owner is not supported yet");
   }
 }
 

@@ -48,6 +48,7 @@ export interface Families {
   readonly lag: Family<Sample>;
   readonly commit: Family<Sample>;
   readonly batch: Family<Sample>;
+  readonly notifications: Family<Count>;
 }
 
 export interface Gauges {
@@ -85,6 +86,7 @@ export function defineFamilies(): Families {
     lag: seconds("delivery_lag_seconds", "From the acceptance of a delivery to the app's good answer.", LAG_SECONDS),
     commit: seconds("spool_commit_seconds", "How long a commit of the spool took.", COMMIT_SECONDS),
     batch: seconds("spool_batch_jobs", "How many new jobs shared a commit, of those that had any.", BATCH_JOBS),
+    notifications: counter("notifications_total", "Notifications by what became of them: sent, failed or dropped."),
   };
 }
 

@@ -20,10 +20,12 @@ export interface Metrics {
   /** Counts a request refused before a route was known. `reason` comes from a closed list, never from the request. */
   refused(reason: string): void;
   /**
-   * Drops the series of routes and upstreams that the manifest no longer names, and takes no new ones: the labels
+   * Drops the series of routes, upstreams and notification channels that the manifest no longer names, and takes no new ones: the labels
    * are those of the manifest, so their number is bounded by it. Call it with every manifest applied.
    */
-  retain(routes: Iterable<RouteNames>): void;
+  retain(routes: Iterable<RouteNames>, channels?: Iterable<string>): void;
+  /** What became of a notification. */
+  notified(channel: string, result: NotifyResult): void;
   /** The tries of a stored job: no request completes with them. */
   attempted(route: RouteRef, attempts: readonly Attempt[]): void;
   /** A commit of the spool, and how many jobs were put in it. */
@@ -31,6 +33,9 @@ export interface Metrics {
   /** One scrape in the Prometheus text format. */
   scrape(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
+
+const NOTIFY_RESULTS = ["sent", "failed", "dropped"] as const;
+type NotifyResult = (typeof NOTIFY_RESULTS)[number];
 
 /** `promtool check metrics` refuses these three: gauges named like counters. */
 const REFUSED_DEFAULTS = [
@@ -66,11 +71,17 @@ export function createMetrics(sources: MetricSources): Metrics {
   return {
     record: createRecorder(families, gauges, seriesOf, (labels) => names === null || names.allow(labels)),
     refused: (reason) => families.rejected.child({ app: NO_APP, reason }).value++,
-    retain(routes) {
-      const kept = createNames(routes);
+    retain(routes, channels = []) {
+      const kept = createNames(routes, new Set(channels));
       names = kept;
       series = new WeakMap();
       for (const family of Object.values(families)) family.keep(kept.allow);
+      // From zero on, so that the first failure is a rise.
+      for (const channel of kept.channels)
+        for (const result of NOTIFY_RESULTS) families.notifications.child({ channel, result });
+    },
+    notified(channel, result) {
+      if (names === null || names.channels.has(channel)) families.notifications.child({ channel, result }).value++;
     },
     attempted(route, attempts) {
       const own = seriesOf(route);
@@ -157,11 +168,12 @@ const TRANSITION = {
 interface Names {
   /** undefined: no such route. */
   upstreams(app: string, capability: string): ReadonlySet<string> | undefined;
+  readonly channels: ReadonlySet<string>;
   readonly allow: (labels: LabelValues) => boolean;
 }
 
 /** The names labels may have under one manifest. */
-function createNames(routes: Iterable<RouteNames>): Names {
+function createNames(routes: Iterable<RouteNames>, channels: ReadonlySet<string>): Names {
   const byRoute = new Map<string, Set<string>>();
   const byApp = new Map<string, Set<string>>();
   for (const { app, capability, upstreams } of routes) {
@@ -172,7 +184,9 @@ function createNames(routes: Iterable<RouteNames>): Names {
   }
   return {
     upstreams: (app, capability) => byRoute.get(`${app}/${capability}`),
-    allow({ app, capability, upstream }) {
+    channels,
+    allow({ app, capability, upstream, channel }) {
+      if (channel !== undefined) return channels.has(channel);
       if (app === undefined || app === NO_APP) return true;
       const known = capability === undefined ? byApp.get(app) : byRoute.get(`${app}/${capability}`);
       return known !== undefined && (upstream === undefined || known.has(upstream));

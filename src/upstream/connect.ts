@@ -36,12 +36,15 @@ type Callback = (error: Error | null, socket: Socket | null) => void;
 /** Opens one connection; the shape that undici and Node's agents ask for. Where to is not theirs to say. */
 export type Connect = (options: unknown, callback: Callback) => void;
 
+/** Where a connection goes. */
+type Endpoint = Pick<UpstreamSettings, "secure" | "hostname" | "port" | "authority">;
+
 /**
  * The way a connection to one upstream is made: TCP, then TLS where the URL says https, all within `timeoutMs`
  * (undici's own connect timer may be half a second late). Errors come as {@link ConnectError} with a reason.
  */
 export function createConnector(
-  upstream: UpstreamSettings,
+  upstream: Endpoint,
   tls: TlsMaterial | null,
   timeoutMs: () => number,
   deps: ConnectDeps,
@@ -52,7 +55,7 @@ export function createConnector(
   };
 }
 
-function openTcp(upstream: UpstreamSettings, deps: ConnectDeps): Socket {
+function openTcp(upstream: Endpoint, deps: ConnectDeps): Socket {
   return netConnect({
     host: upstream.hostname,
     port: upstream.port,
@@ -63,7 +66,7 @@ function openTcp(upstream: UpstreamSettings, deps: ConnectDeps): Socket {
   });
 }
 
-function openTls(upstream: UpstreamSettings, tls: TlsMaterial | null, deps: ConnectDeps): TLSSocket {
+function openTls(upstream: Endpoint, tls: TlsMaterial | null, deps: ConnectDeps): TLSSocket {
   const serverName = tls?.serverName ?? upstream.hostname;
   const options: ConnectionOptions = {
     host: upstream.hostname,
@@ -84,7 +87,7 @@ function openTls(upstream: UpstreamSettings, tls: TlsMaterial | null, deps: Conn
 /** One connection on its way: settles once, by success, error or time. */
 class Opening {
   readonly #socket: Socket;
-  readonly #upstream: UpstreamSettings;
+  readonly #upstream: Endpoint;
   readonly #clock: Clock;
   readonly #callback: Callback;
   readonly #timeoutMs: number;
@@ -92,7 +95,7 @@ class Opening {
   #tcpOpen = false;
   #settled = false;
 
-  constructor(socket: Socket, upstream: UpstreamSettings, timeoutMs: number, clock: Clock, callback: Callback) {
+  constructor(socket: Socket, upstream: Endpoint, timeoutMs: number, clock: Clock, callback: Callback) {
     this.#socket = socket;
     this.#upstream = upstream;
     this.#timeoutMs = timeoutMs;
