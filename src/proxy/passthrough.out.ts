@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type Fault, fault } from "../core/fault.ts";
 import { endToEnd, headerCount, type RawHeaders } from "../core/headers.ts";
-import { ConnectError } from "../upstream/connect.ts";
+import { ConnectError, isTlsAlert } from "../upstream/connect.error.ts";
 import type { PassthroughExchange } from "./passthrough.relay.ts";
 
 /** A response's head may be this large; what is larger is no answer. */
@@ -67,6 +67,9 @@ export function faultOfError(error: NodeJS.ErrnoException, written: boolean, sta
     });
   }
   if (status > 0) return CUT;
+  if (isTlsAlert(error.code ?? "")) {
+    return fault("tls", `TLS was broken off: ${error.code}`, { written, proxyError: "tls_alert_received" });
+  }
   return fault("reset", `connection closed without an answer: ${error.code ?? "unknown"}`, {
     written,
     proxyError: "connection_terminated",

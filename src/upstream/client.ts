@@ -1,5 +1,6 @@
-import { type Dispatcher, Pool } from "undici";
+import { Client, type Dispatcher, Pool } from "undici";
 import type { UpstreamSettings } from "../core/settings.ts";
+import type { ConnectError } from "./connect.error.ts";
 import { type Connect, type ConnectDeps, createConnector, type TlsMaterial } from "./connect.ts";
 
 /** Connections to one upstream of one app: never shared with another app, whatever the address. */
@@ -8,6 +9,10 @@ export interface UpstreamClient {
   readonly pool: Dispatcher;
   /** Opens a connection of the same kind outside the pool: for streams and WebSockets. */
   readonly connect: Connect;
+  /** Why a try that waited `ms` has no connection yet. */
+  overdue(ms: number): ConnectError;
+  /** A connection of its own for one request, opened by `connect` when that is dispatched: waits behind no other. */
+  single(connect: Connect): Client;
   /** The longest `connect_timeout` of the routes that use it; each route's own is kept by its tries. */
   connectTimeoutMs: number;
   /**
@@ -30,20 +35,20 @@ export function createUpstreamClient(
   deps: ConnectDeps,
 ): UpstreamClient {
   const origin = `${settings.secure ? "https" : "http"}://${settings.hostname.includes(":") ? `[${settings.hostname}]` : settings.hostname}:${settings.port}`;
-  const connect = createConnector(settings, options.tls, () => client.connectTimeoutMs, deps);
+  const { connect, overdue } = createConnector(settings, options.tls, () => client.connectTimeoutMs, deps);
+  const how = (pipelining: 0 | 1, connectBy: Connect) => ({
+    // 0 is one request and no more: the connection closes after it.
+    pipelining,
+    allowH2: false,
+    // Ours are exact; undici's are half a second coarse and would only come later.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    keepAliveTimeout: 4_000,
+    maxHeaderSize: MAX_RESPONSE_HEAD,
+    connect: connectBy as never,
+  });
   const openPool = (pipelining: 0 | 1): Pool =>
-    new Pool(origin, {
-      connections: options.connections,
-      // 0 is one request and no more: the connection closes after it.
-      pipelining,
-      allowH2: false,
-      // Ours are exact; undici's are half a second coarse and would only come later.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: 4_000,
-      maxHeaderSize: MAX_RESPONSE_HEAD,
-      connect: connect as never,
-    });
+    new Pool(origin, { connections: options.connections, ...how(pipelining, connect) });
   let pool = openPool(1);
   const closePool = async (old: Pool): Promise<void> => {
     if (!old.closed && !old.destroyed) await old.close();
@@ -51,6 +56,8 @@ export function createUpstreamClient(
   const client: UpstreamClient = {
     settings,
     connect,
+    overdue,
+    single: (connectBy) => new Client(origin, how(0, connectBy)),
     connectTimeoutMs: options.connectTimeoutMs,
     get pool() {
       return pool;

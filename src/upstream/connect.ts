@@ -1,21 +1,9 @@
-import { type LookupFunction, connect as netConnect, type Socket } from "node:net";
+import { lookup as systemLookup } from "node:dns";
+import { isIP, type LookupFunction, connect as netConnect, type Socket } from "node:net";
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from "node:tls";
 import type { Clock, Timer } from "../core/clock.ts";
-import type { FaultKind, ProxyError } from "../core/fault.ts";
 import type { UpstreamSettings } from "../core/settings.ts";
-
-/** Why no connection came about. Nothing of a request was written, so any method may be tried again. */
-export class ConnectError extends Error {
-  readonly reason: Extract<FaultKind, "connect" | "tls" | "dns" | "egress">;
-  readonly proxyError: ProxyError;
-
-  constructor(reason: ConnectError["reason"], proxyError: ProxyError, message: string) {
-    super(message);
-    this.name = "ConnectError";
-    this.reason = reason;
-    this.proxyError = proxyError;
-  }
-}
+import { ConnectError, connectError, overdueError, type Stage } from "./connect.error.ts";
 
 /** Contents of the files of an app's `tls` block, read by whoever opens the upstream. */
 export interface TlsMaterial {
@@ -33,51 +21,102 @@ export interface ConnectDeps {
 
 type Callback = (error: Error | null, socket: Socket | null) => void;
 
-/** Opens one connection; the shape that undici and Node's agents ask for. Where to is not theirs to say. */
-export type Connect = (options: unknown, callback: Callback) => void;
+/**
+ * Opens one connection; the shape that undici and Node's agents ask for. Where to is not theirs to say, and what comes
+ * back is for those who may give up sooner.
+ */
+export type Connect = (options: unknown, callback: Callback) => Opening;
+
+/** A connection on its way. */
+export interface Opening {
+  /** The error of one who waited `ms` for it, named by what it still waits for. */
+  overdue(ms: number): ConnectError;
+  /** Gives up: the callback gets an error, unless it was called already. */
+  cancel(): void;
+}
+
+export interface Connector {
+  readonly connect: Connect;
+  /** The error of one who got none of its connections within `ms`. */
+  overdue(ms: number): ConnectError;
+}
 
 /** Where a connection goes. */
 type Endpoint = Pick<UpstreamSettings, "secure" | "hostname" | "port" | "authority">;
 
 /**
- * The way a connection to one upstream is made: TCP, then TLS where the URL says https, all within `timeoutMs`
- * (undici's own connect timer may be half a second late). Errors come as {@link ConnectError} with a reason.
+ * The way a connection to one upstream is made: the name looked up, TCP to its addresses in turn until one takes it,
+ * then TLS where the URL says https, all within `timeoutMs` (undici's own connect timer may be half a second late).
+ * Errors come as {@link ConnectError} with a reason.
  */
 export function createConnector(
   upstream: Endpoint,
   tls: TlsMaterial | null,
   timeoutMs: () => number,
   deps: ConnectDeps,
-): Connect {
-  return (_options, callback) => {
-    const socket = upstream.secure ? openTls(upstream, tls, deps) : openTcp(upstream, deps);
-    new Opening(socket, upstream, timeoutMs(), deps.clock, callback).begin();
+): Connector {
+  const underWay = new Set<Dialing>();
+  return {
+    connect(_options, callback) {
+      const dialing = new Dialing(upstream, timeoutMs(), deps.clock, (error, socket) => {
+        underWay.delete(dialing);
+        callback(error, socket);
+      });
+      // Throws where the TLS material is unusable: then nothing is under way.
+      dialing.begin(tls, deps.lookup ?? systemLookup);
+      underWay.add(dialing);
+      return dialing;
+    },
+    overdue(ms) {
+      const stages = Array.from(underWay, ({ stage }) => stage);
+      // Which one was meant for whom is undici's secret, so the lookup is only blamed where it holds up every one.
+      const furthest = (["tls", "tcp", "lookup"] as const).find((stage) => stages.includes(stage));
+      return overdueError(furthest ?? "tcp", upstream.authority, ms);
+    },
   };
 }
 
-function openTcp(upstream: Endpoint, deps: ConnectDeps): Socket {
+/**
+ * Node tries the addresses of a name one after the other, RFC 8305's families in turn, and leaves one that says nothing
+ * after this time for the next: so at least four of them fit in, and the last has all that is left.
+ */
+function attemptMs(timeoutMs: number): number {
+  return Math.min(Math.max(Math.floor(timeoutMs / 4), 10), 500);
+}
+
+function openTcp(upstream: Endpoint, timeoutMs: number, lookup: LookupFunction): Socket {
   return netConnect({
     host: upstream.hostname,
     port: upstream.port,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: 60_000,
-    ...(deps.lookup ? { lookup: deps.lookup } : {}),
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: attemptMs(timeoutMs),
+    lookup,
   });
 }
 
-function openTls(upstream: Endpoint, tls: TlsMaterial | null, deps: ConnectDeps): TLSSocket {
+function openTls(
+  upstream: Endpoint,
+  tls: TlsMaterial | null,
+  timeoutMs: number,
+  lookup: LookupFunction,
+): TLSSocket {
   const serverName = tls?.serverName ?? upstream.hostname;
-  const options: ConnectionOptions = {
+  // Node's types of `tls.connect` leave out what it hands on to `net.connect`.
+  const options: ConnectionOptions & { autoSelectFamily: boolean; autoSelectFamilyAttemptTimeout: number } = {
     host: upstream.hostname,
     port: upstream.port,
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: attemptMs(timeoutMs),
     ALPNProtocols: ["http/1.1"],
     // RFC 6066 section 3: an address is no server name.
     ...(/^[\d.]+$|:/.test(serverName) ? {} : { servername: serverName }),
     ...(tls?.ca ? { ca: tls.ca } : {}),
     ...(tls?.cert ? { cert: tls.cert } : {}),
     ...(tls?.key ? { key: tls.key } : {}),
-    ...(deps.lookup ? { lookup: deps.lookup } : {}),
+    lookup,
   };
   const socket = tlsConnect(options);
   socket.setNoDelay(true);
@@ -85,46 +124,82 @@ function openTls(upstream: Endpoint, tls: TlsMaterial | null, deps: ConnectDeps)
 }
 
 /** One connection on its way: settles once, by success, error or time. */
-class Opening {
-  readonly #socket: Socket;
+class Dialing implements Opening {
   readonly #upstream: Endpoint;
   readonly #clock: Clock;
   readonly #callback: Callback;
   readonly #timeoutMs: number;
+  #socket: Socket | null = null;
   #timer: Timer | null = null;
-  #tcpOpen = false;
+  #stage: Stage;
   #settled = false;
 
-  constructor(socket: Socket, upstream: Endpoint, timeoutMs: number, clock: Clock, callback: Callback) {
-    this.#socket = socket;
+  constructor(upstream: Endpoint, timeoutMs: number, clock: Clock, callback: Callback) {
     this.#upstream = upstream;
     this.#timeoutMs = timeoutMs;
     this.#clock = clock;
     this.#callback = callback;
+    this.#stage = isIP(upstream.hostname) === 0 ? "lookup" : "tcp";
   }
 
-  begin(): void {
-    this.#timer = this.#clock.after(this.#timeoutMs, Opening.#late, this as Opening);
-    this.#socket.once("connect", () => {
-      this.#tcpOpen = true;
-      if (!this.#upstream.secure) this.#settle(null);
+  get stage(): Stage {
+    return this.#stage;
+  }
+
+  begin(tls: TlsMaterial | null, lookup: LookupFunction): void {
+    const { secure } = this.#upstream;
+    const watched = this.#watch(lookup);
+    const socket = secure
+      ? openTls(this.#upstream, tls, this.#timeoutMs, watched)
+      : openTcp(this.#upstream, this.#timeoutMs, watched);
+    this.#socket = socket;
+    this.#timer = this.#clock.after(this.#timeoutMs, Dialing.#late, this as Dialing);
+    socket.once("connect", () => {
+      this.#stage = "tls";
+      if (!secure) this.#settle(null);
     });
-    if (this.#upstream.secure) this.#socket.once("secureConnect", () => this.#settle(null));
-    this.#socket.once("error", this.#onError);
-    this.#socket.once("close", this.#onClose);
+    if (secure) socket.once("secureConnect", () => this.#settle(null));
+    socket.once("error", this.#onError);
+    socket.once("close", this.#onClose);
   }
 
-  static #late(opening: Opening): void {
-    const detail = `no connection to ${opening.#upstream.authority} within ${opening.#timeoutMs} ms`;
-    opening.#settle(new ConnectError("connect", "connection_timeout", detail));
+  /** A lookup that says when it has found something. Node breaks on an empty list, which a filter may leave. */
+  #watch(lookup: LookupFunction): LookupFunction {
+    return (hostname, options, callback) => {
+      lookup(hostname, options, (error, addresses, family) => {
+        if (error === null && addresses.length === 0) {
+          const none = Object.assign(new Error("no address"), { code: "ENODATA" });
+          callback(none, addresses, family);
+          return;
+        }
+        if (error === null) this.#stage = "tcp";
+        callback(error, addresses, family);
+      });
+    };
   }
 
-  readonly #onError = (error: NodeJS.ErrnoException): void => this.#settle(connectError(error, this.#tcpOpen));
+  static #late(dialing: Dialing): void {
+    dialing.#settle(dialing.overdue(dialing.#timeoutMs));
+  }
+
+  overdue(ms: number): ConnectError {
+    return overdueError(this.#stage, this.#upstream.authority, ms);
+  }
+
+  cancel(): void {
+    this.#settle(new ConnectError("connect", "connection_terminated", "given up"));
+  }
+
+  readonly #onError = (error: Error): void => {
+    const badCertificate = Boolean((this.#socket as Partial<TLSSocket>).authorizationError);
+    this.#settle(connectError(error, this.#stage, badCertificate));
+  };
 
   readonly #onClose = (): void => {
-    const detail = `${this.#upstream.authority} closed the connection ${this.#tcpOpen ? "during TLS" : "at once"}`;
+    const during = this.#stage === "tls" ? "during TLS" : "at once";
+    const detail = `${this.#upstream.authority} closed the connection ${during}`;
     this.#settle(
-      this.#tcpOpen
+      this.#stage === "tls"
         ? new ConnectError("tls", "tls_protocol_error", detail)
         : new ConnectError("connect", "connection_terminated", detail),
     );
@@ -134,42 +209,16 @@ class Opening {
     if (this.#settled) return;
     this.#settled = true;
     if (this.#timer) this.#clock.cancel(this.#timer);
-    this.#socket.off("error", this.#onError);
-    this.#socket.off("close", this.#onClose);
+    const socket = this.#socket as Socket;
+    socket.off("error", this.#onError);
+    socket.off("close", this.#onClose);
     if (error === null) {
-      this.#callback(null, this.#socket);
+      this.#callback(null, socket);
       return;
     }
     // A socket destroyed half open may still report an error: nobody else listens by then.
-    this.#socket.on("error", () => undefined);
-    this.#socket.destroy();
+    socket.on("error", () => undefined);
+    socket.destroy();
     this.#callback(error, null);
   }
-}
-
-/** Names an error of `net` or `tls` in our words. `tcpOpen`: it came after TCP stood, so it is about TLS. */
-function connectError(error: NodeJS.ErrnoException, tcpOpen: boolean): ConnectError {
-  const code = errorCode(error);
-  if (code === "ENOTFOUND" || code.startsWith("EAI_") || error.syscall === "getaddrinfo") {
-    return new ConnectError("dns", code === "EAI_AGAIN" ? "dns_timeout" : "dns_error", `name lookup failed: ${code}`);
-  }
-  if (tcpOpen) {
-    const certificate = /CERT|ALTNAME|SELF_SIGNED|UNABLE_TO|HOSTNAME/.test(code);
-    return new ConnectError(
-      "tls",
-      certificate ? "tls_certificate_error" : "tls_protocol_error",
-      `TLS handshake failed: ${code || error.message}`,
-    );
-  }
-  const proxyError = code === "ETIMEDOUT" ? "connection_timeout" : "connection_refused";
-  return new ConnectError("connect", proxyError, `connection failed: ${code || error.message}`);
-}
-
-// With several addresses Node reports an AggregateError whose parts carry the codes.
-function errorCode(error: NodeJS.ErrnoException): string {
-  if (error instanceof AggregateError) {
-    const first: unknown = error.errors[0];
-    if (first instanceof Error) return (first as NodeJS.ErrnoException).code ?? "";
-  }
-  return error.code ?? "";
 }

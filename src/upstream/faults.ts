@@ -1,6 +1,6 @@
 import { errors } from "undici";
 import { type Fault, fault } from "../core/fault.ts";
-import { ConnectError } from "./connect.ts";
+import { ConnectError, isTlsAlert } from "./connect.error.ts";
 
 /**
  * Names what undici reports in our words. `started`: the request may have been written. `status`: that of the head
@@ -13,11 +13,15 @@ export function faultOf(error: Error, started: boolean, status: number): Fault {
   // undici calls any parser error a mismatch of lengths once it has seen a Content-Length: without a head it is none.
   const headBroken = error instanceof errors.ResponseContentLengthMismatchError && status === 0;
   if (headBroken || error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError) {
-    return fault("invalid_response", oneLine(error.message), { written: true, proxyError: "http_protocol_error" });
+    return invalidAnswer(oneLine(error.message));
   }
   if (error instanceof errors.SocketError && /^bad (response|upgrade)/.test(error.message)) {
-    const detail = error.message === "bad upgrade" ? "the app switched protocols unasked" : "bytes that answer nothing";
-    return fault("invalid_response", detail, { written: true, proxyError: "http_protocol_error" });
+    const upgrade = error.message === "bad upgrade";
+    return invalidAnswer(upgrade ? "the app switched protocols unasked" : "bytes that answer nothing");
+  }
+  // With TLS 1.3 the app may refuse our certificate after the handshake, when the request is on its way already.
+  if (status === 0 && isTlsAlert(code(error))) {
+    return fault("tls", `TLS was broken off: ${code(error)}`, { written: started, proxyError: "tls_alert_received" });
   }
   if (!started) {
     return fault("connect", `connection lost: ${code(error)}`, { proxyError: "connection_terminated" });
@@ -29,6 +33,28 @@ export function faultOf(error: Error, started: boolean, status: number): Fault {
     written: true,
     proxyError: "connection_terminated",
   });
+}
+
+/** What is wrong with a head that undici let through, or null. `coded`: see {@link AnswerHead}. */
+export function headFault(status: number, coded: boolean): Fault | null {
+  // undici takes a 101 without an Upgrade header for one of the answers that come before the answer.
+  if (status === 101) return invalidAnswer("the app switched protocols unasked");
+  // RFC 9110 section 15: a status beyond 599 is no status.
+  if (status > 599) return invalidAnswer(`the status ${status} is none`);
+  return coded ? invalidAnswer("the answer bears a transfer coding beside chunked") : null;
+}
+
+/** Had a whole status line come before this error of undici's? Its parser tells only by its message what it was at. */
+export function sawStatusLine(error: Error): boolean {
+  if (error instanceof errors.HTTPParserError) {
+    return !/\((Expected|Invalid (major|minor|HTTP) version|Invalid (status code|response status))/.test(error.message);
+  }
+  if (error instanceof errors.SocketError) return /^bad (response|upgrade)/.test(error.message);
+  return error instanceof errors.HeadersOverflowError || error instanceof errors.ResponseContentLengthMismatchError;
+}
+
+function invalidAnswer(detail: string): Fault {
+  return fault("invalid_response", detail, { written: true, proxyError: "http_protocol_error" });
 }
 
 function code(error: Error): string {

@@ -21,11 +21,10 @@ export function outHeaders(x: Exchange, plan: Pick<SendPlan, "preserveHost" | "s
 export interface AnswerHead {
   /** End-to-end fields, in order and spelling, without those that are ours to write. */
   readonly headers: readonly string[];
-  /**
-   * The declared length, -1 where there is none, or null where the body bears a coding beside `chunked`: undici takes
-   * the framing off such a body and would hand us bytes that are still coded.
-   */
-  readonly length: number | null;
+  /** The declared length, -1 where there is none. */
+  readonly length: number;
+  /** The body bears a coding beside `chunked`: undici takes off the framing and hands us bytes that are still coded. */
+  readonly coded: boolean;
 }
 
 /** Reads the head that undici keeps as bytes on its controller, which its types do not say. */
@@ -33,7 +32,7 @@ export function readAnswerHead(controller: Dispatcher.DispatchController): Answe
   const raw = (controller as unknown as { readonly rawHeaders: readonly Buffer[] }).rawHeaders;
   const framing: Framing = { length: -1, coded: false };
   const headers = sift(raw.map(latin1), OURS, noteFraming, framing);
-  return { headers, length: framing.coded ? null : framing.length };
+  return { headers, length: framing.length, coded: framing.coded };
 }
 
 interface Framing {

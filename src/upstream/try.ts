@@ -3,7 +3,7 @@ import type { Timer } from "../core/clock.ts";
 import type { Answer, BodyStream, Exchange, Reply } from "../core/exchange.ts";
 import { type Fault, fault } from "../core/fault.ts";
 import type { UpstreamClient } from "./client.ts";
-import { faultOf } from "./faults.ts";
+import { faultOf, headFault } from "./faults.ts";
 import { outHeaders, readAnswerHead } from "./head.ts";
 import type { SendDeps, SendPlan } from "./send.ts";
 
@@ -63,11 +63,7 @@ export class Try implements Dispatcher.DispatchHandler, BodyStream {
     attempt.#timer = null;
     if (attempt.#controller === null) {
       const ms = Math.round(Math.min(attempt.#plan.connectTimeoutMs, attempt.#x.tryMs));
-      attempt.#fail(
-        fault("connect", `no connection to ${attempt.#client.settings.authority} within ${ms} ms`, {
-          proxyError: "connection_timeout",
-        }),
-      );
+      attempt.#fail(faultOf(attempt.#client.overdue(ms), false, 0));
     } else if (left > 0) {
       attempt.#timer = clock.after(left, Try.#tick, attempt);
     } else {
@@ -97,14 +93,11 @@ export class Try implements Dispatcher.DispatchHandler, BodyStream {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (this.#over !== null) return;
-    // undici takes a 101 without an Upgrade header for one of the answers that come before the answer.
-    if (status === 101) return this.#fail(invalid("the app switched protocols unasked"));
-    // RFC 9110 section 15: a status beyond 599 is no status.
-    if (status > 599) return this.#fail(invalid(`the status ${status} is none`));
-    if (status < 200) return;
+    if (status < 200 && status !== 101) return;
+    const { headers, length, coded } = readAnswerHead(controller);
+    const wrong = headFault(status, coded);
+    if (wrong !== null) return this.#fail(wrong);
     this.#status = status;
-    const { headers, length } = readAnswerHead(controller);
-    if (length === null) return this.#fail(invalid("the answer bears a transfer coding beside chunked"));
     if (length > this.#plan.maxBytes && this.#x.method !== "HEAD") this.#tooLarge();
     this.#headers = headers;
     if (this.#streaming) this.#beginStream();
@@ -222,10 +215,6 @@ export class Try implements Dispatcher.DispatchHandler, BodyStream {
     if (resolve !== null && reply !== undefined) resolve(reply);
     this.#piped?.done(over === "whole" ? null : over);
   }
-}
-
-function invalid(detail: string): Fault {
-  return fault("invalid_response", detail, { written: true, proxyError: "http_protocol_error" });
 }
 
 interface Piped {

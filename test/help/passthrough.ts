@@ -45,7 +45,7 @@ export async function startPassthrough(
   const clock = options.clock ?? systemClock;
   const upstream = upstreamAt(upstreamPort);
   const connector = createConnector(upstream, null, () => 1_000, { clock: systemClock });
-  const agent = createPassthroughAgent(connector, 64);
+  const agent = createPassthroughAgent(connector.connect, 64);
   const passthrough = createPassthrough({
     clock,
     idleMs: options.idleMs ?? 60_000,
