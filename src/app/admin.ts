@@ -19,7 +19,7 @@ import { bind } from "../proxy/listener.bind.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
 import type { ProxyServer } from "../proxy/proxy.ts";
 import { deliveryService } from "./deliveries.admin.ts";
-import { failoverService } from "./failover.ts";
+import { failoverService } from "./failovers.admin.ts";
 import type { Applied } from "./manifests.ts";
 import type { Services } from "./services.ts";
 
@@ -63,11 +63,7 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
     }),
     routes: () => manifests.current.plans.map(routeInfo),
     breakers: breakerService(parts),
-    failover: failoverService({
-      manifest: () => manifests.current.loaded.manifest,
-      history: parts.storage.history,
-      since: startedAt,
-    }),
+    failover: failoverService({ failovers: parts.failovers, history: parts.storage.history, clock: options.clock }),
     deliveries: deliveryService({
       deliveries: parts.deliveries,
       clock: options.clock,

@@ -19,6 +19,6 @@ export function openNotifier(
     count: metrics.notified,
     backoffMs: (retry, n) => backoffMs({ ...retry, factor: 2, jitter: "full" }, n, random),
     retryAfterMs: (headers) => retryAfterMs(headers, clock.wall()),
-    connector: (to, timeoutMs) => createConnector(to, null, () => timeoutMs, { clock }),
+    connector: (to, timeoutMs) => createConnector(to, null, () => timeoutMs, { clock }).connect,
   });
 }

@@ -13,6 +13,7 @@ import type { CallShared } from "../proxy/call.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
 import { createApps } from "./apps.ts";
 import { type Deliveries, openDeliveries } from "./deliveries.ts";
+import { type Failovers, openFailovers } from "./failovers.ts";
 import { warnOfFewFiles } from "./files.ts";
 import { type Applied, type Manifests, startManifests } from "./manifests.ts";
 import { openNotifier } from "./notify.ts";
@@ -69,6 +70,7 @@ export interface Services {
   readonly metrics: Metrics;
   readonly storage: Storage;
   readonly breakers: Breakers;
+  readonly failovers: Failovers;
   readonly manifests: Manifests;
   readonly deliveries: Deliveries;
   readonly shared: CallShared;
@@ -99,6 +101,7 @@ export async function openServices(
     build: options.build,
     breakers: () => breakers.list(clock.now()),
     inFlight: apps.inFlight,
+    apps: () => failovers.list(),
     spool: () => deliveries.spool.survey(),
   });
   // Stops after what makes events, so that it hears of them.
@@ -123,8 +126,15 @@ export async function openServices(
     if (event.type === "request.completed" && event.route === UNROUTED)
       metrics.refused(event.reason ?? refusedFor(event.status));
   });
-  const upstreams = createUpstreams(clock);
+  const upstreams = createUpstreams(clock, options.build.version);
   started.defer(() => upstreams.close());
+  const failovers = await openFailovers({
+    ...options,
+    bus,
+    history: storage.history,
+    probe: upstreams.probe,
+  });
+  started.defer(failovers.stop);
   started.use(deliveries);
 
   const manifests = await startManifests(first, {
@@ -133,6 +143,7 @@ export async function openServices(
     memory,
     breakers,
     upstreams,
+    failovers,
     appState: apps.state,
     lastGood: createLastGoodStore(),
     later: deliveries.later,
@@ -149,6 +160,7 @@ export async function openServices(
       notifier.apply({ ...loaded.manifest, mask: loaded.mask });
       breakers.retain(plans.flatMap((plan) => plan.breakers));
       deliveries.apply(plans, loaded.manifest.spool);
+      failovers.applied(loaded.manifest.apps);
       apps.retain(new Set(loaded.manifest.apps.map((app) => app.name)));
       for (const { file, line, message } of loaded.warnings) log.warn({ file, line }, message);
       warnOfFewFiles(loaded.manifest.limits.connections, log);
@@ -157,7 +169,8 @@ export async function openServices(
   });
   const shared: CallShared = { clock, memory, closing: () => state.stopping };
   await deliveries.start();
-  return { options, bus, log, metrics, storage, breakers, manifests, deliveries, shared, inFlight: apps.inFlight };
+  const { inFlight } = apps;
+  return { options, bus, log, metrics, storage, breakers, failovers, manifests, deliveries, shared, inFlight };
 }
 
 /** Why a request met no route: a closed list, since what a stranger sends must not become a label. */

@@ -1,13 +1,15 @@
 import { readFileSync } from "node:fs";
 import type { Agent } from "node:http";
 import type { Clock } from "../core/clock.ts";
+import type { ProbeReport } from "../core/health.ts";
 import { err, ok, type Result } from "../core/result.ts";
-import type { AppSettings, ClientTls, UpstreamSettings } from "../core/settings.ts";
+import type { AppSettings, ClientTls, HealthSettings, UpstreamSettings } from "../core/settings.ts";
 import { createRetryBudget, type RetryBudget } from "../policy/budget.ts";
 import { type Bulkhead, createBulkhead } from "../policy/bulkhead.ts";
 import { createPassthroughAgent } from "../proxy/passthrough.ts";
 import { createUpstreamClient, type UpstreamClient } from "../upstream/client.ts";
 import type { TlsMaterial } from "../upstream/connect.ts";
+import { createProbe } from "../upstream/probe.ts";
 import { tlsProblem } from "../upstream/tls.ts";
 
 /** What all routes to one upstream of one app share. */
@@ -22,8 +24,13 @@ export interface UpstreamState {
 /** Every upstream in use. One that a reload leaves as it was keeps its connections, slots and budget. */
 export interface Upstreams {
   get(app: AppSettings, upstream: UpstreamSettings, tls: TlsMaterial | null, connectTimeoutMs: number): UpstreamState;
-  /** The one that requests use now; null where none does. */
-  find(app: AppSettings, upstream: UpstreamSettings): UpstreamState | null;
+  /** Asks an upstream how it is, the way requests go there; one that none goes to is unknown. Never rejects. */
+  probe(
+    app: AppSettings,
+    upstream: UpstreamSettings,
+    settings: HealthSettings,
+    timeoutMs: number,
+  ): Promise<ProbeReport>;
   /**
    * Lets go of the upstreams not asked for since the last call: idle connections close now, used ones after use.
    * Requests that began under the old manifest still get through.
@@ -32,7 +39,8 @@ export interface Upstreams {
   close(): Promise<void>;
 }
 
-export function createUpstreams(clock: Clock): Upstreams {
+/** `version` is Outrigger's, as probes name it. */
+export function createUpstreams(clock: Clock, version: string): Upstreams {
   const known = new Map<string, UpstreamState>();
   /** Slots and budget know nothing of connections: they outlive a change of `concurrency` or `tls`. */
   const shares = new Map<string, Pick<UpstreamState, "slots" | "budget">>();
@@ -66,7 +74,12 @@ export function createUpstreams(clock: Clock): Upstreams {
       newest.set(id, state);
       return state;
     },
-    find: (app, upstream) => newest.get(idOf(app, upstream)) ?? null,
+    async probe(app, upstream, settings, timeoutMs) {
+      const state = newest.get(idOf(app, upstream));
+      return state === undefined
+        ? NOTHING_LEARNT
+        : await createProbe(state.client, settings, { clock, version })({ timeoutMs });
+    },
     sweep() {
       for (const [key, state] of known) {
         if (asked.has(key)) continue;
@@ -89,6 +102,17 @@ export function createUpstreams(clock: Clock): Upstreams {
     },
   };
 }
+
+const NOTHING_LEARNT: ProbeReport = {
+  status: "unknown",
+  answered: false,
+  httpStatus: 0,
+  durationMs: 0,
+  reason: null,
+  proxyError: null,
+  detail: null,
+  details: null,
+};
 
 function idOf(app: AppSettings, { name, url }: UpstreamSettings): string {
   return JSON.stringify([app.name, name, url]);

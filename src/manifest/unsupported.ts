@@ -23,8 +23,6 @@ const ROUTE_KEYS: readonly {
 /** Keys of an app that has routes. */
 const APP_KEYS: readonly { readonly key: Key; readonly what: string; readonly used: (app: ResolvedApp) => boolean }[] =
   [
-    { key: ["health"], what: "health", used: ({ entry }) => entry.health !== undefined },
-    { key: ["failover"], what: "failover", used: ({ entry }) => entry.failover !== undefined },
     { key: ["network"], what: "network", used: ({ entry }) => entry.network !== undefined && entry.network !== "any" },
     {
       key: ["sign", "scheme"],
@@ -62,11 +60,6 @@ export function reportUnsupported(all: Resolved, report: Report): void {
     for (const { key, what, used } of APP_KEYS) {
       const path = [...app.path, ...key];
       if (used(app)) report.error(app.document.place(path), path, `${what} is not supported yet`);
-    }
-    if (app.settings.upstreams.length > 1) {
-      const path = [...app.path, "upstreams"];
-      const said = "health probes and a memory of failed upstreams are not supported yet: each request moves by itself";
-      report.warn(app.document.place(path), path, said);
     }
   }
   // One line for each key that is written, however many routes inherit it.

@@ -9,6 +9,8 @@ export interface MetricSources {
   breakers(): Iterable<BreakerGauge>;
   /** Requests being worked on now, by app. */
   inFlight(): Iterable<readonly [app: string, requests: number]>;
+  /** How each app and its upstreams are. */
+  apps(): Iterable<AppGauge>;
   /** What the spool holds. Rejects where it does not answer: then its series are left out. */
   spool(): Promise<SpoolGauges>;
 }
@@ -21,6 +23,16 @@ export interface SpoolGauges {
     readonly app: string;
     readonly capability: string;
     readonly dead: Readonly<Partial<Record<DeadReason, number>>>;
+  }[];
+}
+
+export interface AppGauge {
+  readonly app: string;
+  readonly upstreams: readonly {
+    readonly upstream: string;
+    readonly standing: string;
+    readonly status: string;
+    readonly active: boolean;
   }[];
 }
 
@@ -49,6 +61,8 @@ export interface Families {
   readonly commit: Family<Sample>;
   readonly batch: Family<Sample>;
   readonly notifications: Family<Count>;
+  readonly failovers: Family<Count>;
+  readonly failoverTime: Family<Sample>;
 }
 
 export interface Gauges {
@@ -86,6 +100,8 @@ export function defineFamilies(): Families {
     lag: seconds("delivery_lag_seconds", "From the acceptance of a delivery to the app's good answer.", LAG_SECONDS),
     commit: seconds("spool_commit_seconds", "How long a commit of the spool took.", COMMIT_SECONDS),
     batch: seconds("spool_batch_jobs", "How many new jobs shared a commit, of those that had any.", BATCH_JOBS),
+    failovers: counter("failovers_total", "Moves of traffic, away and back, empty where there is no upstream."),
+    failoverTime: seconds("failover_seconds", "From the first sign of trouble to the move away."),
     notifications: counter("notifications_total", "Notifications by what became of them: sent, failed or dropped."),
   };
 }
@@ -120,6 +136,7 @@ export function defineGauges(registry: Registry, sources: MetricSources): Gauges
       for (const [app, requests] of sources.inFlight()) this.set({ app }, requests);
     },
   });
+  defineHealthGauges(registry, sources);
   defineSpoolGauges(registry, sources);
   return {
     manifest: new Gauge({
@@ -129,6 +146,33 @@ export function defineGauges(registry: Registry, sources: MetricSources): Gauges
       registers,
     }),
   };
+}
+
+function defineHealthGauges(registry: Registry, sources: MetricSources): void {
+  const labelNames = ["app", "upstream"] as const;
+  const active = new Gauge({
+    name: "outrigger_upstream_active",
+    help: "1 for the upstream that requests go to first, else 0.",
+    labelNames,
+    registers: [registry],
+  });
+  new Gauge({
+    name: "outrigger_upstream_healthy",
+    help: "1 for an upstream that serves and is not unhealthy, else 0.",
+    labelNames,
+    registers: [registry],
+    collect() {
+      this.reset();
+      active.reset();
+      for (const { app, upstreams } of sources.apps()) {
+        for (const one of upstreams) {
+          const healthy = one.standing === "serving" && one.status !== "unhealthy";
+          this.set({ app, upstream: one.upstream }, healthy ? 1 : 0);
+          active.set({ app, upstream: one.upstream }, one.active ? 1 : 0);
+        }
+      }
+    },
+  });
 }
 
 /** One survey serves all of them in a scrape. */

@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { collectDefaultMetrics, Registry } from "prom-client";
+import type { UpstreamMoved } from "../core/events.health.ts";
 import type { BreakerMoved, FallbackUsed, Listener } from "../core/events.ts";
 import type { Attempt, RouteRef } from "../core/exchange.ts";
 import type { RouteName } from "../core/job.ts";
@@ -89,7 +90,8 @@ export function createMetrics(sources: MetricSources): Metrics {
     },
     committed: createCommits(families),
     scrape: async () => {
-      // Asked first: the others of the spool are filled by it.
+      // Asked first: they fill others, too.
+      await registry.getSingleMetricAsString("outrigger_upstream_healthy");
       await registry.getSingleMetricAsString("outrigger_spool_jobs");
       return { contentType: registry.contentType, body: `${await registry.metrics()}${await printed(families)}` };
     },
@@ -114,6 +116,13 @@ function createRecorder(
     const labels = { app, capability, result };
     if (allow(labels)) families.deliveries.child(labels).value++;
   };
+  const moved = ({ type, app, from, to, reason, durationMs }: UpstreamMoved): void => {
+    const labels = { app, from: from ?? "", to: to ?? "", reason };
+    if (!allow(labels)) return;
+    families.failovers.child(labels).value++;
+    if (type === "failover") observe(failoverTime, durationMs / 1000);
+  };
+  const failoverTime = families.failoverTime.child({});
   const overhead = families.overhead.child({});
   const lag = families.lag.child({});
   return (event) => {
@@ -127,6 +136,9 @@ function createRecorder(
       case "breaker.half_open":
       case "breaker.closed":
         return breaker(event);
+      case "failover":
+      case "failback":
+        return moved(event);
       case "delivery.queued":
         return delivery(event, "queued");
       case "delivery.delivered":
@@ -185,11 +197,12 @@ function createNames(routes: Iterable<RouteNames>, channels: ReadonlySet<string>
   return {
     upstreams: (app, capability) => byRoute.get(`${app}/${capability}`),
     channels,
-    allow({ app, capability, upstream, channel }) {
+    allow({ app, capability, upstream, channel, from, to }) {
       if (channel !== undefined) return channels.has(channel);
       if (app === undefined || app === NO_APP) return true;
       const known = capability === undefined ? byApp.get(app) : byRoute.get(`${app}/${capability}`);
-      return known !== undefined && (upstream === undefined || known.has(upstream));
+      // An empty name is a move from nowhere, or to nowhere.
+      return known !== undefined && [upstream, from, to].every((name) => !name || known.has(name));
     },
   };
 }

@@ -97,12 +97,7 @@ function openTcp(upstream: Endpoint, timeoutMs: number, lookup: LookupFunction):
   });
 }
 
-function openTls(
-  upstream: Endpoint,
-  tls: TlsMaterial | null,
-  timeoutMs: number,
-  lookup: LookupFunction,
-): TLSSocket {
+function openTls(upstream: Endpoint, tls: TlsMaterial | null, timeoutMs: number, lookup: LookupFunction): TLSSocket {
   const serverName = tls?.serverName ?? upstream.hostname;
   // Node's types of `tls.connect` leave out what it hands on to `net.connect`.
   const options: ConnectionOptions & { autoSelectFamily: boolean; autoSelectFamilyAttemptTimeout: number } = {

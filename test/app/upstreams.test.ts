@@ -20,7 +20,7 @@ function app(max: number): AppSettings {
 }
 
 test("a change of concurrency keeps slots and budget: old and new calls count against one limit", async () => {
-  const upstreams = createUpstreams(systemClock);
+  const upstreams = createUpstreams(systemClock, "0.0.0");
   const before = upstreams.get(app(1), UPSTREAM, null, 1000);
   expect(before.slots.tryEnter()).toBe(true);
   upstreams.sweep();
@@ -34,7 +34,7 @@ test("a change of concurrency keeps slots and budget: old and new calls count ag
 });
 
 test("an upstream that no manifest names any more is forgotten", async () => {
-  const upstreams = createUpstreams(systemClock);
+  const upstreams = createUpstreams(systemClock, "0.0.0");
   const before = upstreams.get(app(1), UPSTREAM, null, 1000);
   upstreams.sweep();
   upstreams.sweep();

@@ -10,6 +10,7 @@ function metricsWith(sources: Partial<MetricSources> = {}): Metrics {
     build: { version: "1.2.3", node: "v26.0.0" },
     breakers: () => [],
     inFlight: () => [],
+    apps: () => [],
     spool: async () => ({
       states: { queued: 0, leased: 0, verifying: 0, delivered: 0, dead: 0, cancelled: 0 },
       bytes: 0,
