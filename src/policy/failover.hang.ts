@@ -19,6 +19,8 @@ export interface HangWatch {
   enter(waiting: Waiting, request: Movable & { readonly tryMs: number }, now: number, movable: boolean): Place;
   /** Forgets routes that are not named and have nothing under way. */
   retain(keys: ReadonlySet<string>): void;
+  /** It answered something, so no request that was sent before is known to wait in vain. */
+  alive(now: number): void;
   /** All that waited go on to another upstream, but for those that may not be sent twice: they are only let be. */
   moveAll(): void;
   stop(): void;
@@ -33,8 +35,6 @@ export interface HangDeps {
   /** A probe failed while a request was over its limit, sent at `sentAt`. */
   readonly onHang: (sentAt: number) => void;
 }
-
-const AGAIN_MS = 250;
 
 /** One upstream's watch. Its one timer stands only while something waits. */
 export function createHangWatch(deps: HangDeps): HangWatch {
@@ -71,7 +71,7 @@ export function createHangWatch(deps: HangDeps): HangWatch {
     dueAt = Number.POSITIVE_INFINITY;
     const now = clock.now();
     const suspect = nearest();
-    if (suspect === null || probing) return;
+    if (suspect === null || probing || stopped) return;
     if (suspect.halfAt > now) arm(suspect.halfAt, now);
     else void suspected(suspect.waiting);
   }
@@ -81,17 +81,29 @@ export function createHangWatch(deps: HangDeps): HangWatch {
     const sentAt = oldestAt(waiting);
     const overAt = Math.max(sentAt, provedAt) + waiting.limitMs;
     const left = overAt - clock.now();
-    const report = await probe(Math.max(left, rules().probeTimeoutMs));
-    probing = false;
+    const asked = provedAt;
+    const { answered } = await probe(Math.max(left, rules().probeTimeoutMs));
     if (stopped) return;
     const now = clock.now();
-    // A probe that had begun for another reason, or was refused, has failed before the limit: asked again soon.
-    if (!report.answered && now < overAt) return arm(now + Math.min(overAt - now, AGAIN_MS), now);
-    // Either it lives, or traffic leaves it, or there is nowhere to go: what waits still is suspected anew after a while.
-    provedAt = now;
-    // Where the request was answered meanwhile, the probe's failure counts as any other's.
-    if (!report.answered && oldestAt(waiting) === sentAt) onHang(sentAt);
-    look();
+    if (answered) alive(now);
+    if (answered || now >= overAt) judge();
+    // One that was refused, or had begun for another reason, failed early: the request has until its limit all the same.
+    else timer = clock.after(overAt - now, judge, undefined);
+
+    function judge(): void {
+      timer = null;
+      probing = false;
+      const silent = provedAt === asked;
+      // Either it lives, or traffic leaves it, or there is nowhere to go: what waits still is suspected anew later.
+      if (silent) alive(clock.now());
+      // Where the request was answered meanwhile, the probe's failure counts as any other's.
+      if (silent && oldestAt(waiting) === sentAt) onHang(sentAt);
+      look();
+    }
+  }
+
+  function alive(now: number): void {
+    provedAt = Math.max(provedAt, now);
   }
 
   return {
@@ -111,6 +123,7 @@ export function createHangWatch(deps: HangDeps): HangWatch {
     retain(keys) {
       for (const [key, waiting] of routes) if (!keys.has(key) && waiting.first === null) routes.delete(key);
     },
+    alive,
     moveAll() {
       for (const waiting of routes.values()) {
         for (let place = waiting.first; place !== null; place = waiting.first) {

@@ -50,6 +50,7 @@ export function createMember(settings: UpstreamSettings, hooks: MemberHooks, dep
     onReport(report) {
       const now = clock.now();
       member.probe = { ...report, at: clock.wall() };
+      if (report.answered) watch.alive(now);
       countProbe(cell.tally, report, app().health.unhealthyAfter, now);
       hooks.probed(member, report, now);
     },

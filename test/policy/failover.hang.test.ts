@@ -109,13 +109,25 @@ test("any answer to the probe proves life: the request waits on, and is suspecte
   expect(probes.map(({ at }) => at)).toEqual([500, 1_000, 1_500, 2_000, 2_500, 3_000, 3_500, 4_000, 4_500, 5_000]);
 });
 
-test("a probe that is refused before the limit is asked again until then, not all the time", async () => {
+test("a probe that is refused at once is judged at the limit, for the request may still be answered", async () => {
   const { send, pass, know, probes, hangs } = open("refusal");
   know("answer", 20);
   send("answer");
-  await pass(1_000);
-  expect(probes.map(({ at }) => at)).toEqual([500, 750, 1_000]);
+  await pass(990);
+  expect(probes.map(({ at }) => at)).toEqual([500]);
+  expect(hangs).toEqual([]);
+  await pass(10);
   expect(hangs).toEqual([{ at: 1_000, sentAt: 0 }]);
+});
+
+test("an answer to any other probe before the limit proves life, too", async () => {
+  const { send, pass, know, hangs, watch, clock } = open("refusal");
+  know("answer", 20);
+  send("answer");
+  await pass(800);
+  watch.alive(clock.now());
+  await pass(700);
+  expect(hangs).toEqual([]);
 });
 
 test("a request that is answered while the probe runs is no hang", async () => {
