@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { inspect } from "node:util";
 import { type App, startApp } from "./app.ts";
+import { appsCommand } from "./cli/apps.ts";
 import { breakerCommand } from "./cli/breaker.ts";
 import { checkCommand } from "./cli/check.ts";
 import type { Command, Io } from "./cli/command.ts";
@@ -10,6 +11,7 @@ import { deliveriesCommand } from "./cli/deliveries.ts";
 import { demoCommand } from "./cli/demo/demo.ts";
 import { dlqCommand } from "./cli/dlq.ts";
 import { explainCommand } from "./cli/explain.ts";
+import { failoverCommand } from "./cli/failover.ts";
 import { pauseCommand, resumeCommand } from "./cli/parking.ts";
 import { runCli } from "./cli/program.ts";
 import { routesCommand } from "./cli/routes.ts";
@@ -84,6 +86,8 @@ const commands: readonly Command[] = [
   schemaCommand,
   statusCommand,
   routesCommand,
+  appsCommand,
+  failoverCommand,
   breakerCommand,
   deliveriesCommand(systemClock),
   pauseCommand,

@@ -14,6 +14,10 @@ const refusalSchema = z.object({
 
 /** By the name of the problem: what to try. */
 const HINTS: Readonly<Record<string, string>> = {
+  "no-app": "See what there is with: outrigger apps",
+  "no-upstream": "Choose one of those: outrigger failover switch APP UPSTREAM",
+  "single-upstream": "Give it a second one under its upstreams in the manifest",
+  "not-pinned": "Where its traffic goes and why: outrigger failover show APP",
   "no-delivery": "See what there is with: outrigger deliveries list, or: outrigger dlq list",
   "wrong-state": "Look at it with: outrigger deliveries show ID",
   "spool-away": "It may come back by itself; outrigger status and the sidecar's log say more",

@@ -41,7 +41,7 @@ function routeTable(views: readonly RouteView[], io: Io): string {
       String(route.attempts),
       route.fallback.join(", ") || "none",
       {
-        text: route.upstreams.map(upstreamText).join(", "),
+        text: route.upstreams.map((upstream) => upstreamText(upstream, route.upstreams.length > 1)).join(", "),
         paint: worst === undefined ? (text) => text : colour[worst],
       },
     ];
@@ -54,7 +54,11 @@ function matchText({ match }: RouteView): string {
   return `${match.methods?.join(",") ?? "any"} ${match.host ?? ""}${match.path}${headers.join("")}`;
 }
 
-function upstreamText({ name, url, breaker }: RouteView["upstreams"][number]): string {
-  const state = breaker === "open" || breaker === "half_open" ? ` (breaker ${breaker})` : "";
-  return `${name} ${url}${state}`;
+/** Where a route has several, one may be the active one. */
+function upstreamText({ name, url, breaker, active }: RouteView["upstreams"][number], several: boolean): string {
+  const notes = [
+    ...(several && active === true ? ["active"] : []),
+    ...(breaker === "open" || breaker === "half_open" ? [`breaker ${breaker}`] : []),
+  ];
+  return `${name} ${url}${notes.length === 0 ? "" : ` (${notes.join(", ")})`}`;
 }

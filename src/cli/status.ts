@@ -1,7 +1,9 @@
+import { appHealthSchema } from "../admin/health.ts";
 import { breakerSchema } from "../admin/routes/breakers.ts";
 import { type StatusView, statusSchema } from "../admin/routes/status.ts";
 import { ok } from "../core/result.ts";
 import { spanText } from "./amount.ts";
+import { appNotes, appTable } from "./apps.table.ts";
 import { breakerTable } from "./breaker.ts";
 import { type Command, type ExitCode, type Io, paint } from "./command.ts";
 import { jsonText, type RemoteOptions, remotely, remoteOptions } from "./remote.ts";
@@ -26,6 +28,12 @@ function status(io: Io, options: RemoteOptions): Promise<ExitCode> {
     else {
       io.stdout(statusText(answer.value, io));
       io.stdout(spoolTable(answer.value.spool, io));
+      for (const state of ["unhealthy", "degraded"] as const) {
+        if ((answer.value.apps?.[state] ?? 0) === 0) continue;
+        const apps = await client.list(`/health/apps?status=${state}`, appHealthSchema);
+        if (!apps.ok) return apps;
+        if (apps.value.length > 0) io.stdout(`\n${appTable(apps.value, io)}${appNotes(apps.value)}`);
+      }
       for (const state of ["open", "half_open"] as const) {
         if (answer.value.breakers[state] === 0) continue;
         const breakers = await client.list(`/circuit-breaker/status?state=${state}`, breakerSchema);
@@ -38,7 +46,7 @@ function status(io: Io, options: RemoteOptions): Promise<ExitCode> {
 }
 
 /** Lines of our own words and numbers, with colour in them. */
-const PAINTED: ReadonlySet<string> = new Set(["breakers", "spool"]);
+const PAINTED: ReadonlySet<string> = new Set(["apps", "breakers", "spool"]);
 
 function statusText(view: StatusView, io: Io): string {
   const { red, green, yellow, bold } = paint(io);
@@ -59,6 +67,7 @@ function statusText(view: StatusView, io: Io): string {
       `revision ${manifest.revision} (${manifest.hash.slice(0, 12)}) by ${manifest.by}, ${manifest.applied_at}${warnings}`,
     ],
     ["routes", String(view.routes)],
+    ...(view.apps === undefined ? [] : [["apps", appsLine(view.apps, io)] as [name: string, text: string]]),
     ["breakers", states.join(", ")],
     ["in flight", busy.map(([app, requests]) => `${app} ${requests}`).join(", ") || "nothing"],
   ];
@@ -67,6 +76,18 @@ function statusText(view: StatusView, io: Io): string {
   const title = `${bold(`outrigger ${printable(view.version)}`)} on Node ${printable(view.node)}, up ${spanText(view.uptime_ms)}, ${ready}\n`;
   const facts = lines.map(([name, text]) => `${name.padEnd(10)} ${PAINTED.has(name) ? text : printable(text)}\n`);
   return title + facts.join("") + rejectedText(view, io);
+}
+
+function appsLine(apps: NonNullable<StatusView["apps"]>, io: Io): string {
+  const { red, yellow } = paint(io);
+  const parts = [
+    ...(apps.unhealthy > 0 ? [red(`${apps.unhealthy} unhealthy`)] : []),
+    ...(apps.degraded > 0 ? [yellow(`${apps.degraded} degraded`)] : []),
+    ...(apps.healthy > 0 ? [`${apps.healthy} healthy`] : []),
+    ...(apps.unknown > 0 ? [`${apps.unknown} unknown`] : []),
+    ...(apps.pinned > 0 ? [yellow(`${apps.pinned} pinned`)] : []),
+  ];
+  return parts.join(", ") || "none";
 }
 
 /** What an operator must see first after a reload that changed nothing. */

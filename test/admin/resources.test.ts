@@ -7,6 +7,7 @@ import type {
   RouteInfo,
 } from "../../src/admin/services.ts";
 import { adminServices, api, breakerInfo, startAdmin } from "../help/admin.ts";
+import { appHealth, singleApp, testFailover } from "../help/failover.ts";
 
 const breakersOf = (list: readonly BreakerInfo[], more: Partial<BreakerService> = {}): BreakerService => ({
   list: () => list,
@@ -138,8 +139,10 @@ test("a long list comes in parts, in order, none twice and none left out, though
   expect(seen).toEqual(Array.from({ length: 25 }, (_, i) => `c${String(i).padStart(3, "0")}`));
 });
 
-test("the status tells version, readiness, manifest, breakers and what is in flight", async () => {
+test("the status tells version, readiness, manifest, apps, breakers and what is in flight", async () => {
+  const pinned = appHealth({ app: "shop", pinned: { upstream: "backup", by: "ops", at: 0 } });
   const admin = await startAdmin({
+    failover: testFailover([singleApp("quiz"), pinned]),
     breakers: breakersOf([breakerInfo(), breakerInfo({ upstream: "b", state: "open" })]),
   });
   expect((await api(admin, "/status")).body).toMatchObject({
@@ -149,6 +152,7 @@ test("the status tells version, readiness, manifest, breakers and what is in fli
     uptime_ms: expect.any(Number),
     manifest: { revision: 3, hash: "abc", applied_at: "2026-01-01T00:00:00.000Z", by: "start", warnings: 0 },
     routes: 1,
+    apps: { healthy: 0, degraded: 1, unhealthy: 0, unknown: 1, pinned: 1 },
     breakers: { closed: 1, half_open: 0, open: 1 },
     in_flight: { quiz: 2 },
   });
@@ -171,13 +175,13 @@ test("routes are listed with what they match, their limits, and the breaker of e
         timeout_ms: 5000,
         attempts: 2,
         fallback: ["random_pick"],
-        upstreams: [{ name: "primary", url: "http://10.0.0.5:9000", priority: 0, breaker: "half_open" }],
+        upstreams: [{ name: "primary", url: "http://10.0.0.5:9000", priority: 0, breaker: "half_open", active: true }],
       },
     ],
     next: null,
   });
   expect((await api(admin, "/routes")).body).toMatchObject({
-    items: [{ app: "quiz" }, { app: "shop", match: { methods: null }, upstreams: [{ breaker: null }] }],
+    items: [{ app: "quiz" }, { app: "shop", match: { methods: null }, upstreams: [{ breaker: null, active: false }] }],
   });
 });
 

@@ -8,6 +8,7 @@ import { statusCommand } from "../../src/cli/status.ts";
 import { printable, table } from "../../src/cli/table.ts";
 import { adminServices, breakerInfo, OPERATOR, startAdmin } from "../help/admin.ts";
 import { storedJob, testDeliveries } from "../help/deliveries.ts";
+import { appHealth, singleApp, testFailover } from "../help/failover.ts";
 import { createIo } from "../help/io.ts";
 
 async function run(line: string, services: Partial<AdminServices> = {}, given: Partial<Io> = {}) {
@@ -35,6 +36,7 @@ test("status shows what runs at a glance, and the breakers that are not closed",
       "admin      127.0.0.1:9090",
       "manifest   revision 3 (abc) by start, 2026-01-01T00:00:00.000Z",
       "routes     1",
+      "apps       1 unknown",
       "breakers   1 closed, 1 open",
       "in flight  quiz 2",
       "spool      0 waiting, 0 dead, 64 KiB of 1 GiB",
@@ -45,6 +47,30 @@ test("status shows what runs at a glance, and the breakers that are not closed",
       "",
     ].join("\n"),
   );
+});
+
+test("status shows how many apps are how, and those that are not well or are served by a backup", async () => {
+  const well = { ...singleApp("well"), status: "healthy" as const };
+  const lost = appHealth({ app: "shop", status: "unhealthy", active: "primary", panic: true });
+  const pinned = appHealth({ pinned: { upstream: "backup", by: "ops", at: 1_767_225_600_000 } });
+  const { code, out } = await run("status", { failover: testFailover([well, pinned, lost]) });
+  expect(code).toBe(0);
+  expect(out).toContain("\napps       1 unhealthy, 1 degraded, 1 healthy, 1 pinned\n");
+  expect(out.split("\n\n").slice(1)).toEqual([
+    [
+      "APP   STATUS        UPSTREAM  STANDING  HEALTH     LAST CHECK                TIME  FAILURES",
+      "shop  unhealthy     primary   away      unhealthy  2026-01-01T00:00:02.000Z  -     12",
+      "shop  unhealthy  *  backup    serving   healthy    2026-01-01T00:00:01.000Z  9ms   0",
+    ].join("\n"),
+    "no upstream of shop is well; requests are tried on primary all the same",
+    [
+      "APP   STATUS       UPSTREAM  STANDING  HEALTH     LAST CHECK                TIME  FAILURES",
+      "quiz  degraded     primary   away      unhealthy  2026-01-01T00:00:02.000Z  -     12",
+      "quiz  degraded  *  backup    serving   healthy    2026-01-01T00:00:01.000Z  9ms   0",
+    ].join("\n"),
+    "quiz is pinned to backup by ops since 2026-01-01T00:00:00.000Z; it chooses by health again with: outrigger failover release quiz\n",
+  ]);
+  expect((await run("status", { failover: testFailover([]) })).out).toContain("\napps       none\n");
 });
 
 test("status shows a refused reload: when, by whom, and the first problems", async () => {
@@ -138,6 +164,20 @@ test("routes shows what each matches and where it goes, with the state of a brea
   );
   expect((await run("routes --app shop", { routes: () => [shop, quiz] })).out).not.toContain("\nquiz/");
   expect((await run("routes", { routes: () => [] })).out).toBe("no routes\n");
+});
+
+test("routes marks the upstream with the traffic, where a route has several", async () => {
+  const [quiz] = adminServices().routes();
+  if (quiz === undefined) throw new Error("no route");
+  const backup = { name: "backup", url: "http://10.0.0.6:9000", priority: 1 };
+  const { out } = await run("routes", {
+    routes: () => [{ ...quiz, upstreams: [...quiz.upstreams, backup] }],
+    breakers: breakers(breakerInfo({ state: "open" }), breakerInfo({ upstream: "backup", state: "half_open" })),
+    failover: testFailover([appHealth()]),
+  });
+  expect(out).toContain(
+    "primary http://10.0.0.5:9000 (breaker open), backup http://10.0.0.6:9000 (active, breaker half_open)\n",
+  );
 });
 
 test("a list longer than one part is shown whole", async () => {

@@ -38,6 +38,16 @@ export const statusSchema = z
       .optional()
       .openapi({ description: "The last reload, where its manifest was refused; null once one went well." }),
     routes: z.int(),
+    apps: z
+      .object({
+        healthy: z.int(),
+        degraded: z.int(),
+        unhealthy: z.int(),
+        unknown: z.int(),
+        pinned: z.int().openapi({ description: "Of all of them, those whose traffic an operator pinned." }),
+      })
+      .optional()
+      .openapi({ description: "How many apps are how." }),
     breakers: z.object({ closed: z.int(), half_open: z.int(), open: z.int() }),
     in_flight: z.record(z.string(), z.int()).openapi({ description: "Requests being worked on, by app." }),
     spool: spoolSchema.nullable().optional().openapi({ description: "null while it does not answer." }),
@@ -65,6 +75,7 @@ export const routeSchema = z
         url: z.string(),
         priority: z.int(),
         breaker: z.enum(["closed", "half_open", "open"]).nullable(),
+        active: z.boolean().optional().openapi({ description: "Requests of the app are sent here first." }),
       }),
     ),
   })
@@ -101,7 +112,9 @@ export function statusRoutes(services: AdminServices) {
       const all = services.routes().filter((route) => app === undefined || route.app === app);
       const { items, next } = pageOf(all, (route) => `${route.app}/${route.capability}`, page);
       const states = breakerStates(services);
-      return c.json({ items: items.map((route) => routeView(route, states)), next }, 200);
+      const active = new Map(services.failover.list().map((health) => [health.app, health.active]));
+      const views = items.map((route) => routeView(route, states, active.get(route.app) ?? null));
+      return c.json({ items: views, next }, 200);
     });
 }
 
@@ -122,6 +135,7 @@ function statusView(services: AdminServices): Omit<StatusView, "spool"> {
     manifest: { revision, hash, applied_at: timeText(appliedAt), by, warnings: warnings.length },
     rejected: rejectedView(services),
     routes: services.routes().length,
+    apps: appCounts(services),
     breakers,
     in_flight: Object.fromEntries(inFlight),
   };
@@ -134,13 +148,23 @@ function rejectedView({ manifest }: AdminServices): StatusView["rejected"] {
   return { at: timeText(at), by, count: problems.length, problems: problems.slice(0, SHOWN_PROBLEMS) };
 }
 
+function appCounts({ failover }: AdminServices): StatusView["apps"] {
+  const counts = { healthy: 0, degraded: 0, unhealthy: 0, unknown: 0, pinned: 0 };
+  for (const { status, pinned } of failover.list()) {
+    counts[status]++;
+    if (pinned !== null) counts.pinned++;
+  }
+  return counts;
+}
+
 type States = ReadonlyMap<string, RouteView["upstreams"][number]["breaker"]>;
 
 function breakerStates({ breakers }: AdminServices): States {
   return new Map(breakers.list().map((b) => [`${b.app}/${b.capability} ${b.upstream}`, b.state]));
 }
 
-function routeView({ app, capability, mode, match, upstreams, ...route }: RouteInfo, states: States): RouteView {
+function routeView(info: RouteInfo, states: States, active: string | null): RouteView {
+  const { app, capability, mode, match, upstreams, ...route } = info;
   return {
     app,
     capability,
@@ -157,6 +181,7 @@ function routeView({ app, capability, mode, match, upstreams, ...route }: RouteI
     upstreams: upstreams.map((upstream) => ({
       ...upstream,
       breaker: states.get(`${app}/${capability} ${upstream.name}`) ?? null,
+      active: upstream.name === active,
     })),
   };
 }
