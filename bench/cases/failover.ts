@@ -59,6 +59,7 @@ export const failover: Case = {
 const NOTES: readonly string[] = [
   `Failed: no answer, none within ${SETTINGS.timeoutMs / 1000} s, or one of 500 and above. Moved: from the fault to the first answer of the backup after which 100 in a row, or all, are its own. Both: requests that reached both upstreams.`,
   `Each run begins anew, with two upstreams that take 20 ms an answer. All know ${SETTINGS.timeoutMs / 1000} s in all, ${SETTINGS.connectMs / 1000} s to connect, ${SETTINGS.tryMs / 1000} s a try, and may repeat a POST.`,
+  "Before a stopped upstream the kernel queues some 511 connections (Node's backlog): beyond that a connect times out, which tells a proxy sooner than a try does.",
 ];
 
 /** Ours is always among them. */

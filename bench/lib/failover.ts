@@ -80,7 +80,7 @@ export interface FailoverFigures {
   readonly maxMs: number;
 }
 
-export const SLOW_MS = 1_000;
+const SLOW_MS = 1_000;
 /** So many answers in a row from the backup are a failover, even if a straggler of the primary comes later. */
 const ROW = 100;
 

@@ -9,10 +9,10 @@ const tell = (news: ToyNews): void => void process.send?.(news);
 process.on("disconnect", () => process.exit(0));
 
 const toy = await openToy(name, (got, answer) => tell({ kind: "seen", got, answer }), port === "" ? undefined : +port);
-process.on("message", async (order: ToyOrder) => {
-  if (order.kind === "behave") await toy.behave(order.mood);
-  else if (order.kind === "health") await toy.health(order.as);
-  else await toy.release();
-  tell({ kind: "done" });
-});
+const obey = (order: ToyOrder): Promise<void> => {
+  if (order.kind === "behave") return toy.behave(order.mood);
+  return order.kind === "health" ? toy.health(order.as) : toy.release();
+};
+// Orders come one after the other: each is waited for where it was given.
+process.on("message", (order: ToyOrder) => void obey(order).then(() => tell({ kind: "done" })));
 tell({ kind: "listening", port: toy.port });
