@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { backlog } from "./cases/backlog.ts";
 import { drain } from "./cases/drain.ts";
+import { failover } from "./cases/failover.ts";
 import { intake } from "./cases/intake.ts";
 import { micro } from "./cases/micro.ts";
 import { routes } from "./cases/routes.ts";
@@ -12,7 +13,7 @@ import { formatReport, writeResults } from "./lib/report.ts";
 
 /** `npm run bench`: measures and prints. It judges nothing: only a run that could not be made ends with code 1. */
 
-const CASES: readonly Case[] = [sync, intake, drain, backlog, routes, micro];
+const CASES: readonly Case[] = [sync, intake, drain, backlog, routes, failover, micro];
 const DEFAULT_CASES: readonly Case[] = [sync];
 
 const USAGE = `npm run bench [-- CASE… OPTIONS]
@@ -24,6 +25,8 @@ ${CASES.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n")}
   --pairs N       runs of ours and each peer, in turn (3, --full 7)
   --seconds N     length of one run under full load (2, --full 5)
   --peer NAME     only against this peer; may be repeated
+  --rate N        requests per second (failover, 200)
+  --short         fewer seconds (failover)
   --load NAME     wrk or autocannon (wrk where it is installed)
   --profile       instead of ratios: where our time, or that of --peer, goes by function (sync, intake, drain)
   --json          figures for programs instead of tables
@@ -43,6 +46,8 @@ async function main(): Promise<number> {
       pairs: { type: "string" },
       seconds: { type: "string" },
       peer: { type: "string", multiple: true },
+      rate: { type: "string" },
+      short: { type: "boolean", default: false },
       load: { type: "string" },
       profile: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
@@ -57,6 +62,8 @@ async function main(): Promise<number> {
   const options: Options = {
     full,
     profile,
+    short: values.short,
+    rate: values.rate === undefined ? null : wholeNumber("--rate", values.rate, 1),
     pairs: wholeNumber("--pairs", values.pairs, full ? 7 : 3),
     seconds: wholeNumber("--seconds", values.seconds, full ? 5 : 2),
     peers: values.peer ?? null,

@@ -14,6 +14,10 @@ export interface Options {
   /** Of one run under full load. */
   readonly seconds: number;
   readonly profile: boolean;
+  /** Fewer seconds where a case takes long. */
+  readonly short: boolean;
+  /** Requests per second; null: as many as the case says. */
+  readonly rate: number | null;
   /** Names of peers; null: all. */
   readonly peers: readonly string[] | null;
 }

@@ -111,6 +111,8 @@ function startProc(name: string, command: string, args: readonly string[], gone:
     async stop() {
       if (end !== null) return;
       child.kill("SIGTERM");
+      // One that a fault stopped would not hear of it.
+      child.kill("SIGCONT");
       const hard = setTimeout(killFamily, STOP_MS);
       await ended;
       clearTimeout(hard);

@@ -32,6 +32,11 @@ export interface Peer {
   start(bench: Bench, upstreamPort: number, nodeArgs?: readonly string[]): Promise<Target>;
 }
 
+/** Something to measure that has a primary and a backup behind it. */
+export interface FailoverPeer extends Omit<Peer, "start"> {
+  start(bench: Bench, ports: { readonly primary: number; readonly backup: number }): Promise<Target>;
+}
+
 /** 1 KiB of JSON, as a platform would send it. */
 export const BODY = jsonOf(1024);
 

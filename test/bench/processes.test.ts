@@ -42,3 +42,13 @@ test.runIf(process.platform === "linux")("killing takes along what the process s
   expect(alive(proc.pid)).toBe(false);
   await expect.poll(() => alive(child)).toBe(false);
 });
+
+test.runIf(process.platform === "linux")("one that was stopped hears of its end too", async () => {
+  const procs = createProcs();
+  const polite = "process.on('SIGTERM', () => console.log('bye') || process.exit(0)); setInterval(() => {}, 1e6)";
+  const proc = procs.start("peer", process.execPath, ["-e", `${polite}; console.log('ready')`]);
+  await proc.line((line) => (line === "ready" ? true : null));
+  process.kill(proc.pid, "SIGSTOP");
+  await procs.stopAll();
+  expect(await proc.output(1_000)).toBe("ready\nbye\n");
+});

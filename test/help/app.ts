@@ -39,7 +39,8 @@ export function json(status: number, value: unknown, headers: Record<string, str
 /** Takes the request and says nothing. */
 export const hang: Behaviour = () => undefined;
 
-export async function startTestApp(first: Behaviour = json(200, { ok: true })): Promise<TestApp> {
+/** On any free port, unless one is given; rejects where that is taken. */
+export async function startTestApp(first: Behaviour = json(200, { ok: true }), at = 0): Promise<TestApp> {
   const got: Got[] = [];
   const sockets = new Set<Socket>();
   let answer = first;
@@ -76,7 +77,10 @@ export async function startTestApp(first: Behaviour = json(200, { ok: true })): 
       wake();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(at, "127.0.0.1", resolve);
+  });
   const { port } = server.address() as AddressInfo;
   return {
     port,
