@@ -129,7 +129,7 @@ test("a final answer is logged with its beginning, in plain characters and witho
   const long = "x".repeat(300);
   app.behave((got, res) => {
     res.writeHead(422);
-    res.end(`no ${got.headers.authorization} nor ${got.url}\n\u001b[2J a-secret-of-the-manifest ${long}`);
+    res.end(`no ${got.headers.authorization} nor the-token nor ${got.url}\n\u001b[2J a-secret-of-the-manifest ${long}`);
   });
   rig.apply([
     httpChannel({
@@ -142,7 +142,7 @@ test("a final answer is logged with its beginning, in plain characters and witho
   expect(level).toBe("error");
   expect(message).toBe("could not tell hook of failover of quiz: answered 422");
   expect(fields).toMatchObject({ channel: "hook", about: "failover", status: 422, attempts: 1 });
-  expect(fields.answer).toMatch(/^no \*\*\* nor \*\*\* \[2J \*\*\* x+$/);
+  expect(fields.answer).toMatch(/^no \*\*\* nor \*\*\* nor \*\*\* \[2J \*\*\* x+$/);
   expect(String(fields.answer)).toHaveLength(200);
   expect(rig.counts).toEqual({ "hook failed": 1 });
 });

@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { expect, onTestFinished, test } from "vitest";
 import { MAX_WAITING } from "../../src/notify/queue.ts";
 import { type Behaviour, hang, json, startTestApp, type TestApp } from "../help/app.ts";
-import { upstreamMoved } from "../help/events.ts";
+import { fallbackUsed, upstreamMoved } from "../help/events.ts";
 import { createNotifyRig, httpChannel, type NotifyRig } from "../help/notify.ts";
 
 async function start(first?: Behaviour): Promise<{ readonly app: TestApp; readonly rig: NotifyRig }> {
@@ -138,6 +138,19 @@ test("a channel that a reload takes away hears of nothing new", async () => {
   expect(urls(app)).toEqual(["/left"]);
 });
 
+test("fallbacks are told in groups, with a count", async () => {
+  const { app, rig } = await start();
+  rig.apply([httpChannel({ url: app.url, body: { n: "{event:count}", room: "{label:room}" } })]);
+  for (let i = 0; i < 5; i++) rig.notifier.record(fallbackUsed({ labels: { room: "7" } }));
+  await rig.line(1);
+  rig.clock.advance(60_000);
+  await rig.line(2);
+  expect(app.got.map(({ body }) => JSON.parse(String(body)))).toEqual([
+    { n: 1, room: "7" },
+    { n: 4, room: "7" },
+  ]);
+});
+
 test("a stop lets what is under way end, and says what was never sent", async () => {
   const held: ServerResponse[] = [];
   const { app, rig } = await start((_got, res) => void held.push(res));
@@ -157,7 +170,7 @@ test("a stop lets what is under way end, and says what was never sent", async ()
     expect.objectContaining({ level: "info", message: "told hook of failover of quiz" }),
   ]);
   rig.notifier.record(upstreamMoved());
-  expect(rig.counts).toEqual({ "hook dropped": 4, "hook sent": 1 });
+  expect(rig.counts).toEqual({ "hook dropped": 3, "hook sent": 1 });
   expect(app.got).toHaveLength(1);
   await rig.notifier[Symbol.asyncDispose]();
 });
