@@ -31,6 +31,7 @@ export const NOTICE_FIELDS = [
   "method",
   "outcome",
   "strategy",
+  "count",
   "denied",
   "origin",
   "until",

@@ -12,9 +12,12 @@ export interface Notice {
 /** The URL of an upstream in the running manifest, or null where it names none such. */
 export type UrlOf = (app: string, upstream: string) => string | null;
 
-/** A move of traffic gets the URLs of where it left and where it goes, less trailing slashes: paths follow them. */
-export function noticeOf(event: OutriggerEvent, urlOf: UrlOf): Notice {
-  const record = eventRecord(event);
+/**
+ * A move of traffic gets the URLs of where it left and where it goes, less trailing slashes: paths follow them. What
+ * stands for several events gets their `count`.
+ */
+export function noticeOf(event: OutriggerEvent, urlOf: UrlOf, count?: number): Notice {
+  const record = { ...eventRecord(event), ...(count !== undefined && { count }) };
   const { type } = event;
   const app = eventApp(event);
   if (type !== "failover" && type !== "failback") return { type, app, record };

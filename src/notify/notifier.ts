@@ -1,10 +1,11 @@
 import { eventApp } from "../core/event.record.ts";
-import type { Listener } from "../core/events.ts";
+import type { Listener, OutriggerEvent } from "../core/events.ts";
 import type { NotifySettings } from "../core/settings.service.ts";
 import type { AppSettings } from "../core/settings.ts";
 import type { Channel } from "./channel.ts";
 import { createHttpChannel, type HttpDeps } from "./channels/http.ts";
 import type { Mask } from "./excerpt.ts";
+import { createGrouping } from "./group.ts";
 import { noticeOf, type UrlOf } from "./notice.ts";
 import { type ChannelQueue, createChannelQueue, type QueueDeps } from "./queue.ts";
 import { compileRules, type Hearers } from "./rules.ts";
@@ -43,15 +44,20 @@ export function createNotifier(deps: NotifierDeps): Notifier {
     }
     return queue;
   };
+  const tell = (event: OutriggerEvent, count?: number): void => {
+    const notice = noticeOf(event, urlOf, count);
+    for (const name of hearers(notice.type, notice.app)) {
+      const channel = channels.get(name);
+      if (channel !== undefined) queueOf(name).push({ channel, notice });
+    }
+  };
+  const fallbacks = createGrouping(deps.clock, tell);
   return {
     record(event) {
-      const names = hearers(event.type, eventApp(event));
-      if (names.length === 0) return;
-      const notice = noticeOf(event, urlOf);
-      for (const name of names) {
-        const channel = channels.get(name);
-        if (channel !== undefined) queueOf(name).push({ channel, notice });
-      }
+      // Nobody asked for most events: they cost this one look.
+      if (hearers(event.type, eventApp(event)).length === 0) return;
+      if (event.type === "fallback.used") fallbacks.add(event);
+      else tell(event);
     },
     apply({ notify, apps, mask }) {
       const made = notify.channels.flatMap((settings) =>
@@ -64,6 +70,8 @@ export function createNotifier(deps: NotifierDeps): Notifier {
       for (const [name, queue] of queues) if (!channels.has(name) && queue.idle) queues.delete(name);
     },
     async [Symbol.asyncDispose]() {
+      fallbacks.flush();
+      hearers = () => [];
       await Promise.all([...queues.values()].map((queue) => queue.stop(STOP_MS)));
     },
   };

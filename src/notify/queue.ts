@@ -78,7 +78,6 @@ export function createChannelQueue(name: string, deps: QueueDeps): ChannelQueue 
       return working === null;
     },
     push(entry) {
-      if (halt.signal.aborted) return deps.count(name, "dropped");
       if (waiting.length >= MAX_WAITING) {
         waiting.shift();
         drop();

@@ -198,3 +198,26 @@ test.skipIf(!promtool && process.env.CI === undefined)("promtool finds nothing t
   expect(`${checked.stdout}${checked.stderr}`).toBe("");
   expect(checked.status).toBe(0);
 });
+
+test("notifications are counted by channel and result, from zero on, for the channels of the manifest only", async () => {
+  const metrics = metricsWith();
+  metrics.retain([], ["hook", "old"]);
+  metrics.notified("hook", "sent");
+  metrics.notified("hook", "sent");
+  metrics.notified("old", "failed");
+  expect(await scraped(metrics, "outrigger_notifications_total")).toEqual([
+    'outrigger_notifications_total{channel="hook",result="sent"} 2',
+    'outrigger_notifications_total{channel="hook",result="failed"} 0',
+    'outrigger_notifications_total{channel="hook",result="dropped"} 0',
+    'outrigger_notifications_total{channel="old",result="sent"} 0',
+    'outrigger_notifications_total{channel="old",result="failed"} 1',
+    'outrigger_notifications_total{channel="old",result="dropped"} 0',
+  ]);
+  metrics.retain([], ["hook"]);
+  metrics.notified("old", "failed");
+  expect(await scraped(metrics, "outrigger_notifications_total")).toEqual([
+    'outrigger_notifications_total{channel="hook",result="sent"} 2',
+    'outrigger_notifications_total{channel="hook",result="failed"} 0',
+    'outrigger_notifications_total{channel="hook",result="dropped"} 0',
+  ]);
+});

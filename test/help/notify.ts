@@ -1,0 +1,104 @@
+import type { NotifySettings } from "../../src/core/settings.service.ts";
+import type { AppSettings } from "../../src/core/settings.ts";
+import type { HttpSettings } from "../../src/notify/channels/http.ts";
+import { createNotifier, type Notifier } from "../../src/notify/notifier.ts";
+import { retryAfterMs } from "../../src/policy/retryafter.ts";
+import { createConnector } from "../../src/upstream/connect.ts";
+import { createManualClock, type ManualClock } from "./manual-clock.ts";
+
+export interface ToldLine {
+  readonly level: "info" | "warn" | "error";
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly message: string;
+}
+
+/** A notifier with the way out that it has in the program, a clock that stands, and waits of 1 s, 2 s, 3 s. */
+export interface NotifyRig {
+  readonly notifier: Notifier;
+  readonly clock: ManualClock;
+  readonly lines: readonly ToldLine[];
+  /** How often each outcome was counted, as in `{ "hook sent": 2 }`. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** Resolves once there are `n` lines. */
+  line(n: number): Promise<ToldLine>;
+  /** Resolves once `n` repeats were waited for, all told; the last one's timer stands then. */
+  repeat(n: number): Promise<void>;
+  apply(channels: readonly HttpSettings[], routes?: NotifySettings["routes"]): void;
+}
+
+export function httpChannel(given: Partial<HttpSettings> & { url: string }): HttpSettings {
+  return {
+    name: "hook",
+    type: "http",
+    method: "POST",
+    headers: [],
+    body: null,
+    timeoutMs: 5000,
+    retry: { attempts: 3, initialMs: 1000, maxMs: 30_000 },
+    ...given,
+  };
+}
+
+/** Every event of the tests goes to the first channel, unless rules say otherwise. */
+export function createNotifyRig(secret = "a-secret-of-the-manifest"): NotifyRig {
+  const clock = createManualClock();
+  const lines: ToldLine[] = [];
+  const counts: Record<string, number> = {};
+  let repeats = 0;
+  const waiting = new Set<() => void>();
+  const until = (done: () => boolean): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => {
+        if (!done()) return;
+        waiting.delete(look);
+        resolve();
+      };
+      waiting.add(look);
+      look();
+    });
+  const wake = (): void => {
+    for (const look of waiting) look();
+  };
+  const say = (level: ToldLine["level"]) => (fields: ToldLine["fields"], message: string) => {
+    lines.push({ level, fields, message });
+    wake();
+  };
+  const notifier = createNotifier({
+    clock,
+    log: { info: say("info"), warn: say("warn"), error: say("error") },
+    count: (channel, outcome) => {
+      counts[`${channel} ${outcome}`] = (counts[`${channel} ${outcome}`] ?? 0) + 1;
+    },
+    backoffMs: (_retry, n) => {
+      repeats++;
+      // Whoever waits goes on in a later turn: by then the timer stands.
+      setImmediate(wake);
+      return 1000 * n;
+    },
+    retryAfterMs: (headers) => retryAfterMs(headers, clock.wall()),
+    connector: (to, timeoutMs) => createConnector(to, null, () => timeoutMs, { clock }),
+  });
+  const upstreams = [
+    { name: "primary", url: "http://10.0.0.5:9000/" },
+    { name: "backup", url: "http://10.0.0.6:9000/base" },
+  ];
+  return {
+    notifier,
+    clock,
+    lines,
+    counts,
+    line: async (n) => {
+      await until(() => lines.length >= n);
+      return lines[n - 1] as ToldLine;
+    },
+    repeat: (n) => until(() => repeats >= n),
+    apply(channels, routes) {
+      const everything = [{ on: ["failover", "failback", "fallback.used"], apps: null, to: [channels[0]?.name ?? ""] }];
+      notifier.apply({
+        notify: { channels, routes: routes ?? everything },
+        apps: [{ name: "quiz", upstreams }] as unknown as readonly AppSettings[],
+        mask: (text) => text.replaceAll(secret, "***"),
+      });
+    },
+  };
+}
