@@ -17,7 +17,7 @@ export interface FaultCase {
 export const AUTHORITY: Certificate = createCertificate("test authority");
 export const SERVER: Certificate = createCertificate("the app", AUTHORITY, { names: ["app.test"] });
 const EXPIRED = createCertificate("of yesterday", AUTHORITY, { expired: true });
-export const SHORT_MS = 150;
+export const SHORT_MS = 250;
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 
 const atPort = (peer: Peer, scheme = "http", host = "127.0.0.1") => ({ peer, url: `${scheme}://${host}:${peer.port}` });
@@ -32,6 +32,10 @@ const presenting = (certificate: Certificate, host?: string) => async () => ({
   ...atPort(await startTlsPeer(certificate, answering(OK)), "https", host),
   ca: AUTHORITY.cert,
 });
+const wantingCertificate = (maxVersion: "TLSv1.2" | "TLSv1.3") => async () => {
+  const options = { ...SERVER, maxVersion, requestCert: true, ca: AUTHORITY.cert };
+  return { ...atPort(await startTlsPeer(options, answering(OK)), "https"), ca: AUTHORITY.cert };
+};
 
 const UNWRITTEN = { written: false } as const;
 const BROKEN_OFF = { reason: "reset", proxyError: "connection_terminated", written: true } as const;
@@ -92,14 +96,14 @@ export const FAULTS: readonly FaultCase[] = [
     name: "a resolver that says nothing",
     open: async () => named(null),
     fault: { reason: "dns", proxyError: "dns_timeout", ...UNWRITTEN },
-    detail: /^no connection to app.test:9 within 150 ms: its name is still being looked up$/,
+    detail: /^no connection to app.test:9 within 250 ms: its name is still being looked up$/,
     late: true,
   },
   {
     name: "a peer too busy to accept",
     open: async () => atPort(await startAsleep({ full: true })),
     fault: TOO_SLOW,
-    detail: /^no connection to 127.0.0.1:\d+ within 150 ms$/,
+    detail: /^no connection to 127.0.0.1:\d+ within 250 ms$/,
     late: true,
   },
   {
@@ -110,7 +114,7 @@ export const FAULTS: readonly FaultCase[] = [
       return { ...named(["127.0.0.1", "127.0.0.1"], `http://app.test:${peer.port}`), peer };
     },
     fault: TOO_SLOW,
-    detail: /^no connection to app.test:\d+ within 150 ms$/,
+    detail: /^no connection to app.test:\d+ within 250 ms$/,
     late: true,
   },
   {
@@ -165,7 +169,7 @@ export const FAULTS: readonly FaultCase[] = [
     name: "a peer that says nothing during TLS",
     open: overTls(() => undefined),
     fault: TOO_SLOW,
-    detail: /^no connection to 127.0.0.1:\d+ within 150 ms: the TLS handshake does not end$/,
+    detail: /^no connection to 127.0.0.1:\d+ within 250 ms: the TLS handshake does not end$/,
     late: true,
   },
   {
@@ -176,6 +180,18 @@ export const FAULTS: readonly FaultCase[] = [
     },
     fault: { reason: "tls", proxyError: "tls_alert_received", ...UNWRITTEN },
     detail: /^TLS handshake failed: ERR_SSL_.*_ALERT_/,
+  },
+  {
+    name: "a peer that wants a certificate of ours, and says so during the handshake",
+    open: wantingCertificate("TLSv1.2"),
+    fault: { reason: "tls", proxyError: "tls_alert_received", ...UNWRITTEN },
+    detail: /^TLS handshake failed: ERR_SSL_.*_ALERT_/,
+  },
+  {
+    name: "a peer that wants a certificate of ours, and says so after it",
+    open: wantingCertificate("TLSv1.3"),
+    fault: { reason: "tls", proxyError: "tls_alert_received", ...UNWRITTEN },
+    detail: /^TLS was broken off: ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED$/,
   },
   {
     name: "a certificate of an unknown authority",

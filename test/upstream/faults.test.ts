@@ -102,8 +102,8 @@ for (const [how, startFirst] of Object.entries(FIRSTS)) {
           : startTlsPeer(SERVER, answering(OK), where));
         const url = `${scheme}://app.test:${peer.port}`;
         const lookup = resolver(["127.0.0.2", where.host]);
-        const client = clientOf({ peer, url, lookup, ca: AUTHORITY.cert }, 600);
-        expect(await send(client, 600)).toMatchObject({ kind: "answer", status: 200 });
+        const client = clientOf({ peer, url, lookup, ca: AUTHORITY.cert }, 1200);
+        expect(await send(client, 1200)).toMatchObject({ kind: "answer", status: 200 });
         expect(await probe(client)).toMatchObject({ status: "healthy", httpStatus: 200 });
       });
     }

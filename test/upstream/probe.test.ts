@@ -217,7 +217,7 @@ test("a body that breaks off fails the probe, unless the status has condemned th
 test("what comes before the answer is proof of life, but no answer", async () => {
   const early = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
   expect(await found(early + answerOf(200, ""))).toMatchObject({ status: "healthy", httpStatus: 200 });
-  expect(await found(early, { timeoutMs: 50 })).toMatchObject({ answered: true, httpStatus: 0, reason: "timeout" });
+  expect(await found(early, { timeoutMs: 300 })).toMatchObject({ answered: true, httpStatus: 0, reason: "timeout" });
 });
 
 test("without an answer a probe ends at its timeout, not sooner, and lets go of the connection", async () => {
@@ -252,7 +252,7 @@ test("without an answer a probe ends at its timeout, not sooner, and lets go of 
 
 test("a body that stops coming is a timeout of an app that has answered", async () => {
   const head = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
-  expect(await found(head, { timeoutMs: 50 })).toMatchObject({
+  expect(await found(head, { timeoutMs: 300 })).toMatchObject({
     status: "unhealthy",
     answered: true,
     httpStatus: 200,
