@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
 import { EVENT_TYPES } from "../src/core/events.ts";
-import { type FaultKind, faultStatus } from "../src/core/fault.ts";
+import { type FaultKind, faultStatus, PROXY_ERRORS } from "../src/core/fault.ts";
 import { OUTCOMES, REASONS, STRATEGIES } from "../src/core/outcome.ts";
 import { startTestApp } from "./help/app.ts";
 import { manifestPage } from "./help/manifest.page.ts";
@@ -34,6 +34,7 @@ const sorted = (list: Iterable<string>): string[] => [...list].sort();
 test.each([
   ["Outcomes", OUTCOMES],
   ["Reasons", REASONS],
+  ["Proxy errors", PROXY_ERRORS],
   ["Fallback strategies", STRATEGIES],
   ["Events", EVENT_TYPES],
 ])("%s: each has one line, and no line names another", (section, known) => {

@@ -38,27 +38,28 @@ export interface Fault {
 }
 
 /** Error types of RFC 9209 section 2.3 that we use in `Proxy-Status`. */
-export type ProxyError =
-  | "dns_error"
-  | "dns_timeout"
-  | "destination_ip_prohibited"
-  | "destination_ip_unroutable"
-  | "destination_unavailable"
-  | "connection_refused"
-  | "connection_terminated"
-  | "connection_timeout"
-  | "connection_limit_reached"
-  | "connection_read_timeout"
-  | "tls_protocol_error"
-  | "tls_certificate_error"
-  | "tls_alert_received"
-  | "http_response_incomplete"
-  | "http_response_timeout"
-  | "http_protocol_error"
-  | "http_request_error"
-  | "http_request_denied"
-  | "http_response_body_size"
-  | "proxy_internal_error";
+export const PROXY_ERRORS = [
+  "dns_error",
+  "dns_timeout",
+  "destination_ip_prohibited",
+  "destination_ip_unroutable",
+  "destination_unavailable",
+  "connection_refused",
+  "connection_terminated",
+  "connection_timeout",
+  "connection_limit_reached",
+  "tls_protocol_error",
+  "tls_certificate_error",
+  "tls_alert_received",
+  "http_response_incomplete",
+  "http_response_timeout",
+  "http_response_body_size",
+  "http_protocol_error",
+  "http_request_error",
+  "http_request_denied",
+  "proxy_internal_error",
+] as const;
+export type ProxyError = (typeof PROXY_ERRORS)[number];
 
 /** Makes a fault; what is left out is unknown or false. */
 export function fault(

@@ -3,7 +3,7 @@ import { isIP, type LookupFunction, connect as netConnect, type Socket } from "n
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from "node:tls";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { UpstreamSettings } from "../core/settings.ts";
-import { ConnectError, connectError, overdueError, type Stage } from "./connect.error.ts";
+import { ConnectError, connectError, isTlsAlert, overdueError, type Stage } from "./connect.error.ts";
 
 /** Contents of the files of an app's `tls` block, read by whoever opens the upstream. */
 export interface TlsMaterial {
@@ -208,6 +208,7 @@ class Dialing implements Opening {
     socket.off("error", this.#onError);
     socket.off("close", this.#onClose);
     if (error === null) {
+      if (this.#upstream.secure) socket.once("error", endByAlert);
       this.#callback(null, socket);
       return;
     }
@@ -216,4 +217,12 @@ class Dialing implements Opening {
     socket.destroy();
     this.#callback(error, null);
   }
+}
+
+/**
+ * With TLS 1.3 an app may refuse our certificate after the handshake. Node reports that and goes on to the end of the
+ * stream, which undici then takes for the cause: so it ends here.
+ */
+function endByAlert(this: Socket, error: NodeJS.ErrnoException): void {
+  if (isTlsAlert(error.code ?? "")) this.destroy(error);
 }

@@ -21,7 +21,9 @@ export function faultOf(error: Error, started: boolean, status: number): Fault {
   }
   // With TLS 1.3 the app may refuse our certificate after the handshake, when the request is on its way already.
   if (status === 0 && isTlsAlert(code(error))) {
-    return fault("tls", `TLS was broken off: ${code(error)}`, { written: started, proxyError: "tls_alert_received" });
+    // This one it says before its own side of the handshake is over (RFC 8446 section 4.4.2.4): it has read no request.
+    const written = started && code(error) !== "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED";
+    return fault("tls", `TLS was broken off: ${code(error)}`, { written, proxyError: "tls_alert_received" });
   }
   if (!started) {
     return fault("connect", `connection lost: ${code(error)}`, { proxyError: "connection_terminated" });

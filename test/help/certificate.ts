@@ -13,9 +13,17 @@ const COMMON_NAME = oid(0x55, 0x04, 0x03);
 const BASIC_CONSTRAINTS = oid(0x55, 0x1d, 0x13);
 const ALTERNATIVE_NAMES = oid(0x55, 0x1d, 0x11);
 const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 
-/** One for 127.0.0.1 and localhost: signed by `issuer`, else by itself and then an authority too. */
-export function createCertificate(name: string, issuer: Certificate | null = null): Certificate {
+/**
+ * One for the loopback addresses, localhost and `more` names: signed by `issuer`, else by itself and then an authority
+ * too. Good from yesterday until tomorrow, or expired since an hour ago.
+ */
+export function createCertificate(
+  name: string,
+  issuer: Certificate | null = null,
+  given: { readonly expired?: boolean; readonly names?: readonly string[] } = {},
+): Certificate {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const signer = issuer?.key ?? privateKey;
   const body = sequence(
@@ -23,10 +31,10 @@ export function createCertificate(name: string, issuer: Certificate | null = nul
     tagged(0x02, Buffer.concat([Buffer.from([1]), randomBytes(8)])),
     ECDSA_WITH_SHA256,
     distinguishedName(issuer?.name ?? name),
-    sequence(time(-DAY_MS), time(DAY_MS)),
+    sequence(time(-DAY_MS), time(given.expired === true ? -HOUR_MS : DAY_MS)),
     distinguishedName(name),
     publicKey.export({ type: "spki", format: "der" }),
-    tagged(0xa3, sequence(basicConstraints(issuer === null), alternativeNames())),
+    tagged(0xa3, sequence(basicConstraints(issuer === null), alternativeNames(given.names ?? []))),
   );
   const signature = tagged(0x03, Buffer.concat([Buffer.from([0]), sign("sha256", body, signer)]));
   const der = sequence(body, ECDSA_WITH_SHA256, signature);
@@ -50,10 +58,11 @@ function basicConstraints(authority: boolean): Buffer {
   return sequence(BASIC_CONSTRAINTS, yes, tagged(0x04, authority ? sequence(yes) : sequence()));
 }
 
-function alternativeNames(): Buffer {
-  const dns = tagged(0x82, Buffer.from("localhost"));
-  const ip = tagged(0x87, Buffer.from([127, 0, 0, 1]));
-  return sequence(ALTERNATIVE_NAMES, tagged(0x04, sequence(dns, ip)));
+function alternativeNames(more: readonly string[]): Buffer {
+  const dns = ["localhost", ...more].map((name) => tagged(0x82, Buffer.from(name)));
+  const v4 = tagged(0x87, Buffer.from([127, 0, 0, 1]));
+  const v6 = tagged(0x87, Buffer.from([...Array<number>(15).fill(0), 1]));
+  return sequence(ALTERNATIVE_NAMES, tagged(0x04, sequence(...dns, v4, v6)));
 }
 
 function time(fromNowMs: number): Buffer {
