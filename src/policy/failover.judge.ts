@@ -1,5 +1,5 @@
 import type { MoveReason } from "../core/health.ts";
-import type { FailoverSettings, HealthSettings } from "../core/settings.ts";
+import type { AppSettings, FailoverSettings, HealthSettings } from "../core/settings.ts";
 import type { Signs } from "./failover.signs.ts";
 
 /** What the signs of one upstream say. */
@@ -9,6 +9,10 @@ export interface Rules {
   readonly health: Pick<HealthSettings, "unhealthyAfter" | "healthyAfter">;
   /** Of each member. Smaller is preferred. */
   readonly priorities: readonly number[];
+}
+
+export function rulesOf({ failover, health, upstreams }: AppSettings): Rules {
+  return { failover, health, priorities: upstreams.map(({ priority }) => priority) };
 }
 
 /** Which trigger of `failover` has fired; null for none. Any one is enough. */

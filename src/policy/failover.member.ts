@@ -1,11 +1,12 @@
 import type { Clock } from "../core/clock.ts";
+import type { UpstreamHealthChanged } from "../core/events.health.ts";
 import type { ProbeReport } from "../core/health.ts";
 import type { Random } from "../core/random.ts";
 import type { AppSettings, HealthSettings, UpstreamSettings } from "../core/settings.ts";
 import { createHealthCell, type KeptCell } from "./failover.cell.ts";
 import { createHangWatch, type HangWatch } from "./failover.hang.ts";
 import { countProbe, createTally } from "./failover.signs.ts";
-import { createProber, type Prober } from "./health.prober.ts";
+import { ALERT_AFTER, createProber, type Prober } from "./health.prober.ts";
 
 /** One upstream of an app, with all that is known of its health. It lives as long as manifests name it. */
 export interface UpstreamMember {
@@ -75,4 +76,23 @@ export function createMember(settings: UpstreamSettings, hooks: MemberHooks, dep
     savedAt: Number.NEGATIVE_INFINITY,
   };
   return member;
+}
+
+/** What the others hear of it: it went down, came up, or has failed so often that somebody should be told. */
+export function healthEvent(
+  app: string,
+  { settings, cell, probe, down }: UpstreamMember,
+  at: number,
+): UpstreamHealthChanged {
+  return {
+    type: down ? "upstream.down" : "upstream.up",
+    at,
+    app,
+    upstream: settings.name,
+    url: settings.url,
+    status: probe?.status ?? "unknown",
+    consecutiveFailures: cell.failures,
+    alert: down && cell.tally.probeFailures >= ALERT_AFTER,
+    detail: probe?.detail ?? null,
+  };
 }

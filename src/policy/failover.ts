@@ -5,8 +5,8 @@ import type { NewMove, StoredHealth, StoredPin } from "../core/stored.ts";
 import type { HealthCell } from "./failover.cell.ts";
 import { changesOf } from "./failover.changes.ts";
 import type { HangWatch } from "./failover.hang.ts";
-import type { Rules } from "./failover.judge.ts";
-import { createMember, type MemberDeps, type UpstreamMember } from "./failover.member.ts";
+import { rulesOf } from "./failover.judge.ts";
+import { createMember, healthEvent, type MemberDeps, type UpstreamMember } from "./failover.member.ts";
 import { begin, forget, isGood, signsOf } from "./failover.signs.ts";
 import { snapshot } from "./failover.snapshot.ts";
 import {
@@ -93,17 +93,7 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
 
   const say = (own: UpstreamMember, down: boolean): void => {
     own.down = down;
-    deps.emit({
-      type: down ? "upstream.down" : "upstream.up",
-      at: clock.wall(),
-      app: app.name,
-      upstream: own.settings.name,
-      url: own.settings.url,
-      status: own.probe?.status ?? "unknown",
-      consecutiveFailures: own.cell.failures,
-      alert: down && own.cell.tally.probeFailures >= ALERT_AFTER,
-      detail: own.probe?.detail ?? null,
-    });
+    deps.emit(healthEvent(app.name, own, clock.wall()));
   };
 
   /** One step of the machine, and what follows from it. `troubleAt` is when what it reports began. */
@@ -256,8 +246,4 @@ function stopMember({ prober, watch }: UpstreamMember): void {
 
 function keyOf({ name, url }: UpstreamSettings): string {
   return `${name} ${url}`;
-}
-
-function rulesOf({ failover, health, upstreams }: AppSettings): Rules {
-  return { failover, health, priorities: upstreams.map(({ priority }) => priority) };
 }

@@ -37,8 +37,9 @@ test("100 callers of an app that never answers each get a winner between 1.0 and
   const { app, sidecar } = await setUp(WINNER, clock);
   const participants = ["ada", "grace", "edsger"];
   app.behave(hang);
-  // The watch of the manifest has one, once it has looked around after the start, and so has the upkeep of the spool.
-  await until(() => clock.pending === 2);
+  // The watch of the manifest has one, once it has looked around after the start, and so have the upkeep of the spool
+  // and the next probe.
+  await until(() => clock.pending === 3);
   const timers = clock.pending;
   const answers = await Promise.all(
     Array.from({ length: 100 }, () => post(`${sidecar.url}/quiz/winner_selection`, { participants })),

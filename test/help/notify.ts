@@ -76,7 +76,7 @@ export function createNotifyRig(secret = "a-secret-of-the-manifest"): NotifyRig 
       return 1000 * n;
     },
     retryAfterMs: (headers) => retryAfterMs(headers, clock.wall()),
-    connector: (to, timeoutMs) => createConnector(to, null, () => timeoutMs, { clock }),
+    connector: (to, timeoutMs) => createConnector(to, null, () => timeoutMs, { clock }).connect,
   });
   const upstreams = [
     { name: "primary", url: "http://10.0.0.5:9000/" },
