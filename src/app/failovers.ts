@@ -12,7 +12,7 @@ export interface Failovers {
   /** What a try of this upstream reads and tells; null for an upstream that a single route names by itself. */
   of(app: AppSettings, upstream: UpstreamSettings): ReturnType<AppFailover["of"]>;
   /** A manifest is in force: lets go of the apps that it no longer sends anything to. */
-  applied(apps: readonly AppSettings[]): void;
+  applied(apps: readonly AppSettings[], routes: ReadonlySet<string>): void;
   find(app: string): AppFailover | null;
   /** In the order of the manifest. */
   list(): readonly AppHealth[];
@@ -92,9 +92,10 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
       asked.add(app.name);
       return own.failover.of(upstream);
     },
-    applied(named) {
+    applied(named, routes) {
       apps = named;
       for (const [name, { failover }] of known) {
+        failover.retain(routes);
         if (asked.has(name)) continue;
         failover.stop();
         known.delete(name);

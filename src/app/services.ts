@@ -160,7 +160,7 @@ export async function openServices(
       notifier.apply({ ...loaded.manifest, mask: loaded.mask });
       breakers.retain(plans.flatMap((plan) => plan.breakers));
       deliveries.apply(plans, loaded.manifest.spool);
-      failovers.applied(loaded.manifest.apps);
+      failovers.applied(loaded.manifest.apps, new Set(plans.map(({ ref }) => ref.key)));
       apps.retain(new Set(loaded.manifest.apps.map((app) => app.name)));
       for (const { file, line, message } of loaded.warnings) log.warn({ file, line }, message);
       warnOfFewFiles(loaded.manifest.limits.connections, log);

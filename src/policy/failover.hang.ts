@@ -3,6 +3,7 @@ import type { ProbeReport } from "../core/health.ts";
 import {
   createWaiting,
   enter,
+  forgetNormal,
   leave,
   limitOf,
   type Movable,
@@ -29,7 +30,7 @@ export interface HangWatch {
 export interface HangDeps {
   readonly clock: Clock;
   /** As of now. */
-  readonly rules: () => { readonly hangAfterMs: number; readonly windowMs: number; readonly probeTimeoutMs: number };
+  readonly rules: { readonly hangAfterMs: number; readonly windowMs: number; readonly probeTimeoutMs: number };
   /** One probe, begun at once; where one is under way, that one. */
   readonly probe: (timeoutMs: number) => Promise<ProbeReport>;
   /** A probe failed while a request was over its limit, sent at `sentAt`. */
@@ -82,7 +83,7 @@ export function createHangWatch(deps: HangDeps): HangWatch {
     const overAt = Math.max(sentAt, provedAt) + waiting.limitMs;
     const left = overAt - clock.now();
     const asked = provedAt;
-    const { answered } = await probe(Math.max(left, rules().probeTimeoutMs));
+    const { answered } = await probe(Math.max(left, rules.probeTimeoutMs));
     if (stopped) return;
     const now = clock.now();
     if (answered) alive(now);
@@ -108,15 +109,16 @@ export function createHangWatch(deps: HangDeps): HangWatch {
 
   return {
     route(key) {
-      let waiting = routes.get(key);
-      if (waiting === undefined) {
-        waiting = createWaiting(rules().windowMs, clock.now());
-        routes.set(key, waiting);
-      }
+      const known = routes.get(key);
+      const { windowMs } = rules;
+      if (known?.windowMs === windowMs) return known;
+      if (known !== undefined) return forgetNormal(known, windowMs, clock.now());
+      const waiting = createWaiting(windowMs, clock.now());
+      routes.set(key, waiting);
       return waiting;
     },
     enter(waiting, request, now, movable) {
-      const limitMs = limitOf(waiting, rules().hangAfterMs, request.tryMs, now);
+      const limitMs = limitOf(waiting, rules.hangAfterMs, request.tryMs, now);
       if (!probing) arm(now + limitMs / 2, now);
       return enter(waiting, request, now, movable);
     },

@@ -58,11 +58,18 @@ export function createMember(settings: UpstreamSettings, hooks: MemberHooks, dep
   });
   const watch = createHangWatch({
     clock,
-    rules: () => ({
-      hangAfterMs: app().failover.hangAfterMs,
-      windowMs: app().failover.windowMs,
-      probeTimeoutMs: app().health.timeoutMs,
-    }),
+    // As of now, each time it is read.
+    rules: {
+      get hangAfterMs() {
+        return app().failover.hangAfterMs;
+      },
+      get windowMs() {
+        return app().failover.windowMs;
+      },
+      get probeTimeoutMs() {
+        return app().health.timeoutMs;
+      },
+    },
     probe: prober.ask,
     onHang: (sentAt) => hooks.hangs(member, sentAt),
   });

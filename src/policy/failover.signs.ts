@@ -103,6 +103,13 @@ export function forget(tally: Tally): void {
   tally.sums.fill(0);
 }
 
+/** The same with another window: what is in a row goes on, what was counted in the old one does not. */
+export function resized(tally: Tally, windowMs: number, now: number): Tally {
+  const { consecutive, probeFailures, probeSuccesses, degraded, troubleSince } = tally;
+  const fresh = createTally(windowMs, now);
+  return Object.assign(fresh, { consecutive, probeFailures, probeSuccesses, degraded, troubleSince });
+}
+
 /** Another period begins, in which traffic may come: failures of the last one are no part of it. */
 export function begin(tally: Tally): void {
   forget(tally);

@@ -24,8 +24,22 @@ export function toStored(app: string, own: UpstreamMember, member: Member, now: 
   };
 }
 
+/** Brings back what was known of one upstream. `rules` are null for one alone: it serves, however it was. */
+export function restoreMember(
+  own: UpstreamMember,
+  member: Member,
+  row: StoredHealth,
+  rules: Rules | null,
+  now: number,
+  wall: number,
+): Member {
+  own.probe = row.probe;
+  own.down = rules !== null && row.standing !== "serving";
+  return rules === null ? member : fromStored(row, rules, now, wall);
+}
+
 /** How it stands again after a restart. What was away or returning is away, and must be well for a whole hold anew. */
-export function fromStored(row: StoredHealth, { failover }: Rules, now: number, wall: number): Member {
+function fromStored(row: StoredHealth, { failover }: Rules, now: number, wall: number): Member {
   const { holdMs, holdMaxMs } = failover.recovery;
   const ago = (at: number): number => now - Math.max(wall - at, 0);
   const period = {

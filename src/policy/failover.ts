@@ -7,7 +7,7 @@ import { changesOf } from "./failover.changes.ts";
 import type { HangWatch } from "./failover.hang.ts";
 import { rulesOf } from "./failover.judge.ts";
 import { createMember, healthEvent, type MemberDeps, type UpstreamMember } from "./failover.member.ts";
-import { begin, forget, isGood, signsOf } from "./failover.signs.ts";
+import { begin, forget, isGood, resized, signsOf } from "./failover.signs.ts";
 import { snapshot } from "./failover.snapshot.ts";
 import {
   activeOf,
@@ -18,7 +18,7 @@ import {
   next,
   rankOf,
 } from "./failover.state.ts";
-import { fromStored, toStored } from "./failover.stored.ts";
+import { restoreMember, toStored } from "./failover.stored.ts";
 import { ALERT_AFTER } from "./health.prober.ts";
 
 /** The upstreams of one app: how each is, and which serve. */
@@ -30,6 +30,8 @@ export interface AppFailover {
   configure(app: AppSettings): void;
   /** Takes over what was stored, before anything was learnt. */
   restore(rows: readonly StoredHealth[], pin: StoredPin | null): void;
+  /** Forgets what was normal on routes that are not named. */
+  retain(routes: ReadonlySet<string>): void;
   health(now: number): AppHealth;
   /** All traffic goes to this one, as long as it can serve, until it is released. False where there is none. */
   pin(upstream: string, by: string): boolean;
@@ -162,6 +164,7 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
 
   const configure = (given: AppSettings): void => {
     app = given;
+    const { windowMs } = rules.failover;
     rules = rulesOf(app);
     const now = clock.now();
     const old = new Map(members.map((own, i) => [keyOf(own.settings), { own, member: state.members[i] as Member }]));
@@ -171,6 +174,8 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
       old.delete(keyOf(settings));
       if (known === undefined) return { own: createMember(settings, hooks, deps), member: fresh };
       known.own.settings = settings;
+      if (windowMs !== rules.failover.windowMs)
+        known.own.cell.tally = resized(known.own.cell.tally, rules.failover.windowMs, now);
       return known;
     });
     for (const { own } of old.values()) stopMember(own);
@@ -200,14 +205,14 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
       const restored = members.map((own, i) => {
         const row = rows.find((one) => one.upstream === own.settings.name && one.url === own.settings.url);
         const member = state.members[i] as Member;
-        if (row === undefined) return member;
-        own.probe = row.probe;
-        own.down = backed() && row.standing !== "serving";
-        return backed() ? fromStored(row, rules, now, wall) : member;
+        return row === undefined ? member : restoreMember(own, member, row, backed() ? rules : null, now, wall);
       });
       pin = stored;
       state = { members: restored, pin: members.findIndex(({ settings }) => settings.name === stored?.upstream) };
       settle();
+    },
+    retain(routes) {
+      for (const { watch } of members) watch.retain(routes);
     },
     health: (now) => snapshot({ app, members, state, rules, pin }, now, clock.wall()),
     pin(upstream, by) {

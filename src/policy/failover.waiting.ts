@@ -6,7 +6,8 @@ import { createNormal, type Normal } from "./failover.normal.ts";
  * route hangs.
  */
 export interface Waiting {
-  readonly normal: Normal;
+  normal: Normal;
+  windowMs: number;
   /** As of {@link limitedAt}: after how many milliseconds without an answer the upstream is suspected. */
   limitMs: number;
   limitedAt: number;
@@ -36,11 +37,19 @@ export interface Movable {
 export function createWaiting(windowMs: number, now: number): Waiting {
   return {
     normal: createNormal(windowMs, now),
+    windowMs,
     limitMs: 0,
     limitedAt: Number.NEGATIVE_INFINITY,
     first: null,
     last: null,
   };
+}
+
+/** The window was set anew: what is normal is to be learnt again. */
+export function forgetNormal(waiting: Waiting, windowMs: number, now: number): Waiting {
+  waiting.windowMs = windowMs;
+  waiting.normal = createNormal(windowMs, now);
+  return waiting;
 }
 
 /** Adds a request at the end. `leave` takes it out again. */

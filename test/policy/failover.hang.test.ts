@@ -23,7 +23,7 @@ function open(found: "life" | "silence" | "refusal") {
   const state = { found };
   const watch = createHangWatch({
     clock,
-    rules: () => ({ hangAfterMs: 1_000, windowMs: 60_000, probeTimeoutMs: 1_000 }),
+    rules: { hangAfterMs: 1_000, windowMs: 60_000, probeTimeoutMs: 1_000 },
     probe(timeoutMs) {
       probes.push({ at: clock.now(), timeoutMs });
       const silent: ProbeReport = { ...REPORT, status: "unhealthy", answered: false };

@@ -288,6 +288,15 @@ describe("what is kept", () => {
     expect(failover.health(clock.now())).toMatchObject({ active: "primary", upstreams: [{ lastCheck: null }, {}] });
   });
 
+  test("another window counts anew, but failures in a row go on", () => {
+    const { failover, settle, clock } = open();
+    for (let n = 0; n < 2; n++) settle("primary", "bad");
+    failover.configure({ ...appOf(), failover: { ...FAILOVER, windowMs: 30_000 } });
+    expect(failover.health(clock.now()).upstreams[0]).toMatchObject({ samples: 0, consecutiveFailures: 2 });
+    settle("primary", "bad");
+    expect(failover.health(clock.now()).active).toBe("backup");
+  });
+
   test("an app that loses its backup serves from what is left, however that was", async () => {
     const { failover, found, pass, clock } = open();
     await pass(1_000);
