@@ -51,3 +51,8 @@ function fromStored(row: StoredHealth, { failover }: Rules, now: number, wall: n
   if (row.standing === "serving") return { ...period, kind: "serving" };
   return { ...period, kind: "away", cause: row.cause ?? "probe", wellSince: null };
 }
+
+/** One that is left alone serves, whatever it had been. `fresh` is how a new one begins. */
+export function served(member: Member, { since, holdMs }: Member): Member {
+  return { kind: "serving", generation: member.generation + 1, since, holdMs, returnedAt: member.returnedAt };
+}

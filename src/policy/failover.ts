@@ -18,7 +18,7 @@ import {
   next,
   rankOf,
 } from "./failover.state.ts";
-import { restoreMember, toStored } from "./failover.stored.ts";
+import { restoreMember, served, toStored } from "./failover.stored.ts";
 import { ALERT_AFTER } from "./health.prober.ts";
 
 /** The upstreams of one app: how each is, and which serve. */
@@ -238,10 +238,6 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
       }
     },
   };
-}
-
-function served(member: Member, { since, holdMs }: Member): Member {
-  return { kind: "serving", generation: member.generation + 1, since, holdMs, returnedAt: member.returnedAt };
 }
 
 function stopMember({ prober, watch }: UpstreamMember): void {
