@@ -181,14 +181,15 @@ function deliveryRoute(plan: RoutePlan, deps: DeliveriesDeps): DeliveryRoute {
       }
       return soonest;
     },
+    fits: (job) => deps.memory.fits(job.body.length),
     send: (job) => send(plan, job, deps),
   };
 }
 
-/** One attempt. The body is booked like every other that is held; without room for it the job waits. */
-function send(plan: RoutePlan, job: LeasedJob, deps: DeliveriesDeps): Sending | null {
+/** One attempt. The body is booked like every other that is held. */
+function send(plan: RoutePlan, job: LeasedJob, deps: DeliveriesDeps): Sending {
   const { clock, memory } = deps;
-  if (!memory.take(job.body.length)) return null;
+  if (!memory.take(job.body.length)) throw new Error("a job is sent that does not fit");
   const x = new Delivery(plan, job, deps);
   const run = async () => {
     const reply = await plan.deliver(x);

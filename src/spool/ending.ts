@@ -1,4 +1,5 @@
 import type { JobSummary, RouteName } from "../core/job.ts";
+import type { Buffers } from "./buffers.ts";
 import { decide } from "./decide.ts";
 import type { DelivererDeps, Flight } from "./deliverer.ts";
 import type { Lease, LeasedJob, Settlement } from "./port.ts";
@@ -43,7 +44,7 @@ const NO_SLOT_MS = 200;
 const OVERLOADED_MS = 1_000;
 const GONE_IN_A_ROW = 3;
 
-export function createEnding(deps: DelivererDeps, told: Told): Ending {
+export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told): Ending {
   const { spool, clock, emit } = deps;
   /** Not by id: one whose answer was lost may be leased anew, and ended again, while it is still being told. */
   const open = new Set<Lease>();
@@ -163,7 +164,7 @@ export function createEnding(deps: DelivererDeps, told: Told): Ending {
           // Nothing was sent: it stays leased, and goes first when its way is free.
           if (sent.tries.length === 0 && !stopping) {
             state.restUntil = clock.now() + NO_SLOT_MS;
-            return void lane.buffer.unshift({ job, claimedAt });
+            return buffers.putBack(state, lane, { job, claimedAt });
           }
           return again(state, job, sent, sent.tries.length === 0 ? 0 : OVERLOADED_MS, false);
         case "again":

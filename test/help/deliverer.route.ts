@@ -71,7 +71,8 @@ export function testRoute({ app, capability }: RouteName, given: Given = {}): Te
     retryAfterMs: () => route.retryAfter,
     flying: () => sends.filter(({ ended }) => !ended),
     ids: () => sends.map(({ job }) => job.lease.id),
-    send: (job) => (route.memory ? send(job) : null),
+    fits: () => route.memory,
+    send: (job) => send(job),
   };
   const send = (job: LeasedJob): Sending => {
     const { promise: done, resolve } = Promise.withResolvers<Sent>();
