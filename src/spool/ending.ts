@@ -2,7 +2,7 @@ import type { JobSummary, RouteName } from "../core/job.ts";
 import type { Buffers } from "./buffers.ts";
 import { decide } from "./decide.ts";
 import type { DelivererDeps, Flight } from "./deliverer.ts";
-import type { Lease, LeasedJob, Settlement } from "./port.ts";
+import type { Lease, LeasedJob, Settlement, Spool } from "./port.ts";
 import type { RouteState, Sent } from "./route.ts";
 
 /**
@@ -56,7 +56,8 @@ export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told):
     open.add(lease);
     for (let failures = 0; ; failures++) {
       try {
-        const ours = await spool.settle(lease, settlement);
+        const ours =
+          (await spool.settle(lease, settlement)) || (failures > 0 && (await wasDone(spool, lease, settlement)));
         open.delete(lease);
         return ours;
       } catch {
@@ -199,4 +200,16 @@ export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told):
       await Promise.all(settling);
     },
   };
+}
+
+/** Was this settlement done, and the store's word on it lost? Then the job has its sends; of those it has none twice. */
+async function wasDone(spool: Spool, { id }: Lease, settlement: Settlement): Promise<boolean> {
+  const job = await spool.find(id);
+  const last = settlement.tries.at(-1);
+  if (job === null) return false;
+  if (last === undefined) return settlement.kind === "dead" && job.state === "dead" && job.reason === settlement.reason;
+  const { n, at, upstream, durationMs } = last;
+  return job.tries.some(
+    (one) => one.n === n && one.at === at && one.upstream === upstream && one.durationMs === durationMs,
+  );
 }
