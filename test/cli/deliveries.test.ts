@@ -157,8 +157,19 @@ test("pause and resume are about an app or one route, and say what is so then", 
   expect((await run("pause quiz winner")).out).toBe("quiz/winner is paused: its deliveries wait\n");
   expect((await run("resume quiz winner")).out).toBe("quiz/winner goes on\n");
   expect((await run("pause quiz")).out).toBe("quiz is paused: its deliveries wait\n");
-  expect(JSON.parse((await run("resume quiz --json")).out)).toEqual({ app: "quiz", capability: null, paused: false });
+  expect(JSON.parse((await run("resume quiz --json")).out)).toEqual({
+    app: "quiz",
+    capability: null,
+    paused: false,
+    app_paused: false,
+  });
   expect(admin.audit).toHaveLength(4);
+  await run("pause quiz");
+  await run("pause quiz winner");
+  expect((await run("resume quiz winner")).out).toBe(
+    "quiz/winner is no longer paused by itself, and waits on: the whole app is paused (outrigger resume quiz)\n",
+  );
+  expect((await run("resume quiz")).out).toBe("quiz goes on\n");
   const unknown = await run("pause shop");
   expect(unknown).toMatchObject({ code: 1, err: expect.stringContaining("outrigger routes") });
   expect((await run("pause")).code).toBe(2);
