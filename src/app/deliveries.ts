@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import type { EventBus, OutriggerEvent } from "../core/events.ts";
 import type { Attempt, Exchange, RouteRef } from "../core/exchange.ts";
@@ -16,6 +15,7 @@ import { createPauses, type Pauses } from "../spool/pauses.ts";
 import type { LeasedJob, NewJob, Receipt } from "../spool/port.ts";
 import type { DeliveryRoute, Sending } from "../spool/route.ts";
 import { createUpkeep, type Upkeep } from "../spool/upkeep.ts";
+import { copyPath } from "../storage/directory.ts";
 import type { SpoolBounds, SqliteSpool, Storage } from "../storage/storage.ts";
 import { laterRetry } from "./plans.ts";
 
@@ -116,7 +116,7 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
       await deliverer.start();
       upkeep.start();
     },
-    copyPath: () => join(deps.dataDir, `spool.db.copy-${clock.wall()}`),
+    copyPath: () => copyPath(deps.dataDir, clock.wall()),
     async [Symbol.asyncDispose]() {
       off();
       upkeep.stop();
