@@ -27,7 +27,7 @@ export interface Deliveries extends AsyncDisposable {
   readonly upkeep: Upkeep;
   /** Puts a job and says so. */
   put(job: NewJob): Promise<Receipt>;
-  later(route: RouteSettings): Later;
+  later(route: LaterRoute): Later;
   /** The routes of a new manifest. */
   apply(plans: readonly RoutePlan[], settings: SpoolSettings): void;
   /** Begins to deliver. */
@@ -35,6 +35,12 @@ export interface Deliveries extends AsyncDisposable {
   /** Where a copy of the spool is made. */
   readonly copyPath: () => string;
 }
+
+/** Of a route's settings, what is needed to leave one of its requests behind. */
+type LaterRoute = Pick<RouteSettings, "capability"> & {
+  readonly app: Pick<RouteSettings["app"], "name">;
+  readonly retry: Pick<RouteSettings["retry"], "maxAgeMs">;
+};
 
 export interface DeliveriesDeps {
   readonly storage: Storage;
@@ -132,7 +138,7 @@ function boundsOf(settings: SpoolSettings): SpoolBounds {
 
 /** What a synchronous call leaves behind: it keeps its id, and its tries count on. */
 function laterOf(
-  route: RouteSettings,
+  route: LaterRoute,
   put: (job: NewJob) => Promise<Receipt>,
   { clock }: DeliveriesDeps,
   cancel: (id: string) => void,
