@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { backlog } from "./cases/backlog.ts";
 import { drain } from "./cases/drain.ts";
 import { failover } from "./cases/failover.ts";
+import { fair } from "./cases/fair.ts";
 import { intake } from "./cases/intake.ts";
 import { micro } from "./cases/micro.ts";
 import { routes } from "./cases/routes.ts";
@@ -14,6 +15,7 @@ import { formatReport, writeResults } from "./lib/report.ts";
 /** `npm run bench`: measures and prints. It judges nothing: only a run that could not be made ends with code 1. */
 
 const CASES: readonly Case[] = [sync, intake, drain, backlog, routes, failover, micro];
+const CASES: readonly Case[] = [sync, intake, drain, backlog, fair, routes, micro];
 const DEFAULT_CASES: readonly Case[] = [sync];
 
 const USAGE = `npm run bench [-- CASE… OPTIONS]

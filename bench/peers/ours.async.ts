@@ -77,32 +77,33 @@ export async function startOursAsync(
 }
 
 /** The part of the status that is looked at here. */
-interface Status {
+export interface Status {
   readonly spool: {
     readonly states: { readonly delivered: number };
     readonly waiting: readonly { readonly app: string; readonly queued: number; readonly leased: number }[];
   };
 }
 
-function waitingOf({ spool }: Status): number {
-  return spool.waiting.filter(({ app }) => app === APP).reduce((sum, { queued, leased }) => sum + queued + leased, 0);
+/** Jobs that wait for these apps, or are under way to them. */
+export function waitingOf({ spool }: Status, of: (app: string) => boolean = (app) => app === APP): number {
+  return spool.waiting.filter(({ app }) => of(app)).reduce((sum, { queued, leased }) => sum + queued + leased, 0);
 }
 
 /** Asking costs the process about a millisecond, so it is not asked all the time. */
 const POLL_MS = 25;
 const DRAIN_LIMIT_MS = 5 * 60_000;
 
-async function untilEmpty(status: () => Promise<Status>): Promise<Status> {
+export async function untilEmpty(status: () => Promise<Status>, of?: (app: string) => boolean): Promise<Status> {
   const end = performance.now() + DRAIN_LIMIT_MS;
   for (;;) {
     const now = await status();
-    if (waitingOf(now) === 0) return now;
-    if (performance.now() > end) throw new Error(`${waitingOf(now)} jobs still wait after ${DRAIN_LIMIT_MS} ms`);
+    if (waitingOf(now, of) === 0) return now;
+    if (performance.now() > end) throw new Error(`${waitingOf(now, of)} jobs still wait after ${DRAIN_LIMIT_MS} ms`);
     await sleep(POLL_MS);
   }
 }
 
-async function askAdmin(port: number, token: string, method: string, path: string): Promise<Status> {
+export async function askAdmin(port: number, token: string, method: string, path: string): Promise<Status> {
   const response = await fetch(`http://127.0.0.1:${port}/api/v1/admin${path}`, {
     method,
     headers: { Authorization: `Bearer ${token}` },

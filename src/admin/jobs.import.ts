@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { z } from "@hono/zod-openapi";
 import { isFieldValue, isToken, type RawHeaders } from "../core/headers.ts";
 import { isRequestId } from "../core/ids.ts";
@@ -88,16 +89,29 @@ const lineSchema = z.object({
 });
 type Line = z.infer<typeof lineSchema>;
 
+/** Of text, looked at before others have their turn: an import must not hold up the loop that all requests share. */
+const SLICE_CHARS = 64 * 1024;
+
 /** Empty lines count, and are no jobs. `first` is the number of the first line. */
-export function importedLines(text: string, first: number): ImportedLines {
+export async function importedLines(text: string, first: number): Promise<ImportedLines> {
   const jobs: StoredJob[] = [];
   const bad: BadLine[] = [];
   let withoutSecrets = 0;
-  for (const [i, line] of text.split("\n").entries()) {
+  let slice = 0;
+  let number = first;
+  for (let at = 0; at <= text.length; number++) {
+    const end = text.indexOf("\n", at);
+    const line = text.slice(at, end === -1 ? text.length : end);
+    at += line.length + 1;
+    slice += line.length + 1;
+    if (slice >= SLICE_CHARS) {
+      await turn();
+      slice = 0;
+    }
     if (line.trim() === "") continue;
     const read = readLine(line);
     if (typeof read === "string") {
-      bad.push({ line: first + i, message: read });
+      bad.push({ line: number, message: read });
       continue;
     }
     if (hasRedacted(read)) withoutSecrets++;

@@ -139,12 +139,19 @@ export interface DeliveryService {
   /** Puts exported jobs into the dead-letter queue, under the ids they had; false for an id that is there already. */
   import(job: StoredJob): Promise<boolean>;
   survey(): Promise<SpoolInfo>;
-  /** Parks a route, or with null all routes of an app, until `resume`; false where the manifest has no such. */
-  pause(app: string, capability: string | null, by: string): boolean;
-  /** Also resumes a route that was parked by 410 answers. */
-  resume(app: string, capability: string | null, by: string): boolean;
+  /** Parks a route, or with null all routes of an app, until `resume`; null where the manifest has no such. */
+  pause(app: string, capability: string | null, by: string): Parking | null;
+  /** Also resumes a route that was parked by 410 answers. A route of an app that is paused goes on waiting. */
+  resume(app: string, capability: string | null, by: string): Parking | null;
   /** Writes a copy of the whole spool into a new file beside it and returns its path: the caller removes it. */
   backup(): Promise<string>;
+}
+
+/** What is so after a pause or a resume. */
+export interface Parking {
+  readonly paused: boolean;
+  /** The whole app is. */
+  readonly appPaused: boolean;
 }
 
 /** The spool itself did not answer: a full disk, a thread that is started again. */

@@ -5,6 +5,7 @@ import type { RouteName } from "../core/job.ts";
 import type { DeliveryState } from "../proxy/deliveries.ts";
 import type { RouteSurvey } from "../spool/port.ts";
 import type { Deliveries } from "./deliveries.ts";
+import { parkingService } from "./parking.ts";
 
 /** What an operator sees and does of the asynchronous path. */
 
@@ -18,8 +19,6 @@ export interface DeliveryAdminDeps {
 
 export function deliveryService({ deliveries, clock, bus, routes }: DeliveryAdminDeps): DeliveryService {
   const { spool, deliverer, pauses } = deliveries;
-  const known = (app: string, capability: string | null): boolean =>
-    routes().some((route) => route.app === app && (capability === null || route.capability === capability));
   return {
     list: (query) => asked(spool.list(query)),
     find: (id) => asked(spool.find(id)),
@@ -59,21 +58,7 @@ export function deliveryService({ deliveries, clock, bus, routes }: DeliveryAdmi
       return receipt.kind === "queued";
     },
     survey: () => asked(survey(deliveries)),
-    pause(app, capability, by) {
-      if (!known(app, capability)) return false;
-      pauses.set({ app, capability, cause: "paused", by, at: clock.wall() });
-      deliverer.wake(app, capability);
-      return true;
-    },
-    resume(app, capability, _by) {
-      const ended = pauses.end(app, capability);
-      // An app goes on as a whole: also what 410 answers had parked. What an operator paused by itself stays so.
-      for (const route of capability === null ? routes() : []) {
-        if (route.app === app && pauses.of(app, route.capability)?.cause === "gone") pauses.end(app, route.capability);
-      }
-      deliverer.wake(app, capability);
-      return ended || known(app, capability);
-    },
+    ...parkingService({ pauses, deliverer, clock, routes }),
     async backup() {
       const path = deliveries.copyPath();
       await asked(spool.backup(path));

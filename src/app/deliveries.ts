@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { Clock } from "../core/clock.ts";
 import type { EventBus, OutriggerEvent } from "../core/events.ts";
 import type { Attempt, Exchange, RouteRef } from "../core/exchange.ts";
@@ -16,6 +15,7 @@ import { createPauses, type Pauses } from "../spool/pauses.ts";
 import type { LeasedJob, NewJob, Receipt } from "../spool/port.ts";
 import type { DeliveryRoute, Sending } from "../spool/route.ts";
 import { createUpkeep, type Upkeep } from "../spool/upkeep.ts";
+import { copyPath } from "../storage/directory.ts";
 import type { SpoolBounds, SqliteSpool, Storage } from "../storage/storage.ts";
 import { laterRetry } from "./plans.ts";
 
@@ -27,7 +27,7 @@ export interface Deliveries extends AsyncDisposable {
   readonly upkeep: Upkeep;
   /** Puts a job and says so. */
   put(job: NewJob): Promise<Receipt>;
-  later(route: RouteSettings): Later;
+  later(route: LaterRoute): Later;
   /** The routes of a new manifest. */
   apply(plans: readonly RoutePlan[], settings: SpoolSettings): void;
   /** Begins to deliver. */
@@ -35,6 +35,12 @@ export interface Deliveries extends AsyncDisposable {
   /** Where a copy of the spool is made. */
   readonly copyPath: () => string;
 }
+
+/** Of a route's settings, what is needed to leave one of its requests behind. */
+type LaterRoute = Pick<RouteSettings, "capability"> & {
+  readonly app: Pick<RouteSettings["app"], "name">;
+  readonly retry: Pick<RouteSettings["retry"], "maxAgeMs">;
+};
 
 export interface DeliveriesDeps {
   readonly storage: Storage;
@@ -116,7 +122,7 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
       await deliverer.start();
       upkeep.start();
     },
-    copyPath: () => join(deps.dataDir, `spool.db.copy-${clock.wall()}`),
+    copyPath: () => copyPath(deps.dataDir, clock.wall()),
     async [Symbol.asyncDispose]() {
       off();
       upkeep.stop();
@@ -132,7 +138,7 @@ function boundsOf(settings: SpoolSettings): SpoolBounds {
 
 /** What a synchronous call leaves behind: it keeps its id, and its tries count on. */
 function laterOf(
-  route: RouteSettings,
+  route: LaterRoute,
   put: (job: NewJob) => Promise<Receipt>,
   { clock }: DeliveriesDeps,
   cancel: (id: string) => void,
@@ -181,14 +187,15 @@ function deliveryRoute(plan: RoutePlan, deps: DeliveriesDeps): DeliveryRoute {
       }
       return soonest;
     },
+    fits: (job) => deps.memory.fits(job.body.length),
     send: (job) => send(plan, job, deps),
   };
 }
 
-/** One attempt. The body is booked like every other that is held; without room for it the job waits. */
-function send(plan: RoutePlan, job: LeasedJob, deps: DeliveriesDeps): Sending | null {
+/** One attempt. The body is booked like every other that is held. */
+function send(plan: RoutePlan, job: LeasedJob, deps: DeliveriesDeps): Sending {
   const { clock, memory } = deps;
-  if (!memory.take(job.body.length)) return null;
+  if (!memory.take(job.body.length)) throw new Error("a job is sent that does not fit");
   const x = new Delivery(plan, job, deps);
   const run = async () => {
     const reply = await plan.deliver(x);

@@ -5,20 +5,39 @@ import { type Cell, printable, table } from "./table.ts";
 
 /** Deliveries for people. */
 
+/** A list is no wider, so that a row is a line of a terminal. `show` has what is cut, `--json` all of it. */
+const WIDTH = 120;
+const ROUTE_WIDTH = 21;
+const HEAD = ["ID", "ROUTE", "STATE", "SINCE (UTC)", "SENDS", "WHY"];
+
 export function jobTable(views: readonly JobSummaryView[], io: Io): string {
   const { red, yellow, green, dim } = paint(io);
   const colours = { queued: yellow, leased: yellow, verifying: yellow, delivered: green, dead: red, cancelled: dim };
-  const rows = views.map((job): Cell[] => [
+  const rows = views.map((job): [string, string, Cell, string, string, string] => [
     job.id,
-    `${job.app}/${job.capability}`,
+    cut(printable(`${job.app}/${job.capability}`), ROUTE_WIDTH),
     { text: job.state, paint: colours[job.state] },
-    job.at,
-    job.ended_at ?? (job.due_at === null ? "-" : `due ${job.due_at}`),
+    timeText(job.ended_at ?? job.at),
     String(job.sends),
-    sizeText(job.size),
-    whyText(job),
+    job.due_at === null ? whyText(job) : `due ${timeText(job.due_at)}`,
   ]);
-  return table(["ID", "ROUTE", "STATE", "ACCEPTED", "ENDED", "SENDS", "SIZE", "WHY"], rows);
+  const widest = HEAD.slice(0, -1).map((head, i) =>
+    Math.max(head.length, ...rows.map((row) => textOf(row[i] as Cell).length)),
+  );
+  const left = widest.reduce((rest, width) => rest - width - 2, WIDTH);
+  const cells = rows.map((row) => row.with(-1, cut(printable(textOf(row[5])), Math.max(left, MIN_WHY))));
+  return table(HEAD, cells);
+}
+
+/** The longest reason, whole, and that there is more. */
+const MIN_WHY = 20;
+
+const textOf = (cell: Cell): string => (typeof cell === "string" ? cell : cell.text);
+const cut = (text: string, width: number): string => (text.length > width ? `${text.slice(0, width - 1)}…` : text);
+
+/** To the second: `2026-01-01 00:01:00`. */
+function timeText(iso: string): string {
+  return iso.slice(0, 19).replace("T", " ");
 }
 
 function whyText({ reason, detail }: JobSummaryView): string {

@@ -42,9 +42,18 @@ function park(
   return remotely(io, options, async (client) => {
     const answer = await client.post(`${of}/${verb}`, {}, parkingSchema);
     if (!answer.ok) return answer;
-    const name = printable([answer.value.app, answer.value.capability].filter(Boolean).join("/"));
-    const text = answer.value.paused ? `${name} is paused: its deliveries wait\n` : `${name} goes on\n`;
-    io.stdout(options.json ? jsonText(answer.value) : text);
+    io.stdout(options.json ? jsonText(answer.value) : parkingText(verb, answer.value));
     return ok(0);
   });
+}
+
+function parkingText(
+  verb: "pause" | "resume",
+  { app, capability, paused }: { readonly app: string; readonly capability: string | null; readonly paused: boolean },
+): string {
+  const name = printable([app, capability].filter(Boolean).join("/"));
+  if (!paused) return `${name} goes on\n`;
+  if (verb === "pause") return `${name} is paused: its deliveries wait\n`;
+  const all = printable(app);
+  return `${name} is no longer paused by itself, and waits on: the whole app is paused (outrigger resume ${all})\n`;
 }

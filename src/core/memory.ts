@@ -5,6 +5,8 @@
 export interface MemoryLedger {
   /** Books `bytes` if they fit under the limit; false books nothing. */
   take(bytes: number): boolean;
+  /** Would they fit now? */
+  fits(bytes: number): boolean;
   give(bytes: number): void;
   readonly held: number;
   /** A new limit from the next `take` on; what is held stays held. */
@@ -15,8 +17,11 @@ export function createMemoryLedger(limit: number): MemoryLedger {
   let held = 0;
   return {
     limit,
+    fits(bytes) {
+      return held + bytes <= this.limit;
+    },
     take(bytes) {
-      if (held + bytes > this.limit) return false;
+      if (!this.fits(bytes)) return false;
       held += bytes;
       return true;
     },

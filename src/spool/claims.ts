@@ -1,12 +1,13 @@
 import type { JobSummary } from "../core/job.ts";
+import type { Buffers } from "./buffers.ts";
 import type { DelivererDeps, DelivererSettings } from "./deliverer.ts";
 import type { Lease, LeasedJob } from "./port.ts";
 import type { LaneState, RouteState } from "./route.ts";
 
 /** Fetches due jobs from the store, a little ahead of need, so that no slot waits for a disk. */
 export interface Claims {
-  /** Asks for more where a route's lanes run low. */
-  refill(state: RouteState, settings: DelivererSettings): void;
+  /** Asks for more where a route's lanes run low. False where nobody's can be asked for now. */
+  refill(state: RouteState, settings: DelivererSettings): boolean;
   /** Of these, what is on its way here goes back. */
   forget(ids: ReadonlySet<string>): void;
   /** Resolves when no answer is awaited any more. */
@@ -17,7 +18,9 @@ export interface Claims {
 
 interface Told {
   readonly held: () => readonly Lease[];
-  readonly arrived: () => void;
+  readonly arrived: (state: RouteState) => void;
+  /** It can be asked again. */
+  readonly sure: () => void;
   readonly wakeAt: (at: number) => void;
   readonly dead: (job: JobSummary) => void;
   readonly unwanted: (state: RouteState, job: LeasedJob) => void;
@@ -25,27 +28,21 @@ interface Told {
 
 /** Of bodies, in one claim. */
 const CLAIM_BYTES = 4 * 1024 * 1024;
-/** Of bodies that are leased and wait for a slot, over all routes. */
+/** Of what is leased and waits for a slot, over all routes. */
 const BUFFER_BYTES = 64 * 1024 * 1024;
 /** Asked for at a time: what they will bring is not known yet. */
 const MAX_ASKED = 32;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
 
-export function createClaims({ spool, clock }: DelivererDeps, told: Told): Claims {
+export function createClaims({ spool, clock }: DelivererDeps, buffers: Buffers, told: Told): Claims {
   const asking = new Set<Promise<void>>();
   const forgotten = new Set<string>();
   let failures = 0;
   let notBefore = 0;
   let unsure = false;
   let holding = false;
-  const lanes = new Set<LaneState>();
 
-  const bytes = (): number => {
-    let sum = 0;
-    for (const { buffer } of lanes) for (const { job } of buffer) sum += job.body.length;
-    return sum;
-  };
   const failed = (): void => {
     unsure = true;
     failures++;
@@ -61,7 +58,7 @@ export function createClaims({ spool, clock }: DelivererDeps, told: Told): Claim
       () => {
         holding = false;
         unsure = false;
-        told.arrived();
+        told.sure();
       },
       () => {
         holding = false;
@@ -82,7 +79,7 @@ export function createClaims({ spool, clock }: DelivererDeps, told: Told): Claim
       const claimedAt = clock.now();
       for (const job of got.jobs) {
         if (forgotten.has(job.lease.id)) told.unwanted(state, job);
-        else lane.buffer.push({ job, claimedAt });
+        else buffers.add(state, lane, { job, claimedAt });
       }
       if (got.more) lane.due = true;
       if (got.nextInMs !== null) {
@@ -105,21 +102,24 @@ export function createClaims({ spool, clock }: DelivererDeps, told: Told): Claim
       for (const lane of state.lanes) {
         const wanted = Math.min(batch, 2 * perApp);
         if (!lane.due || lane.claiming || lane.buffer.length > wanted / 2) continue;
-        // There is one timer, and an earlier wake may have taken this one's place.
-        if (clock.now() < notBefore) return told.wakeAt(notBefore);
-        if (!sure()) return;
-        lanes.add(lane);
-        const expected = bytes() + asking.size * CLAIM_BYTES;
+        if (clock.now() < notBefore) {
+          // There is one timer, and an earlier wake may have taken this one's place.
+          told.wakeAt(notBefore);
+          return false;
+        }
+        if (!sure() || asking.size >= MAX_ASKED) return false;
         // Each lane may have one job, so that none starves; beyond twice the bound it waits for others to be sent.
-        const tight = expected > BUFFER_BYTES;
-        if (asking.size >= MAX_ASKED || (tight && (lane.buffer.length > 0 || bytes() > 2 * BUFFER_BYTES))) return;
+        const tight = buffers.bytes + asking.size * CLAIM_BYTES > BUFFER_BYTES;
+        if (tight && buffers.bytes > 2 * BUFFER_BYTES) return false;
+        if (tight && lane.buffer.length > 0) continue;
         const asked = ask(state, lane, tight ? 1 : wanted).then(() => {
           asking.delete(asked);
           if (asking.size === 0) forgotten.clear();
-          told.arrived();
+          told.arrived(state);
         });
         asking.add(asked);
       }
+      return true;
     },
     forget(ids) {
       if (asking.size > 0) for (const id of ids) forgotten.add(id);

@@ -2,21 +2,15 @@ import type { Clock, Timer } from "../core/clock.ts";
 import type { OutriggerEvent } from "../core/events.ts";
 import type { ParkCause, RouteName } from "../core/job.ts";
 import type { RetrySettings } from "../core/settings.route.ts";
+import { createAgenda } from "./agenda.ts";
+import { createBuffers } from "./buffers.ts";
 import { createClaims } from "./claims.ts";
 import { createEnding } from "./ending.ts";
 import { createParking } from "./parking.ts";
 import type { Pauses } from "./pauses.ts";
 import type { Lease, LeasedJob, Spool } from "./port.ts";
 import { createRegistry } from "./registry.ts";
-import {
-  type AppState,
-  type DeliveryRoute,
-  heldBytes,
-  isWaiting,
-  type LaneState,
-  type RouteState,
-  type Sending,
-} from "./route.ts";
+import { type DeliveryRoute, heldBytes, type LaneState, type RouteState, type Sending } from "./route.ts";
 import type { Shares } from "./shares.ts";
 import { createStarts } from "./starts.ts";
 
@@ -61,14 +55,13 @@ export interface Flight {
   readonly sending: Sending;
 }
 
-/** A half-open breaker does not say when its trial ends: its event does; this is for the case that it never comes. */
-const TRIAL_MS = 1_000;
 /** So much of bodies a route may keep here while its breaker is open. */
 const PARKED_BYTES = 1024 * 1024;
 
 export function createDeliverer(deps: DelivererDeps): Deliverer {
   const { spool, clock, pauses } = deps;
   const registry = createRegistry();
+  const buffers = createBuffers();
   let settings: DelivererSettings = { concurrency: 1, perApp: 1, batch: 1 };
   let running = false;
   let scheduled = false;
@@ -85,7 +78,7 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
     });
   };
   const touch = (state: RouteState): void => {
-    registry.touch(state);
+    agenda.touch(state);
     soon();
   };
   const dueAgain = (state: RouteState): void => {
@@ -115,54 +108,45 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
   const held = (): Lease[] => [
     ...ending.leases(),
     ...[...starts.flights].map(({ job }) => job.lease),
-    ...[...registry.all()].flatMap(({ lanes }) => lanes.flatMap(({ buffer }) => buffer.map(({ job }) => job.lease))),
+    ...[...buffers.lanes.keys()].flatMap(({ buffer }) => buffer.map(({ job }) => job.lease)),
   ];
   const parkedNow = createParking(deps, (state, cause) => {
     // They can expire there, and hold no memory that others want. A breaker is open for a short while only.
-    if (cause !== "breaker_open" || heldBytes(state) > PARKED_BYTES) letGo(state, () => true);
+    if (cause !== null && (cause !== "breaker_open" || heldBytes(state) > PARKED_BYTES)) letGo(state, () => true);
+    touch(state);
   });
-  const ending = createEnding(deps, { settled: touch, gone: parkGone });
-  const claims = createClaims(deps, { held, arrived: soon, wakeAt, dead: ending.expired, unwanted: ending.giveBack });
-  const starts = createStarts(parkedNow, ending, { wakeAt, landed: touch });
+  const ending = createEnding(deps, buffers, { settled: touch, gone: parkGone });
+  const agenda = createAgenda({ parkedNow, expire: (state, now) => endOld(state, now) });
+  const told = { held, arrived: touch, sure: soon, wakeAt, dead: ending.expired, unwanted: ending.giveBack };
+  const claims = createClaims(deps, buffers, told);
+  const starts = createStarts(agenda, buffers, ending, { parkedNow, wakeAt, landed: touch });
 
-  /** Lanes whose time has come are due; for the others there is a timer. */
-  const lookAt = (state: RouteState, now: number): void => {
-    if (state.restUntil > now) wakeAt(state.restUntil);
-    for (const lane of state.lanes) {
-      if (lane.nextAt === null) continue;
-      if (lane.nextAt > now) wakeAt(lane.nextAt);
-      else {
-        lane.due = true;
-        lane.nextAt = null;
-      }
-    }
-    if (!isWaiting(state) || parkedNow(state, now) !== "breaker_open") return;
-    wakeAt(now + Math.max(1, state.route?.retryAfterMs(now) ?? TRIAL_MS));
-  };
   const pump = (): void => {
     if (!running) return;
     const now = clock.now();
-    const lively = registry.lively();
-    const busy: [AppState, readonly RouteState[]][] = [];
-    for (const [app, routes] of lively) {
-      for (const state of routes) lookAt(state, now);
-      if (app.active > 0 || routes.some((state) => parkedNow(state, now) === null)) busy.push([app, routes]);
+    agenda.round(now);
+    starts.all(settings, now);
+    for (const state of agenda.hungry) {
+      if (!claims.refill(state, settings)) break;
+      agenda.hungry.delete(state);
     }
-    for (let progress = true; progress; ) {
-      progress = false;
-      for (const [app, routes] of busy) if (starts.one(app, routes, busy.length, settings, now)) progress = true;
-    }
-    for (const [, routes] of busy) {
-      for (const state of routes) if (parkedNow(state, now) === null) claims.refill(state, settings);
-    }
+    wakeAt(agenda.next());
   };
 
+  /** The store expires none that is leased; and none of these will have a slot soon. */
+  const endOld = (state: RouteState, now: number): number => {
+    let next = Number.POSITIVE_INFINITY;
+    for (const lane of state.lanes) {
+      const old = buffers.take(lane, ({ job, claimedAt }) => now - claimedAt >= job.expiresInMs);
+      for (const { job } of old) ending.tooOld(state, job);
+      for (const { job, claimedAt } of lane.buffer) next = Math.min(next, claimedAt + job.expiresInMs);
+    }
+    return next;
+  };
   /** Gives back what waits here for a slot. */
   const letGo = (state: RouteState, which: (job: LeasedJob) => boolean): void => {
     for (const lane of state.lanes) {
-      const given = lane.buffer.filter(({ job }) => which(job));
-      lane.buffer = lane.buffer.filter(({ job }) => !which(job));
-      for (const { job } of given) ending.giveBack(state, job);
+      for (const { job } of buffers.take(lane, ({ job }) => which(job))) ending.giveBack(state, job);
     }
   };
   const stop = async (): Promise<void> => {
@@ -173,7 +157,7 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
     for (const { sending } of [...starts.flights]) sending.abort();
     // What was asked for still comes, and is ours then.
     await Promise.all([...landing, claims.stop()]);
-    for (const state of registry.all()) letGo(state, () => true);
+    for (const state of buffers.lanes.values()) letGo(state, () => true);
     await ending.stop();
   };
 
@@ -182,6 +166,11 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
       settings = next;
       for (const state of registry.all()) state.route = null;
       for (const route of routes) registry.state(route).route = route;
+      for (const state of registry.all()) {
+        // There may be another limit, or none.
+        state.app.pacedUntil = 0;
+        agenda.touch(state);
+      }
       soon();
     },
     async start() {
@@ -191,7 +180,7 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
         // More may have been put since the store looked.
         state.lanes[0].due ||= found.first > 0;
         state.lanes[1].due ||= found.retry > 0;
-        registry.touch(state);
+        agenda.touch(state);
       }
       if (stopped !== null) return;
       running = true;
@@ -211,7 +200,7 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
     },
     forget(ids) {
       // Told to the store, where it has ended or soon will: if that fails, it is due like any other.
-      for (const state of registry.all()) letGo(state, (job) => ids.has(job.lease.id));
+      for (const state of buffers.lanes.values()) letGo(state, (job) => ids.has(job.lease.id));
       claims.forget(ids);
       for (const { job, sending } of starts.flights) if (ids.has(job.lease.id)) sending.abort();
     },

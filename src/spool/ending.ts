@@ -1,7 +1,8 @@
 import type { JobSummary, RouteName } from "../core/job.ts";
+import type { Buffers } from "./buffers.ts";
 import { decide } from "./decide.ts";
 import type { DelivererDeps, Flight } from "./deliverer.ts";
-import type { Lease, LeasedJob, Settlement } from "./port.ts";
+import type { Lease, LeasedJob, Settlement, Spool } from "./port.ts";
 import type { RouteState, Sent } from "./route.ts";
 
 /**
@@ -43,7 +44,7 @@ const NO_SLOT_MS = 200;
 const OVERLOADED_MS = 1_000;
 const GONE_IN_A_ROW = 3;
 
-export function createEnding(deps: DelivererDeps, told: Told): Ending {
+export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told): Ending {
   const { spool, clock, emit } = deps;
   /** Not by id: one whose answer was lost may be leased anew, and ended again, while it is still being told. */
   const open = new Set<Lease>();
@@ -55,7 +56,8 @@ export function createEnding(deps: DelivererDeps, told: Told): Ending {
     open.add(lease);
     for (let failures = 0; ; failures++) {
       try {
-        const ours = await spool.settle(lease, settlement);
+        const ours =
+          (await spool.settle(lease, settlement)) || (failures > 0 && (await wasDone(spool, lease, settlement)));
         open.delete(lease);
         return ours;
       } catch {
@@ -163,7 +165,7 @@ export function createEnding(deps: DelivererDeps, told: Told): Ending {
           // Nothing was sent: it stays leased, and goes first when its way is free.
           if (sent.tries.length === 0 && !stopping) {
             state.restUntil = clock.now() + NO_SLOT_MS;
-            return void lane.buffer.unshift({ job, claimedAt });
+            return buffers.putBack(state, lane, { job, claimedAt });
           }
           return again(state, job, sent, sent.tries.length === 0 ? 0 : OVERLOADED_MS, false);
         case "again":
@@ -198,4 +200,16 @@ export function createEnding(deps: DelivererDeps, told: Told): Ending {
       await Promise.all(settling);
     },
   };
+}
+
+/** Was this settlement done, and the store's word on it lost? Then the job has its sends; of those it has none twice. */
+async function wasDone(spool: Spool, { id }: Lease, settlement: Settlement): Promise<boolean> {
+  const job = await spool.find(id);
+  const last = settlement.tries.at(-1);
+  if (job === null) return false;
+  if (last === undefined) return settlement.kind === "dead" && job.state === "dead" && job.reason === settlement.reason;
+  const { n, at, upstream, durationMs } = last;
+  return job.tries.some(
+    (one) => one.n === n && one.at === at && one.upstream === upstream && one.durationMs === durationMs,
+  );
 }

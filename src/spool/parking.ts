@@ -10,7 +10,7 @@ export type ParkedNow = (state: RouteState, now: number) => ParkCause | null;
 
 export function createParking(
   { clock, pauses, emit }: Pick<DelivererDeps, "clock" | "pauses" | "emit">,
-  parked: (state: RouteState, cause: ParkCause) => void,
+  changed: (state: RouteState, cause: ParkCause | null) => void,
 ): ParkedNow {
   const tell = (state: RouteState, cause: ParkCause | null): void => {
     const { app, capability, parked: before } = state;
@@ -19,7 +19,7 @@ export function createParking(
     state.parked = cause;
     state.parkedAt = at;
     const about = { at, app: app.name, capability };
-    if (cause !== null) parked(state, cause);
+    changed(state, cause);
     if (cause !== null) emit({ type: "route.parked", ...about, cause, ...(by !== null && { by }) });
     else if (before !== null) emit({ type: "route.resumed", ...about, cause: before });
   };

@@ -4,6 +4,8 @@ import type { StoredPause } from "../core/stored.ts";
 export interface Pauses {
   /** Why this route waits; null where it does not. */
   of(app: string, capability: string): StoredPause | null;
+  /** Why all routes of this app wait; null where they do not as a whole. */
+  ofApp(app: string): StoredPause | null;
   set(pause: StoredPause): void;
   /** False where there was nothing to end. Ending an app's pause leaves those of its single routes. */
   end(app: string, capability: string | null): boolean;
@@ -21,6 +23,7 @@ export function createPauses(known: readonly StoredPause[], store: PauseStore): 
   const pauses = new Map(known.map((pause) => [keyOf(pause.app, pause.capability), pause]));
   return {
     of: (app, capability) => pauses.get(app) ?? pauses.get(keyOf(app, capability)) ?? null,
+    ofApp: (app) => pauses.get(app) ?? null,
     set(pause) {
       pauses.set(keyOf(pause.app, pause.capability), pause);
       store.save(pause);

@@ -2,6 +2,7 @@ import type { Reply, Worth } from "../core/exchange.ts";
 import type { ParkCause, RouteName, TryRecord } from "../core/job.ts";
 import type { RetrySettings } from "../core/settings.route.ts";
 import type { JobLane, LeasedJob } from "./port.ts";
+import { createReady, type Ready } from "./ready.ts";
 
 /** What the deliverer needs of a route of the manifest. */
 export interface DeliveryRoute extends RouteName {
@@ -15,10 +16,12 @@ export interface DeliveryRoute extends RouteName {
   admits(now: number): boolean;
   /** Until one may, where that is known. */
   retryAfterMs(now: number): number | null;
-  /** Takes a token of the app's rate limit: 0, or milliseconds until there is one. */
+  /** Takes a token of the app's rate limit, which its routes share: 0, or milliseconds until there is one. */
   readonly takeToken: ((now: number) => number) | null;
-  /** One attempt, through the chain. Null where there is no memory for it now. */
-  send(job: LeasedJob): Sending | null;
+  /** Is there memory for it now? */
+  fits(job: LeasedJob): boolean;
+  /** One attempt, through the chain. Only in the turn in which it fits. */
+  send(job: LeasedJob): Sending;
 }
 
 export interface Sending {
@@ -47,7 +50,9 @@ export interface Held {
 /** One lane of one route, as far as the main thread knows. */
 export interface LaneState {
   readonly lane: JobLane;
+  /** Changed only by `Buffers`. */
   buffer: Held[];
+  bytes: number;
   /** The store may have jobs that are due. */
   due: boolean;
   /** When the next one is due there. */
@@ -63,6 +68,10 @@ export interface RouteState {
   route: DeliveryRoute | null;
   readonly app: AppState;
   readonly lanes: readonly [LaneState, LaneState];
+  /** It has due jobs, and nothing is in their way but shares, pace and memory. As of the last look, like `due`. */
+  open: boolean;
+  /** Of an open one: which lanes are due. */
+  due: readonly [boolean, boolean];
   /** A send was refused for want of a slot: no other one is begun until then, or until one ends. */
   restUntil: number;
   /** 410 answers in a row. */
@@ -77,14 +86,34 @@ export interface AppState {
   readonly name: string;
   readonly routes: RouteState[];
   active: number;
-  /** Where the next round begins. */
-  turn: number;
+  /** By lane: under way; and how many open routes are due. */
+  readonly activeIn: [number, number];
+  readonly dueIn: [number, number];
+  /** How many routes are open. */
+  open: number;
+  /** No token of the rate limit until then. */
+  pacedUntil: number;
+  readonly ready: Ready;
+}
+
+export function createAppState(name: string): AppState {
+  return {
+    name,
+    routes: [],
+    active: 0,
+    activeIn: [0, 0],
+    dueIn: [0, 0],
+    open: 0,
+    pacedUntil: 0,
+    ready: createReady(),
+  };
 }
 
 export function createRouteState(app: AppState, capability: string): RouteState {
   const lane = (name: JobLane): LaneState => ({
     lane: name,
     buffer: [],
+    bytes: 0,
     due: false,
     nextAt: null,
     claiming: false,
@@ -96,6 +125,8 @@ export function createRouteState(app: AppState, capability: string): RouteState 
     key: `${app.name}/${capability}`,
     route: null,
     lanes: [lane("first"), lane("retry")],
+    open: false,
+    due: [false, false],
     restUntil: 0,
     gone: 0,
     parked: null,
@@ -107,9 +138,7 @@ export const activeOf = (state: RouteState): number => state.lanes[0].active + s
 export const isWaiting = (state: RouteState): boolean =>
   state.lanes.some((lane) => lane.buffer.length > 0 || lane.due || lane.claiming || lane.nextAt !== null);
 
-/** Of bodies that are leased and wait for a slot. */
-export function heldBytes(state: RouteState): number {
-  let bytes = 0;
-  for (const { buffer } of state.lanes) for (const { job } of buffer) bytes += job.body.length;
-  return bytes;
-}
+/** Also while its jobs are being fetched: in that moment another must not take what is left for it. */
+export const isDue = ({ buffer, due, claiming }: LaneState): boolean => buffer.length > 0 || due || claiming;
+/** Bytes of what is leased and waits for a slot. */
+export const heldBytes = ({ lanes }: RouteState): number => lanes[0].bytes + lanes[1].bytes;

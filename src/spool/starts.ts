@@ -1,100 +1,116 @@
+import type { Agenda } from "./agenda.ts";
+import type { Buffers } from "./buffers.ts";
 import type { Flight } from "./deliverer.ts";
 import type { Ending } from "./ending.ts";
 import type { ParkedNow } from "./parking.ts";
-import { type AppState, activeOf, type DeliveryRoute, type Held, type LaneState, type RouteState } from "./route.ts";
+import { type AppState, activeOf, type DeliveryRoute, type Held, type RouteState } from "./route.ts";
 import { laneMayStart, mayStart, routeMayStart, type Shares } from "./shares.ts";
 
 /** Puts jobs that are leased on their way, as far as shares, pace and memory allow. */
 export interface Starts {
-  /** Starts one job of the app, if it may. */
-  one(app: AppState, routes: readonly RouteState[], busyApps: number, shares: Shares, now: number): boolean;
-  /** Under way, over all apps. */
-  readonly total: number;
+  /** Starts all that may be. */
+  all(shares: Shares, now: number): void;
   readonly flights: ReadonlySet<Flight>;
 }
 
 interface Told {
+  readonly parkedNow: ParkedNow;
   readonly wakeAt: (at: number) => void;
   readonly landed: (state: RouteState) => void;
 }
 
 /** How long a job waits that found no memory. */
 const NO_MEMORY_MS = 200;
+/** So many may find none in one round: it is short, and those behind them are tried in the next. */
+const MAX_REFUSED = 16;
 
-export function createStarts(parkedNow: ParkedNow, ending: Ending, told: Told): Starts {
+export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, told: Told): Starts {
   const flights = new Set<Flight>();
+  /** Routes that found no memory in this round. */
+  const refused = new Set<RouteState>();
   let total = 0;
 
-  const fly = (state: RouteState, lane: LaneState, held: Held, flight: Flight): void => {
+  const fly = (state: RouteState, lane: 0 | 1, held: Held, flight: Flight): void => {
+    const { app } = state;
+    const move = (by: 1 | -1): void => {
+      state.lanes[lane].active += by;
+      app.activeIn[lane] += by;
+      app.active += by;
+      total += by;
+    };
     flights.add(flight);
-    lane.active++;
-    state.app.active++;
-    total++;
+    move(1);
     void flight.sending.done.then((sent) => {
       flights.delete(flight);
-      lane.active--;
-      state.app.active--;
-      total--;
+      move(-1);
       ending.ended(flight, sent, held.claimedAt);
       told.landed(state);
     });
   };
-  const start = (state: RouteState, lane: LaneState, now: number): boolean => {
+  const start = (state: RouteState, i: 0 | 1, now: number): void => {
+    const { app } = state;
+    const lane = state.lanes[i];
     const route = state.route as DeliveryRoute;
-    const next = lane.buffer[0] as Held;
-    if (now - next.claimedAt >= next.job.expiresInMs) {
-      lane.buffer.shift();
+    const next = lane.buffer[0];
+    if (next !== undefined && now - next.claimedAt >= next.job.expiresInMs) {
+      buffers.shift(lane);
       ending.tooOld(state, next.job);
-      return true;
+    } else if (next !== undefined && told.parkedNow(state, now) === null) {
+      if (!route.fits(next.job)) {
+        refused.add(state);
+        app.ready.served(state, i);
+        return;
+      }
+      // Taken last: nothing is in its way any more.
+      const waitMs = route.takeToken === null ? 0 : route.takeToken(now);
+      if (waitMs > 0) {
+        app.pacedUntil = now + waitMs;
+        return agenda.place(app, now);
+      }
+      buffers.shift(lane);
+      fly(state, i, next, { job: next.job, state, lane, sending: route.send(next.job) });
+      app.ready.served(state, i);
+      agenda.served(app);
     }
-    const waitMs = route.takeToken === null ? 0 : route.takeToken(now);
-    const sending = waitMs > 0 ? null : route.send(next.job);
-    if (sending === null) {
-      told.wakeAt(now + Math.max(waitMs, waitMs > 0 ? 1 : NO_MEMORY_MS));
-      return false;
+    agenda.look(state, now);
+  };
+  /** One of the app, if there is one that may. */
+  const one = (app: AppState, shares: Shares, now: number): void => {
+    const found = app.ready.pick({
+      lanes: [
+        laneMayStart(app.activeIn[0], app.dueIn[1] > 0, shares),
+        laneMayStart(app.activeIn[1], app.dueIn[0] > 0, shares),
+      ],
+      paced: app.pacedUntil <= now,
+      may: (state) => !refused.has(state) && routeMayStart(activeOf(state), app.open > 1, shares),
+    });
+    if (found === null) agenda.setAside(app);
+    else start(found.state, found.lane, now);
+  };
+  /** Whose turn it is. One with nothing under way always has one slot. */
+  const nextApp = (shares: Shares): AppState | null => {
+    for (const app of agenda.idle) return app;
+    if (total >= shares.concurrency) return null;
+    for (const app of agenda.more) {
+      if (app.active >= shares.perApp) agenda.setAside(app);
+      else if (mayStart(app.active, total, agenda.busyApps, shares)) return app;
     }
-    lane.buffer.shift();
-    fly(state, lane, next, { job: next.job, state, lane, sending });
-    return true;
+    return null;
   };
 
   return {
     flights,
-    get total() {
-      return total;
-    },
-    one(app, routes, busyApps, shares, now) {
-      if (!mayStart(app.active, total, busyApps, shares) || ending.behind()) return false;
-      const open = routes.filter(
-        (state) => state.restUntil <= now && state.lanes.some(isDue) && parkedNow(state, now) === null,
-      );
-      const ready = open.filter(({ lanes }) => lanes.some(({ buffer }) => buffer.length > 0));
-      if (ready.length === 0) return false;
-      app.turn++;
-      const dueIn = (i: 0 | 1): boolean => open.some(({ lanes }) => isDue(lanes[i]));
-      const activeIn = (i: 0 | 1): number => routes.reduce((sum, { lanes }) => sum + lanes[i].active, 0);
-      for (const state of inTurn(ready, app.turn)) {
-        if (!routeMayStart(activeOf(state), open.length > 1, shares)) continue;
-        // Lanes change places when all routes had their turn: else each route would always begin with the same one.
-        for (const i of Math.floor(app.turn / ready.length) % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
-          const lane = state.lanes[i];
-          if (lane.buffer.length === 0 || !laneMayStart(activeIn(i), dueIn(i === 0 ? 1 : 0), shares)) continue;
-          if (start(state, lane, now)) return true;
-        }
+    all(shares, now) {
+      while (refused.size < MAX_REFUSED && !ending.behind()) {
+        const app = nextApp(shares);
+        if (app === null) break;
+        one(app, shares, now);
       }
-      return false;
+      if (refused.size === 0) return;
+      told.wakeAt(now + NO_MEMORY_MS);
+      // Whoever lands next may have left some.
+      for (const state of refused) agenda.touch(state);
+      refused.clear();
     },
   };
-}
-
-/** Also while its jobs are being fetched: in that moment another must not take what is left for it. */
-const isDue = ({ buffer, due, claiming }: LaneState): boolean => buffer.length > 0 || due || claiming;
-
-/** The most urgent first; equals take turns. */
-function inTurn(ready: readonly RouteState[], turn: number): readonly RouteState[] {
-  if (ready.length === 1) return ready;
-  return ready
-    .map((state, i) => ({ state, place: (i + turn) % ready.length }))
-    .sort((a, b) => (a.state.route?.priority ?? 0) - (b.state.route?.priority ?? 0) || a.place - b.place)
-    .map(({ state }) => state);
 }

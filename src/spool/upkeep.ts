@@ -23,6 +23,8 @@ const STEP_MS = 20;
 /** … and slower where there is only more to look at. */
 const LOOK_MS = 100;
 const NEARLY = 0.8;
+/** A level is left only so far below it: around a bound jobs come and go, and each would be news. */
+const LESS = { full: 0.9, nearly: 0.75 };
 
 type Level = SpoolFull["level"];
 
@@ -37,7 +39,7 @@ export function createUpkeep({ spool, clock, emit }: UpkeepDeps): Upkeep {
     const jobs = states.queued + states.leased;
     const bound = full ?? (jobs / maxJobs >= bytes / maxBytes ? "jobs" : "bytes");
     const share = Math.max(jobs / maxJobs, bytes / maxBytes);
-    const next: Level = full !== null ? "full" : share >= NEARLY ? "80 percent" : "room again";
+    const next = levelOf(full !== null, share, level);
     if (next === level) return;
     level = next;
     emit({ type: "spool.full", at: clock.wall(), level, bound, jobs, maxJobs, bytes, maxBytes, dead: states.dead });
@@ -89,4 +91,9 @@ export function createUpkeep({ spool, clock, emit }: UpkeepDeps): Upkeep {
     },
     look: () => void look(),
   };
+}
+
+function levelOf(full: boolean, share: number, before: Level): Level {
+  if (full || (before === "full" && share >= LESS.full)) return "full";
+  return share >= (before === "room again" ? NEARLY : LESS.nearly) ? "80 percent" : "room again";
 }

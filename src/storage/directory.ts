@@ -1,5 +1,5 @@
-import { mkdirSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { StorageError } from "./error.ts";
 
 /**
@@ -17,6 +17,25 @@ export function makeDataDir(dataDir: string): void {
       `data_dir: ${dataDir} can't be made (${message}): set a directory that this user may write to`,
       { cause: error },
     );
+  }
+}
+
+/** Where a copy of the spool is made, on the disk that has room for one. `wall`: Unix milliseconds. */
+export function copyPath(dataDir: string, wall: number): string {
+  return join(dataDir, `spool.db.copy-${wall}`);
+}
+
+const COPY = /^spool\.db\.copy-\d+(?:-journal|-wal|-shm)?$/;
+
+/** Removes what is left of copies whose process was killed: each is as large as the spool. */
+export function dropCopies(dataDir: string): void {
+  for (const name of readdirSync(dataDir)) {
+    if (!COPY.test(name)) continue;
+    try {
+      rmSync(join(dataDir, name));
+    } catch {
+      // It takes room, and is in nobody's way.
+    }
   }
 }
 

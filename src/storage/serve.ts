@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { type Command, type Database, openDatabase, type Reply, type Schema } from "./database.ts";
-import { makeDataDir } from "./directory.ts";
+import { dropCopies, makeDataDir } from "./directory.ts";
 import { toStorageError } from "./error.ts";
 import { historySchema } from "./history/history.ts";
 import { acquireOwner, type Owner } from "./owner.ts";
@@ -44,6 +44,7 @@ export function serve(port: MessagePort, options: ServeOptions): void {
   try {
     makeDataDir(options.dataDir);
     owner = acquireOwner(options.dataDir, process.pid);
+    dropCopies(options.dataDir);
     for (const schema of [historySchema, spoolSchema]) stores.push(openStore(schema, options, send));
   } catch (error) {
     for (const { db, check } of stores) {

@@ -209,9 +209,17 @@ test("a route or an app is paused and resumed, and a name that the manifest has 
     "app.pause quiz",
     "app.resume quiz",
   ]);
+  expect((await api(admin, "/apps/quiz/pause", undefined, "POST")).body).toMatchObject({ app_paused: true });
+  expect((await api(admin, "/routes/quiz/winner/resume", undefined, "POST")).body).toEqual({
+    app: "quiz",
+    capability: "winner",
+    paused: true,
+    app_paused: true,
+  });
+  expect(admin.audit.at(-1)).toMatchObject({ action: "route.resume", detail: expect.stringContaining("whole app") });
   for (const path of ["/routes/quiz/other/pause", "/routes/quiz/other/resume", "/apps/shop/pause", "/apps/shop/resume"])
     expect((await api(admin, path, undefined, "POST")).status, path).toBe(404);
-  expect(admin.audit).toHaveLength(4);
+  expect(admin.audit).toHaveLength(6);
 });
 
 test("a viewer changes nothing of deliveries", async () => {

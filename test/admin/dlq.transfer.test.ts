@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { importedLines } from "../../src/admin/jobs.import.ts";
 import { api, startAdmin, type TestAdmin } from "../help/admin.ts";
 import { storedJob, testDeliveries } from "../help/deliveries.ts";
 
@@ -162,4 +163,17 @@ test("where the spool goes away during an import, the audit log has what was imp
   });
   expect((await imported(admin, lines)).status).toBe(503);
   expect(admin.audit).toMatchObject([{ action: "dlq.import", detail: "120 imported, 0 known" }]);
+});
+
+test("while an import looks at its lines, others are served", async () => {
+  const admin = await startAdmin({ deliveries: testDeliveries(storedJob({ body: Buffer.alloc(1_024) })) });
+  const text = (await exported(admin)).repeat(4_000);
+  const order: string[] = [];
+  const looked = importedLines(text, 1).then(({ jobs }) => {
+    order.push(`${jobs.length} lines`);
+  });
+  expect((await admin.ask("/api/v1/admin/status")).status).toBe(200);
+  order.push("another request");
+  await looked;
+  expect(order).toEqual(["another request", "4000 lines"]);
 });

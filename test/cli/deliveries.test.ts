@@ -15,13 +15,32 @@ test("list is a table of the newest first, and what came over the wire cannot mo
     code: 0,
     err: "",
     out: [
-      "ID     ROUTE        STATE   ACCEPTED                  ENDED                         SENDS  SIZE     WHY",
-      "job-2  quiz/winner  queued  2026-01-01T00:00:00.000Z  due 2026-01-01T00:00:05.000Z  1      1.5 KiB",
-      "job-1  quiz/winner  dead    2026-01-01T00:00:00.000Z  2026-01-01T00:01:00.000Z      1      13 B     permanent_status: no\\u001b[2J",
+      "ID     ROUTE        STATE   SINCE (UTC)          SENDS  WHY",
+      "job-2  quiz/winner  queued  2026-01-01 00:00:00  1      due 2026-01-01 00:00:05",
+      "job-1  quiz/winner  dead    2026-01-01 00:01:00  1      permanent_status: no\\u001b[2J",
       "",
     ].join("\n"),
   });
   expect((await run("deliveries list --state delivered")).out).toBe("no deliveries\n");
+});
+
+test("a row of the list is a line of a terminal of 120 columns, with the whole id", async () => {
+  const id = "0198f2c4-7d3e-7abc-8def-0123456789ab";
+  const name = { app: "a-very-long-name-of-an-app", capability: "and-one-of-a-capability" };
+  const { run } = await startRemote(
+    testDeliveries(
+      storedJob({ id, ...name, detail: "x".repeat(300), reason: "verification_failed" }),
+      storedJob({ id: id.replace("0", "1"), state: "cancelled", reason: "cancelled", detail: null }),
+    ),
+  );
+  for (const list of ["deliveries list", "dlq list"]) {
+    const lines = (await run(list)).out.trimEnd().split("\n");
+    expect(lines).toHaveLength(3);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(120);
+    expect(lines[2]).toMatch(new RegExp(`^${id}  a-very-long-name-of-…  dead .* verification_failed…$`));
+    expect((await run(`${list} --json`)).out).toContain("x".repeat(300));
+  }
+  expect((await run(`dlq show ${id}`)).out).toContain("a-very-long-name-of-an-app/and-one-of-a-capability");
 });
 
 test("list is as long as --limit says, and tells when there are more", async () => {
@@ -157,8 +176,19 @@ test("pause and resume are about an app or one route, and say what is so then", 
   expect((await run("pause quiz winner")).out).toBe("quiz/winner is paused: its deliveries wait\n");
   expect((await run("resume quiz winner")).out).toBe("quiz/winner goes on\n");
   expect((await run("pause quiz")).out).toBe("quiz is paused: its deliveries wait\n");
-  expect(JSON.parse((await run("resume quiz --json")).out)).toEqual({ app: "quiz", capability: null, paused: false });
+  expect(JSON.parse((await run("resume quiz --json")).out)).toEqual({
+    app: "quiz",
+    capability: null,
+    paused: false,
+    app_paused: false,
+  });
   expect(admin.audit).toHaveLength(4);
+  await run("pause quiz");
+  await run("pause quiz winner");
+  expect((await run("resume quiz winner")).out).toBe(
+    "quiz/winner is no longer paused by itself, and waits on: the whole app is paused (outrigger resume quiz)\n",
+  );
+  expect((await run("resume quiz")).out).toBe("quiz goes on\n");
   const unknown = await run("pause shop");
   expect(unknown).toMatchObject({ code: 1, err: expect.stringContaining("outrigger routes") });
   expect((await run("pause")).code).toBe(2);

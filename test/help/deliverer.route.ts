@@ -71,7 +71,8 @@ export function testRoute({ app, capability }: RouteName, given: Given = {}): Te
     retryAfterMs: () => route.retryAfter,
     flying: () => sends.filter(({ ended }) => !ended),
     ids: () => sends.map(({ job }) => job.lease.id),
-    send: (job) => (route.memory ? send(job) : null),
+    fits: () => route.memory,
+    send: (job) => send(job),
   };
   const send = (job: LeasedJob): Sending => {
     const { promise: done, resolve } = Promise.withResolvers<Sent>();
@@ -129,6 +130,8 @@ function answered(job: LeasedJob, status: number, worth: Worth, retryAfterMs: nu
 
 export const ok = (job: LeasedJob): Sent => answered(job, 200, "ok");
 export const gone = (job: LeasedJob): Sent => answered(job, 410, "permanent");
+/** For good: it is not sent again. */
+export const refuse = (job: LeasedJob): Sent => answered(job, 422, "permanent");
 export const failing = (job: LeasedJob): Sent => answered(job, 500, "transient");
 
 /** It was not sent: no slot of the upstream was free. */

@@ -1,4 +1,10 @@
-import { DeliveriesAway, type DeliveryAct, type DeliveryService, type SpoolInfo } from "../../src/admin/services.ts";
+import {
+  DeliveriesAway,
+  type DeliveryAct,
+  type DeliveryService,
+  type Parking,
+  type SpoolInfo,
+} from "../../src/admin/services.ts";
 import type { JobFilter, JobState, JobSummary, StoredJob } from "../../src/core/job.ts";
 
 /** Jobs held in memory, as the composition root would serve them from the spool. */
@@ -87,11 +93,13 @@ export function testDeliveries(...given: readonly StoredJob[]): TestDeliveries {
   const assertThere = (): void => {
     if (self.away) throw new DeliveriesAway("the storage thread is started again");
   };
-  const park = (app: string, capability: string | null, by: string | null): boolean => {
-    if (app !== "quiz" || (capability !== null && capability !== "winner")) return false;
-    if (by === null) parked.clear();
-    else parked.set("quiz/winner", by);
-    return true;
+  const park = (app: string, capability: string | null, by: string | null): Parking | null => {
+    if (app !== "quiz" || (capability !== null && capability !== "winner")) return null;
+    const name = capability === null ? app : `${app}/${capability}`;
+    if (by === null) parked.delete(name);
+    else parked.set(name, by);
+    const appPaused = parked.has(app);
+    return { paused: appPaused || (capability !== null && parked.has(name)), appPaused };
   };
   const self: TestDeliveries = {
     jobs,
@@ -168,7 +176,7 @@ function matches(job: JobSummary, filter: JobFilter): boolean {
 function surveyOf(jobs: readonly StoredJob[], parked: ReadonlyMap<string, string>): SpoolInfo {
   const states = { queued: 0, leased: 0, verifying: 0, delivered: 0, dead: 0, cancelled: 0 };
   for (const { state } of jobs) states[state]++;
-  const by = parked.get("quiz/winner");
+  const by = parked.get("quiz") ?? parked.get("quiz/winner");
   const { queued: waiting, leased, dead } = states;
   const there = jobs.length > 0 || by !== undefined;
   const cause = by === undefined ? null : { cause: "paused" as const, since: AT, by };

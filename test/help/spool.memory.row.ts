@@ -70,7 +70,7 @@ export const laneOf = (row: Row): JobLane => (row.sends > 0 ? "retry" : "first")
 
 export const isWaiting = (row: Row): boolean => row.state === "queued" || row.state === "leased";
 
-export const ofRoute = (row: Row, { app, capability }: RouteName): boolean =>
+const ofRoute = (row: Row, { app, capability }: RouteName): boolean =>
   row.job.app === app && row.job.capability === capability;
 
 export const bytesOf = (row: Row): number => ROW_BYTES + (row.body?.length ?? 0);

@@ -1,7 +1,7 @@
 import type { Clock } from "../../src/core/clock.ts";
 import type { DeadReason, JobState } from "../../src/core/job.ts";
 import type { RouteSurvey, Survey } from "../../src/spool/port.ts";
-import { isBehind, isWaiting, laneOf, ofRoute, type Row } from "./spool.memory.row.ts";
+import { isBehind, isWaiting, laneOf, type Row } from "./spool.memory.row.ts";
 
 interface About extends Pick<Survey, "bytes" | "full" | "maxJobs" | "maxBytes"> {
   readonly clock: Clock;
@@ -27,11 +27,11 @@ export function surveyOf(rows: readonly Row[], { clock, ...bounds }: About): Sur
 }
 
 function routesOf(rows: readonly Row[]): RouteSurvey[] {
-  const names = new Map(rows.map(({ job }) => [`${job.app}/${job.capability}`, job]));
-  return [...names.values()].map(({ app, capability }) => {
-    const own = rows.filter((row) => ofRoute(row, { app, capability }));
+  const byName = Map.groupBy(rows, ({ job }) => `${job.app}/${job.capability}`);
+  return [...byName.values()].map((own) => {
+    const { app, capability } = (own[0] as Row).job;
     const queued = own.filter((row) => row.state === "queued");
-    const free = queued.filter((row) => !isBehind(row, rows));
+    const free = queued.filter((row) => !isBehind(row, own));
     const dead: Partial<Record<DeadReason, number>> = {};
     for (const { reason } of own) if (reason !== null) dead[reason] = (dead[reason] ?? 0) + 1;
     return {

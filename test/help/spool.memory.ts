@@ -23,11 +23,11 @@ import {
   leasedOf,
   matches,
   newRow,
-  ofRoute,
   type Row,
   stateOf,
   summaryOf,
 } from "./spool.memory.row.ts";
+import { createRows } from "./spool.memory.rows.ts";
 import { surveyOf } from "./spool.memory.survey.ts";
 
 export interface MemorySpoolOptions {
@@ -58,7 +58,7 @@ const FROM: Readonly<Record<Act, readonly string[]>> = {
  */
 export function createMemorySpool(clock: Clock, random: Random, options: MemorySpoolOptions = {}): MemorySpool {
   const { maxJobs = Infinity, maxBytes = Infinity, retainDeliveredMs = Infinity, retainDeadMs = Infinity } = options;
-  const rows = new Map<string, Row>();
+  const rows = createRows();
   const keys = new Map<string, { readonly bodyHash: string; readonly id: string; readonly until: number }>();
   const answers = new Map<string, { readonly answer: StoredAnswer; readonly until: number }>();
   let puts = 0;
@@ -68,15 +68,16 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
   const waiting = (): number => [...rows.values()].filter(isWaiting).length;
 
   const reached = (more = 0): "jobs" | "bytes" | null => {
-    if (waiting() >= maxJobs) return "jobs";
-    return bytes() + more >= maxBytes ? "bytes" : null;
+    if (maxJobs < Infinity && waiting() >= maxJobs) return "jobs";
+    return maxBytes < Infinity && bytes() + more >= maxBytes ? "bytes" : null;
   };
 
   /** Delivered jobs make room: first their payloads, then they, the oldest first. */
   const makeRoom = (size: number): void => {
+    if (maxBytes === Infinity) return;
     const delivered = [...rows.values()].filter((row) => row.state === "delivered").sort((a, b) => a.seq - b.seq);
     for (const row of delivered) if (bytes() + size >= maxBytes) row.body = null;
-    for (const row of delivered) if (bytes() + size >= maxBytes) rows.delete(row.id);
+    for (const row of delivered) if (bytes() + size >= maxBytes) rows.drop(row);
   };
 
   const end = (row: Row, reason: DeadReason | null, detail: string | null, blocks: boolean): void => {
@@ -110,8 +111,8 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
   };
 
   const inLane = (want: Claim): Row[] =>
-    [...rows.values()]
-      .filter((row) => row.state === "queued" && ofRoute(row, want) && laneOf(row) === want.lane)
+    [...rows.of(want)]
+      .filter((row) => row.state === "queued" && laneOf(row) === want.lane)
       .sort((a, b) => a.dueAt - b.dueAt || a.seq - b.seq);
 
   const claim = (want: Claim): Claimed => {
@@ -121,7 +122,7 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
     let size = 0;
     for (const row of inLane(want)) {
       if (row.dueAt > now) break;
-      if (row.body === null || isBehind(row, rows.values())) continue;
+      if (row.body === null || isBehind(row, rows.of(want))) continue;
       if (row.expiresAt <= now) {
         expired.push(expire(row));
         continue;
@@ -133,7 +134,7 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
       jobs.push(leasedOf(row, row.body, clock));
     }
     // Looked at anew: an expired one may have set the next of its order key free.
-    const next = inLane(want).find((row) => !isBehind(row, rows.values()));
+    const next = inLane(want).find((row) => !isBehind(row, rows.of(want)));
     const nextInMs = next ? next.dueAt - now : null;
     const more = nextInMs !== null && nextInMs <= 0;
     return { jobs, expired, more, nextInMs: more ? null : nextInMs };
@@ -147,19 +148,19 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
       return known.bodyHash === job.key?.bodyHash ? { kind: "duplicate", id: known.id } : { kind: "conflict" };
     }
     const id = job.dead?.id ?? uuidv7(clock, random);
-    if (rows.has(id)) return { kind: "conflict" };
+    if (rows.get(id)) return { kind: "conflict" };
     const row = newRow(clock, id, puts, job);
     makeRoom(bytesOf(row));
     const bound = reached(bytesOf(row));
     if (bound === "bytes" || (bound === "jobs" && !job.dead)) return { kind: "full", bound };
     puts++;
-    rows.set(id, row);
+    rows.keep(row);
     if (key !== null && job.key) keys.set(key, { bodyHash: job.key.bodyHash, id, until: now + job.key.ttlMs });
     return { kind: "queued", id };
   };
 
   const act = (what: Act, row: Row): void => {
-    if (what === "delete") rows.delete(row.id);
+    if (what === "delete") rows.drop(row);
     else if (what === "cancel") end(row, "cancelled", "by an operator", false);
     else {
       row.attempts = 0;
@@ -179,7 +180,7 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
       if (!old && !done) continue;
       if (steps++ === SWEEP_STEP) return { expired, more: true };
       if (old) expired.push(expire(row));
-      else rows.delete(row.id);
+      else rows.drop(row);
     }
     for (const [key, { until }] of keys) if (until <= now) keys.delete(key);
     for (const [key, { until }] of answers) if (until <= now) answers.delete(key);

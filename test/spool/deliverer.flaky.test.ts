@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import type { OutriggerEvent } from "../../src/core/events.ts";
 import type { NewJob } from "../../src/spool/port.ts";
 import { listAll, states } from "../contract/spool.rig.ts";
-import { failing, gone, ok, type TestRoute, testRoute } from "../help/deliverer.route.ts";
+import { failing, gone, hang, ok, refuse, type TestRoute, testRoute } from "../help/deliverer.route.ts";
 import { type DelivererRig, delivererRig } from "../help/deliverer.ts";
 import { createSeededRandom } from "../help/seeded-random.ts";
 import { type Failure, type FailurePlan, failAtRandom, flaky } from "../help/spool.flaky.ts";
@@ -9,22 +10,17 @@ import { type Failure, type FailurePlan, failAtRandom, flaky } from "../help/spo
 /** Calls fail as the plan says from when the deliverer has started. */
 interface Flaky extends DelivererRig {
   plan: FailurePlan;
-  /** Settlements that were done though their answer was lost. */
-  lost: number;
 }
 
 function flakyRig(): Flaky {
   let n = 0;
   const rig: Flaky = {
     plan: () => null,
-    lost: 0,
     ...delivererRig({
       between: (store) =>
         flaky(store, (_, verb) => {
           if (verb === "survey") return null;
-          const failure = rig.plan(n++, verb);
-          if (failure === "after" && verb === "settle") rig.lost++;
-          return failure;
+          return rig.plan(n++, verb);
         }),
     }),
   };
@@ -43,9 +39,13 @@ async function expectAllWell(rig: Flaky, routes: readonly TestRoute[], ids: read
   expect(new Set(jobs.map(({ id }) => id))).toEqual(new Set(ids));
   const good = routes.flatMap(({ sends }) => sends.map(({ job }) => job.lease.id));
   for (const { id, sends } of jobs) expect(good.filter((sent) => sent === id)).toHaveLength(sends);
-  const told = rig.said("delivery.delivered").map((event) => ("id" in event ? event.id : ""));
-  expect(new Set(told).size).toBe(told.length);
-  expect(told.length).toBeGreaterThanOrEqual(ids.length - rig.lost);
+  const told = (type: OutriggerEvent["type"]): string[] =>
+    rig
+      .said(type)
+      .map((event) => ("id" in event ? String(event.id) : ""))
+      .toSorted();
+  expect(told("delivery.delivered")).toEqual([...ids].toSorted());
+  expect(told("delivery.retry")).toEqual(jobs.flatMap(({ id, sends }) => Array(sends - 1).fill(id)).toSorted());
   expect(rig.said("dlq.added")).toEqual([]);
 }
 
@@ -190,4 +190,35 @@ test("a lease that has ended, though its answer was lost, does not stand for the
   for (const send of route.flying()) send.end(ok(send.job));
   await rig.settled();
   await expectAllWell(rig, [route], ids);
+});
+
+test("the death of a job is told once, though the store's answer to it was lost", async () => {
+  for (const maxAgeMs of [500, 3_600_000]) {
+    const rig = flakyRig();
+    const answer = maxAgeMs === 500 ? hang : refuse;
+    const route = testRoute({ app: "a", capability: "c" }, { answer });
+    rig.plan = (_, verb) => (verb === "settle" && rig.clock.now() < 2_000 ? "after" : null);
+    rig.deliverer.apply([route], { concurrency: 1, perApp: 1, batch: 8 });
+    const ids = await rig.put(route, 2, { maxAgeMs });
+    await rig.deliverer.start();
+    await rig.pass(1_000, 500);
+    for (const send of route.flying()) send.end(refuse(send.job));
+    await rig.pass(10_000, 500);
+    expect(rig.said("dlq.added").map((event) => "id" in event && event.id)).toEqual(ids);
+  }
+});
+
+test("a job that an operator ended while its send was out is not said to be delivered", async () => {
+  const rig = flakyRig();
+  const route = testRoute({ app: "a", capability: "c" }, { answer: hang });
+  rig.plan = (_, verb) => (verb === "settle" && rig.clock.now() < 1_000 ? "before" : null);
+  rig.deliverer.apply([route], SETTINGS);
+  const ids = await rig.put(route);
+  await rig.deliverer.start();
+  await rig.settled();
+  for (const send of route.flying()) send.end(ok(send.job));
+  await rig.settled();
+  await rig.store.change("cancel", ids);
+  await rig.pass(10_000, 500);
+  expect(rig.said("delivery.delivered", "dlq.added")).toEqual([]);
 });

@@ -30,6 +30,28 @@ test("a rate limit paces the sends", async () => {
   expect(at).toEqual([0, 100, 200, 300, 400]);
 });
 
+test("routes of one app share the tokens of its rate limit, and those that need none go meanwhile", async () => {
+  const rig = delivererRig();
+  let tokenAt = 0;
+  const takeToken = (now: number): number => {
+    if (now < tokenAt) return tokenAt - now;
+    tokenAt = now + 100;
+    return 0;
+  };
+  const [a, b] = ["a", "b"].map((capability) => testRoute({ app: "quiz", capability }, { takeToken }));
+  const free = testRoute({ app: "quiz", capability: "free" });
+  rig.deliverer.apply([a!, b!, free], SETTINGS);
+  for (const route of [a!, b!, free]) await rig.put(route, 3);
+  await rig.deliverer.start();
+  await rig.settled();
+  expect(free.sends).toHaveLength(3);
+  expect(a!.sends.length + b!.sends.length).toBe(1);
+  await rig.pass(300, 10);
+  expect([a!.sends.length, b!.sends.length]).toEqual([2, 2]);
+  await rig.pass(200, 10);
+  expect([a!.sends.length, b!.sends.length]).toEqual([3, 3]);
+});
+
 test("a job that finds no memory waits, and goes when there is some", async () => {
   const rig = delivererRig();
   const route = testRoute(QUIZ);
@@ -43,6 +65,52 @@ test("a job that finds no memory waits, and goes when there is some", async () =
   await rig.pass(200);
   expect(route.sends.map(({ job }) => job.attempts)).toEqual([0, 0, 0]);
   expect(await states(rig.store)).toEqual({ delivered: 3 });
+});
+
+test("a job that finds no memory takes no token of the rate limit", async () => {
+  const rig = delivererRig();
+  let tokens = 0;
+  const route = testRoute(QUIZ, {
+    takeToken() {
+      tokens++;
+      return 0;
+    },
+  });
+  route.memory = false;
+  rig.deliverer.apply([route], SETTINGS);
+  await rig.put(route);
+  await rig.deliverer.start();
+  await rig.pass(2_000, 100);
+  expect(tokens).toBe(0);
+  route.memory = true;
+  await rig.pass(200);
+  expect([tokens, route.sends.length]).toEqual([1, 1]);
+});
+
+test("while memory is short the routes that find none take turns, and none is asked without end", async () => {
+  const rig = delivererRig();
+  const routes = Array.from({ length: 100 }, (_, i) => testRoute({ app: "quiz", capability: `c${i}` }));
+  const asked = new Set<string>();
+  let times = 0;
+  for (const route of routes) {
+    route.fits = () => {
+      asked.add(route.capability);
+      times++;
+      return false;
+    };
+  }
+  rig.deliverer.apply(routes, SETTINGS);
+  for (const route of routes) await rig.put(route);
+  await rig.deliverer.start();
+  await rig.settled();
+  times = 0;
+  await rig.pass(200);
+  expect(times).toBeLessThanOrEqual(16);
+  await rig.pass(2_000, 200);
+  expect(asked.size).toBe(100);
+  for (const route of routes) route.fits = () => true;
+  await rig.pass(200);
+  expect(await states(rig.store)).toEqual({ delivered: 100 });
 });
 
 test("a job that found no slot at its upstream stays, and is not tried again without a pause", async () => {

@@ -65,6 +65,25 @@ test("jobs that were fetched before the breaker opened wait without a send, and 
   expect(await states(rig.store)).toEqual({ delivered: 4 });
 });
 
+test("jobs that were fetched before the breaker opened die when they are too old, though it stays open", async () => {
+  const rig = delivererRig();
+  const route = testRoute(QUIZ, { answer: hang });
+  route.retryAfter = 3_600_000;
+  rig.deliverer.apply([route], { concurrency: 1, perApp: 1, batch: 8 });
+  await rig.put(route);
+  const old = await rig.put(route, 2, { maxAgeMs: 10_000 });
+  await rig.deliverer.start();
+  await rig.settled();
+  route.open = true;
+  route.flying()[0]?.end(failing(route.flying()[0]!.job));
+  await rig.pass(9_999, 1_111);
+  expect(rig.said("dlq.added")).toEqual([]);
+  expect(await states(rig.store)).toEqual({ leased: 2, queued: 1 });
+  await rig.pass(1);
+  expect(rig.said("dlq.added")).toMatchObject(old.map((id) => ({ id, reason: "expired", sends: 0 })));
+  expect(await states(rig.store)).toEqual({ dead: 2, queued: 1 });
+});
+
 test("a half-open breaker that tries one refuses the others for a moment, which is no news", async () => {
   const rig = delivererRig();
   const route = testRoute(QUIZ);

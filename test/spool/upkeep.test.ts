@@ -94,6 +94,51 @@ test("a spool that fills up is told at 80 percent, when full, and when there is 
   upkeep.stop();
 });
 
+test("a spool that is full, has room for one and is full again is told once, until it is well below its bound", async () => {
+  const { put, upkeep, levels, spool } = rig({ maxJobs: 100 });
+  const look = async (): Promise<void> => {
+    upkeep.look();
+    await new Promise(setImmediate);
+  };
+  const cancel = async (n: number): Promise<void> => {
+    const { items } = await spool.list({ filter: { states: ["queued"] }, limit: n, cursor: null });
+    await spool.change(
+      "cancel",
+      items.map(({ id }) => id),
+    );
+    await look();
+  };
+  await put(100);
+  await look();
+  for (let i = 0; i < 5; i++) {
+    await cancel(i + 1);
+    await put(i + 1);
+    await look();
+  }
+  await cancel(10);
+  expect(levels()).toEqual([["full", "jobs"]]);
+  await cancel(1);
+  await put(11);
+  await look();
+  expect(levels()).toEqual([
+    ["full", "jobs"],
+    ["80 percent", "jobs"],
+    ["full", "jobs"],
+  ]);
+  await cancel(25);
+  expect(levels()).toHaveLength(4);
+  await put(5);
+  await look();
+  for (let i = 0; i < 5; i++) {
+    await cancel(1);
+    await put(1);
+    await look();
+  }
+  expect(levels().slice(3)).toEqual([["80 percent", "jobs"]]);
+  await cancel(6);
+  expect(levels().slice(4)).toEqual([["room again", "jobs"]]);
+});
+
 test("the bound that is nearer is the one that is told", async () => {
   const { put, pass, upkeep, events } = rig({ maxJobs: 1_000, maxBytes: 10_000 });
   upkeep.start();

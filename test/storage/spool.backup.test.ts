@@ -1,6 +1,7 @@
-import { copyFileSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { copyPath } from "../../src/storage/directory.ts";
 import { ids, newJob, queueAll, take } from "../contract/spool.rig.ts";
 import { check, openFiles } from "./spool.files.ts";
 import { tempDir } from "./support.ts";
@@ -42,6 +43,16 @@ test("a backup is for its owner only, as the file is", async () => {
   const copy = join(tempDir(), "copy.db");
   await spool.backup(copy);
   expect(statSync(copy).mode & 0o777).toBe(0o600);
+});
+
+test("what is left of copies that were broken off is removed at the next start, and nothing else", async () => {
+  const dir = tempDir();
+  const left = [copyPath(dir, 1_700_000_000_000), `${copyPath(dir, 1)}-journal`];
+  const kept = ["spool.db.copy-mine", "spool.db.damaged-1700000000000"].map((name) => join(dir, name));
+  for (const path of [...left, ...kept]) writeFileSync(path, "x");
+  await openFiles(dir);
+  expect(left.map((path) => existsSync(path))).toEqual([false, false]);
+  expect(kept.map((path) => existsSync(path))).toEqual([true, true]);
 });
 
 test("leases in a backup are nobody's: their jobs are due, in doubt", async () => {

@@ -50,7 +50,7 @@ const importRoute = createRoute({
 
 export function dlqImportRoutes({ deliveries, audit, clock }: AdminServices) {
   return new OpenAPIHono<AdminEnv>().openapi(importRoute, async (c) => {
-    const { jobs, withoutSecrets, bad } = importedLines(await c.req.text(), c.req.valid("query").first_line);
+    const { jobs, withoutSecrets, bad } = await importedLines(await c.req.text(), c.req.valid("query").first_line);
     if (bad.length > 0) throw badLines(bad);
     const tally = { imported: 0, known: 0 };
     try {

@@ -10,7 +10,10 @@ export const parkingSchema = z
   .object({
     app: z.string(),
     capability: z.string().nullable().openapi({ description: "null: every route of the app." }),
-    paused: z.boolean(),
+    paused: z.boolean().openapi({ description: "Whether its deliveries wait now." }),
+    app_paused: z.boolean().openapi({
+      description: "The whole app is paused: its routes wait until the app is resumed.",
+    }),
   })
   .openapi("Parking");
 
@@ -33,10 +36,15 @@ const resumeRouteRoute = createRoute({
   path: "/routes/{app}/{capability}/resume",
   operationId: "resumeRoute",
   summary: "Let the deliveries of a route go on",
-  description: "Also those that wait because the app answered 410.",
+  description:
+    "Also those that wait because the app answered 410. Where the whole app is paused they wait on: `paused` says it.",
   tags,
   request: { params: routeParams },
-  responses: { 200: jsonResponse(parkingSchema, "They go on."), ...COMMON_ERRORS, 404: NOT_THERE },
+  responses: {
+    200: jsonResponse(parkingSchema, "They go on, or wait for their app."),
+    ...COMMON_ERRORS,
+    404: NOT_THERE,
+  },
 });
 
 const pauseAppRoute = createRoute({
@@ -63,11 +71,12 @@ export function parkingRoutes({ deliveries, audit, clock }: AdminServices) {
   const park = (paused: boolean, app: string, capability: string | null, by: string): z.infer<typeof parkingSchema> => {
     const verb = paused ? "pause" : "resume";
     const target = capability === null ? app : `${app}/${capability}`;
-    if (!deliveries[verb](app, capability, by))
-      throw refusal(404, "no-route", "No such route", `the manifest has no ${target}`);
+    const parking = deliveries[verb](app, capability, by);
+    if (parking === null) throw refusal(404, "no-route", "No such route", `the manifest has no ${target}`);
     const action = `${capability === null ? "app" : "route"}.${verb}`;
-    audit.add({ at: clock.wall(), by, action, target, detail: paused ? "its deliveries wait" : "they go on" });
-    return { app, capability, paused };
+    const held = parking.paused ? "they wait on: the whole app is paused" : "they go on";
+    audit.add({ at: clock.wall(), by, action, target, detail: paused ? "its deliveries wait" : held });
+    return { app, capability, paused: parking.paused, app_paused: parking.appPaused };
   };
   return new OpenAPIHono<AdminEnv>()
     .openapi(pauseRouteRoute, (c) => {

@@ -1,0 +1,130 @@
+import type { ParkedNow } from "./parking.ts";
+import { type AppState, activeOf, isDue, isWaiting, type RouteState } from "./route.ts";
+import { createWakes } from "./wakes.ts";
+
+/**
+ * For whom there is something to do, and when. A route is looked at when something happened to it or its time has
+ * come, and then stands where it will be found: however many rest, wait or are parked, nobody meets them.
+ */
+export interface Agenda {
+  /** Something happened to it: it is looked at in the next round. */
+  touch(state: RouteState): void;
+  /** Looks at it now. */
+  look(state: RouteState, now: number): void;
+  /** Looks at all that were touched, and all whose time has come. */
+  round(now: number): void;
+  /** The app is asked anew whether something of it may start. */
+  place(app: AppState, now: number): void;
+  /** Nothing more of it may start until something happens to one of its routes. */
+  setAside(app: AppState): void;
+  /** It had its turn. */
+  served(app: AppState): void;
+  /** Apps that may start something: those with nothing under way, and the others, whose turn is longest ago first. */
+  readonly idle: ReadonlySet<AppState>;
+  readonly more: ReadonlySet<AppState>;
+  /** How many apps have something under way or due. */
+  readonly busyApps: number;
+  /** Routes whose due jobs may be fetched. Whoever has seen to one takes it out. */
+  readonly hungry: Set<RouteState>;
+  /** When the next look is due. */
+  next(): number;
+}
+
+interface Told {
+  readonly parkedNow: ParkedNow;
+  /** Ends what waits here and is too old; when the next one will be. */
+  readonly expire: (state: RouteState, now: number) => number;
+}
+
+/** A half-open breaker does not say when its trial ends: its event does; this is for the case that it never comes. */
+const TRIAL_MS = 1_000;
+const NEVER = Number.POSITIVE_INFINITY;
+
+export function createAgenda({ parkedNow, expire }: Told): Agenda {
+  const touched = new Set<RouteState>();
+  const routeWakes = createWakes<RouteState>();
+  const appWakes = createWakes<AppState>();
+  const hungry = new Set<RouteState>();
+  const idle = new Set<AppState>();
+  const more = new Set<AppState>();
+  const busy = new Set<AppState>();
+
+  const place = (app: AppState, now: number): void => {
+    if (app.active > 0 || app.open > 0) busy.add(app);
+    else busy.delete(app);
+    const paced = app.ready.any(true);
+    const waits = paced && app.pacedUntil > now;
+    appWakes.set(app, waits ? app.pacedUntil : NEVER);
+    const [own, other] = app.active === 0 ? [idle, more] : [more, idle];
+    other.delete(app);
+    if (app.ready.any(false) || (paced && !waits)) own.add(app);
+    else own.delete(app);
+  };
+  /** Lanes whose time has come are due; the time of the others. */
+  const ripen = (state: RouteState, now: number): number => {
+    let next = NEVER;
+    for (const lane of state.lanes) {
+      if (lane.nextAt === null) continue;
+      if (lane.nextAt > now) next = Math.min(next, lane.nextAt);
+      else {
+        lane.due = true;
+        lane.nextAt = null;
+      }
+    }
+    return next;
+  };
+  const count = (state: RouteState, open: boolean, due: readonly [boolean, boolean]): void => {
+    const { app } = state;
+    app.open += Number(open) - Number(state.open);
+    for (const i of [0, 1] as const) app.dueIn[i] += Number(due[i]) - Number(state.due[i]);
+    state.open = open;
+    state.due = due;
+  };
+  const look = (state: RouteState, now: number): void => {
+    let wake = ripen(state, now);
+    const waiting = isWaiting(state);
+    const cause = waiting || activeOf(state) > 0 ? parkedNow(state, now) : null;
+    if (waiting && cause !== null) wake = Math.min(wake, expire(state, now));
+    if (waiting && cause === "breaker_open") {
+      wake = Math.min(wake, now + Math.max(1, state.route?.retryAfterMs(now) ?? TRIAL_MS));
+    }
+    const rests = state.restUntil > now;
+    if (waiting && rests) wake = Math.min(wake, state.restUntil);
+    const [first, retry] = state.lanes;
+    const open = cause === null && !rests && (isDue(first) || isDue(retry));
+    count(state, open, [open && isDue(first), open && isDue(retry)]);
+    state.app.ready.place(state, open && first.buffer.length > 0, open && retry.buffer.length > 0);
+    if (cause === null && (first.due || retry.due)) hungry.add(state);
+    else hungry.delete(state);
+    routeWakes.set(state, wake);
+    place(state.app, now);
+  };
+
+  return {
+    idle,
+    more,
+    hungry,
+    get busyApps() {
+      return busy.size;
+    },
+    touch: (state) => void touched.add(state),
+    look,
+    round(now) {
+      for (let state = routeWakes.take(now); state !== undefined; state = routeWakes.take(now)) touched.add(state);
+      for (let app = appWakes.take(now); app !== undefined; app = appWakes.take(now)) place(app, now);
+      for (const state of touched) {
+        touched.delete(state);
+        look(state, now);
+      }
+    },
+    place,
+    setAside(app) {
+      idle.delete(app);
+      more.delete(app);
+    },
+    served(app) {
+      if (more.delete(app)) more.add(app);
+    },
+    next: () => Math.min(routeWakes.next(), appWakes.next()),
+  };
+}
