@@ -49,7 +49,10 @@ export const spool = block(
     durability: choice("normal drops the fsync. Default full.", ["full", "normal"]),
     max_jobs: count("Waiting jobs. Default 1000000.", 1_000_000_000),
     max_bytes: size("The file. Default 10GiB.", 2 ** 20),
-    concurrency: count("Deliveries at once. Default 64.", 10_000),
+    concurrency: count(
+      "Deliveries at once. What takes an app longer than 1 s leaves its slot to other apps, as many again at most. Default 64.",
+      10_000,
+    ),
     per_app: count("Deliveries at once to one app. Default 16.", 10_000),
     retain_delivered: duration("Default 24h.", 0),
     retain_dead: duration("Default 30d."),

@@ -2,6 +2,7 @@ import type { Agenda } from "./agenda.ts";
 import type { Buffers } from "./buffers.ts";
 import type { Flight } from "./deliverer.ts";
 import type { Ending } from "./ending.ts";
+import { createFlights } from "./flights.ts";
 import type { ParkedNow } from "./parking.ts";
 import { type AppState, activeOf, type DeliveryRoute, type Held, type RouteState } from "./route.ts";
 import { laneMayStart, mayStart, routeMayStart, type Shares } from "./shares.ts";
@@ -10,7 +11,7 @@ import { laneMayStart, mayStart, routeMayStart, type Shares } from "./shares.ts"
 export interface Starts {
   /** Starts all that may be. */
   all(shares: Shares, now: number): void;
-  readonly flights: ReadonlySet<Flight>;
+  readonly flights: Iterable<Flight>;
 }
 
 interface Told {
@@ -25,20 +26,18 @@ const NO_MEMORY_MS = 200;
 const MAX_REFUSED = 16;
 
 export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, told: Told): Starts {
-  const flights = new Set<Flight>();
+  const flights = createFlights();
   /** Routes that found no memory in this round. */
   const refused = new Set<RouteState>();
-  let total = 0;
 
-  const fly = (state: RouteState, lane: 0 | 1, held: Held, flight: Flight): void => {
+  const fly = (state: RouteState, lane: 0 | 1, held: Held, flight: Flight, now: number): void => {
     const { app } = state;
     const move = (by: 1 | -1): void => {
       state.lanes[lane].active += by;
       app.activeIn[lane] += by;
       app.active += by;
-      total += by;
     };
-    flights.add(flight);
+    flights.add(flight, now);
     move(1);
     void flight.sending.done.then((sent) => {
       flights.delete(flight);
@@ -68,7 +67,7 @@ export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, t
         return agenda.place(app, now);
       }
       buffers.shift(lane);
-      fly(state, i, next, { job: next.job, state, lane, sending: route.send(next.job) });
+      fly(state, i, next, { job: next.job, state, lane, sending: route.send(next.job) }, now);
       app.ready.served(state, i);
       agenda.served(app);
     }
@@ -90,6 +89,8 @@ export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, t
   /** Whose turn it is. One with nothing under way always has one slot. */
   const nextApp = (shares: Shares): AppState | null => {
     for (const app of agenda.idle) return app;
+    // One alone has all the slots that there are: nobody else needs them.
+    const total = agenda.busyApps > 1 ? flights.holding(shares.concurrency) : flights.size;
     if (total >= shares.concurrency) return null;
     for (const app of agenda.more) {
       if (app.active >= shares.perApp) agenda.setAside(app);
@@ -99,13 +100,16 @@ export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, t
   };
 
   return {
-    flights,
+    flights: flights.all,
     all(shares, now) {
+      flights.age(now);
       while (refused.size < MAX_REFUSED && !ending.behind()) {
         const app = nextApp(shares);
         if (app === null) break;
         one(app, shares, now);
       }
+      // Somebody waits, and a slot is free as soon as one has been out for long.
+      if (agenda.more.size > 0) told.wakeAt(flights.next());
       if (refused.size === 0) return;
       told.wakeAt(now + NO_MEMORY_MS);
       // Whoever lands next may have left some.

@@ -36,7 +36,8 @@ async function expectFair(rig: DelivererRig, routes: readonly TestRoute[], seed:
       expect(flying(own), `seed ${seed}, ${app} alone`).toBeGreaterThanOrEqual(2);
     }
   }
-  expect(flying(routes), `seed ${seed}`).toBeLessThanOrEqual(SETTINGS.concurrency + APPS.length);
+  // What has been out for long has as much room again.
+  expect(flying(routes), `seed ${seed}`).toBeLessThanOrEqual(2 * SETTINGS.concurrency + APPS.length);
 }
 
 async function act(rig: DelivererRig, routes: readonly TestRoute[], random: ReturnType<typeof createSeededRandom>) {

@@ -38,6 +38,47 @@ test("an app that hangs holds no more than its share while others come and go", 
   expect(slow.sends).toHaveLength(17);
 });
 
+test("what has been out for long leaves its slots to other apps, and as much room again is all there is", async () => {
+  const rig = delivererRig();
+  const [first, second, ...others] = many(6) as [TestRoute, TestRoute, ...TestRoute[]];
+  const settings = { concurrency: 8, perApp: 6, batch: 32 };
+  first.answer = hang;
+  second.answer = hang;
+  rig.deliverer.apply([first, second, ...others], settings);
+  for (const route of [first, second]) await rig.put(route, 20);
+  await rig.deliverer.start();
+  await rig.settled();
+  const hanging = (): number => first.flying().length + second.flying().length;
+  expect(hanging()).toBeLessThanOrEqual(8);
+  for (const route of others) route.answer = hang;
+  for (const route of others) await rig.put(route, 20);
+  await rig.settled();
+  // Each of them has the one slot that it always has.
+  const flying = (): number => others.reduce((sum, route) => sum + route.flying().length, 0);
+  expect(flying()).toBeLessThan(8);
+  const before = hanging();
+  rig.clock.advance(1_000);
+  await rig.settled();
+  // Apps beyond their fair part leave a quarter for those that come.
+  expect(flying() + hanging() - before).toBeGreaterThanOrEqual(6);
+  rig.clock.advance(10_000);
+  await rig.settled();
+  expect(flying() + hanging()).toBeLessThanOrEqual(2 * 8 + 6);
+});
+
+test("an app alone has no more than its slots, however long they take", async () => {
+  const rig = delivererRig();
+  const [route] = many(1) as [TestRoute];
+  route.answer = hang;
+  rig.deliverer.apply([route], { concurrency: 2, perApp: 6, batch: 32 });
+  await rig.put(route, 20);
+  await rig.deliverer.start();
+  await rig.settled();
+  rig.clock.advance(10_000);
+  await rig.settled();
+  expect(route.flying()).toHaveLength(2);
+});
+
 test("an app whose jobs are due has one slot though all are taken", async () => {
   const rig = delivererRig();
   const routes = many(6, { answer: hang });
