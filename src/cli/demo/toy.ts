@@ -10,6 +10,9 @@ export interface ToyApp {
   /** Resolves once it behaves so. */
   behave(as: Behaviour): Promise<void>;
   report(): Promise<AppReport>;
+  /** Stops its process (SIGSTOP): it keeps its connections and does nothing, orders included, until `thaw`. */
+  freeze(): void;
+  thaw(): void;
   /** Kills it, as a crash would: no goodbye to anyone. Resolves when it is gone. */
   kill(): Promise<void>;
 }
@@ -59,6 +62,8 @@ export async function startToyApp(options: ToyAppOptions): Promise<ToyApp> {
       if (done.type !== "report") throw new Error("the toy app answered something else");
       return done.report;
     },
+    freeze: () => void child.process.kill("SIGSTOP"),
+    thaw: () => void child.process.kill("SIGCONT"),
     kill: async () => {
       await child.end("SIGKILL");
     },

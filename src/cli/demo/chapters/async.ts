@@ -190,13 +190,13 @@ async function oneIsRefused(p: Play): Promise<void> {
   p.say.row("payloads", `${seen.filter(inbox.isAccepted).length} accepted, one of them a ${REFUSED}`);
   p.say.row("arrived", `${arrived}; the one holds up no other`);
   p.say.row("dead", `${dead}; after a 422 there is nothing to try again`);
-  p.say.command("outrigger dlq list", await p.desk.dlq("list"));
+  p.say.command("outrigger dlq list", await p.desk.run("dlq", "list"));
 
   await p.app.behave({ kind: "well" });
   p.say.line("   The app is mended. By hand, since nobody else can know that:");
   const id = inbox.receiptIn(first)?.id ?? "";
   const startedAt = p.clock.now();
-  p.say.command(`outrigger dlq retry ${id}`, await p.desk.dlq("retry", id));
+  p.say.command(`outrigger dlq retry ${id}`, await p.desk.run("dlq", "retry", id));
   const taken = async () => inbox.arrivedOf(inbox.acceptedIn([first]), await p.app.report());
   const came = await until(p.clock, taken, (n) => n === 1);
   p.say.row(
@@ -205,7 +205,7 @@ async function oneIsRefused(p: Play): Promise<void> {
     `after ${msText(p.clock.now() - startedAt)}`,
   );
   await p.desk.settled();
-  p.say.command("outrigger dlq list", await p.desk.dlq("list"));
+  p.say.command("outrigger dlq list", await p.desk.run("dlq", "list"));
   p.promised.push(
     allOf("a refused payload is kept, and no other with it", dead === 1 ? arrived : 0, more.length),
     allOf("… and arrives after dlq retry", came, 1),

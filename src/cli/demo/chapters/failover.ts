@@ -1,0 +1,244 @@
+import { sleep } from "../../../core/clock.ts";
+import { toyAppAgain } from "../again.ts";
+import { createCaller } from "../caller.ts";
+import type { Chapter, Played, Stage } from "../chapter.ts";
+import { createDesk, type Desk } from "../desk.ts";
+import { type Load, startLoad, type Timed } from "../load.ts";
+import { type Account, accountOf, MOVES, type Move, moveOf, type Ordeal } from "../moves.ts";
+import { msText, type Narrator, speed } from "../narrator.ts";
+import * as pair from "../pair.ts";
+import { allOf, answeredInTime, type Promised, tally } from "../score.ts";
+import type { Sidecar } from "../sidecar.ts";
+import type { ToyApp } from "../toy.ts";
+import { until } from "../until.ts";
+import { watchEvents } from "../watch.ts";
+
+/** The primary is killed, hangs and breaks, with calls coming in; the backup answers, and traffic comes back. */
+export const failover: Chapter = { play };
+
+const EVERY_MS = 10;
+const WELL_MS = 1_500;
+/** A fault lasts so long after traffic has moved. */
+const AWAY_MS = 1_000;
+/** To see that traffic stays, once it is back. */
+const STAYS_MS = 1_000;
+const SLOW_MS = 1_000;
+/** Five checks 2 s apart, the hold until a check, and the trials: 15 s on a quiet machine. */
+const RETURN_PATIENCE_MS = 40_000;
+
+interface Play extends Stage {
+  readonly secret: string;
+  readonly load: Load;
+  readonly desk: Desk;
+  /** Every move of traffic so far. */
+  readonly moves: readonly Move[];
+  readonly backup: ToyApp;
+  primary: ToyApp;
+}
+
+interface Fault {
+  readonly name: string;
+  readonly heading: (primary: ToyApp) => string;
+  readonly harm: (primary: ToyApp) => Promise<void> | void;
+  readonly heal: (p: Play) => Promise<void> | void;
+  /** What has been done by then. */
+  readonly healed: (primary: ToyApp) => string;
+  /** Asked while the traffic is away. */
+  readonly command: readonly string[];
+}
+
+const FAULTS: readonly Fault[] = [
+  {
+    name: "killed",
+    heading: ({ pid }) => `The primary is killed: kill -9 ${pid}`,
+    harm: (primary) => primary.kill(),
+    heal: async (p) => {
+      p.primary = await toyAppAgain(p, p.secret, p.primary.port);
+    },
+    healed: ({ pid }) => `It is started again: pid ${pid}`,
+    command: ["apps"],
+  },
+  {
+    name: "hung",
+    heading: ({ pid }) => `The primary hangs: kill -STOP ${pid}`,
+    harm: (primary) => primary.freeze(),
+    heal: ({ primary }) => primary.thaw(),
+    healed: ({ pid }) => `It goes on: kill -CONT ${pid}`,
+    command: ["apps"],
+  },
+  {
+    name: "broken",
+    heading: () => "The primary is broken: it answers 500, also to health checks",
+    harm: (primary) => primary.behave({ kind: "broken" }),
+    heal: ({ primary }) => primary.behave({ kind: "well" }),
+    healed: () => "It is mended",
+    command: ["failover", "show"],
+  },
+];
+
+/** A fault that is over. */
+interface Over extends Account {
+  readonly name: string;
+  readonly calls: readonly Timed[];
+}
+
+async function play(stage: Stage): Promise<Played> {
+  const { clock, signal, say } = stage;
+  const secret = stage.random.bytes(24).toString("hex");
+  const [primary, backup] = [await stage.toyApp(secret), await stage.toyApp(secret)];
+  const sidecar = await stage.sidecar(pair.manifest(primary.port, backup.port));
+  const caller = createCaller(sidecar.proxy, clock, signal);
+  signal.addEventListener("abort", () => caller.close(), { once: true });
+  const moves: Move[] = [];
+  await watchEvents(sidecar, MOVES, signal, (told) => moves.push(moveOf(told, clock.now(), clock.wall())));
+
+  introduce(say, sidecar, primary, backup);
+  const load = startLoad({ caller, hook: pair.answer, everyMs: EVERY_MS, clock, signal });
+  const p: Play = { ...stage, secret, load, desk: createDesk(sidecar, stage), moves, backup, primary };
+  await well(p);
+  const overs: Over[] = [];
+  for (const [i, fault] of FAULTS.entries()) overs.push(await suffer(p, i + 2, fault));
+  await load.stop();
+
+  say.line("\nWhat Outrigger kept of it");
+  say.command("outrigger failover show quiz", await p.desk.run("failover", "show", "quiz"));
+  const promised = promisesOf(load, overs);
+  sumUp(say, overs, promised);
+  let n = 0;
+  return {
+    promised,
+    sidecar,
+    look: [
+      ...["apps", "failover show quiz", "failover switch quiz backup", "failover release quiz"].map(
+        (command) => `outrigger ${command}`,
+      ),
+      `kill -STOP ${p.primary.pid}    # the primary hangs; it goes on after kill -CONT`,
+    ],
+    keepOn: () => caller.call(pair.answer(n++)),
+  };
+}
+
+function introduce(say: Narrator, { proxy, pid, manifest }: Sidecar, primary: ToyApp, backup: ToyApp): void {
+  say.title("Outrigger: where an app has a backup, a fault of the primary costs no call.");
+  say.line();
+  say.line(`   callers  →  Outrigger ${proxy.padEnd(17)} →  primary 127.0.0.1:${primary.port}  pid ${primary.pid}`);
+  say.line(`               pid ${String(pid).padEnd(23)} →  backup  127.0.0.1:${backup.port}  pid ${backup.pid}`);
+  say.line(`   manifest ${manifest}`);
+  say.line();
+  say.line(`${1000 / EVERY_MS} POSTs a second, all the while, whether answers come or not. The manifest says:`);
+  say.row("upstreams", "primary, and backup for when it is not well");
+  say.row("repeat: always", "this app knows a call that it gets twice");
+  say.row(`hold: ${pair.HOLD_S}s`, "so long it must be well to be tried again, so that");
+  say.row("", "you need not wait here; without this line it is 30s");
+  say.line("All else is as it is by default: a health check every 2 s, 5 good ones in a row.");
+}
+
+async function well(p: Play): Promise<void> {
+  p.say.scene(1, "All is well");
+  await sleep(p.clock, WELL_MS);
+  const calls = p.load.calls;
+  p.say.row("calls", `${by(p.primary, calls)} of ${calls.length} by the primary`, speed(seenOf(calls)));
+}
+
+async function suffer(p: Play, number: number, fault: Fault): Promise<Over> {
+  const { clock, load, say } = p;
+  const movesBefore = p.moves.length;
+  const port = { primary: p.primary.port, backup: p.backup.port };
+  const faultAt = clock.now();
+  let healedAt = Infinity;
+  const ordeal = (): Ordeal => ({
+    ...port,
+    faultAt,
+    healedAt,
+    calls: load.calls.filter(({ endedAt }) => endedAt >= faultAt),
+    moves: p.moves.slice(movesBefore),
+  });
+  const account = async (): Promise<Account> => accountOf(ordeal());
+
+  say.scene(number, fault.heading(p.primary));
+  await fault.harm(p.primary);
+  const { movedMs } = await until(clock, account, (so) => so.movedMs !== null);
+  const movedAt = faultAt + (movedMs ?? 0);
+  await until(
+    clock,
+    async () => load.endedBefore(movedAt),
+    (ended) => ended,
+  );
+  tellMove(say, await account());
+  await sleep(clock, movedAt + AWAY_MS - clock.now());
+  tellCalls(say, "calls since", ordeal().calls);
+  say.command(`outrigger ${fault.command.join(" ")}`, await p.desk.run(...fault.command));
+
+  await fault.heal(p);
+  healedAt = clock.now();
+  say.line(`   ${fault.healed(p.primary)}. Five good checks, then the hold:`);
+  await until(clock, account, (so) => so.backMs !== null, RETURN_PATIENCE_MS);
+  await sleep(clock, STAYS_MS);
+  const so = await account();
+  const { calls } = ordeal();
+  say.row("first tried on it", "one call at a time", after(so.triedMs));
+  say.row("back", timesText(so.failbacks), after(so.backMs));
+  tellCalls(say, "calls since the fault", calls);
+  return { ...so, name: fault.name, calls };
+}
+
+function tellMove(say: Narrator, { firstMs, movedMs, allMs, reason }: Account): void {
+  say.row("the backup answers", "first", after(firstMs));
+  say.row("traffic has moved", reason, after(movedMs));
+  say.row("the backup answers", "all; none waits any more", after(allMs));
+}
+
+function tellCalls(say: Narrator, label: string, calls: readonly Timed[]): void {
+  const seen = seenOf(calls);
+  say.row(label, `${tally(seen).ok} ok, ${failedIn(calls)} failed`, speed(seen));
+  say.row("", `${slowIn(calls)} slower than ${SLOW_MS / 1000} s`);
+}
+
+function promisesOf({ calls }: Load, overs: readonly Over[]): readonly Promised[] {
+  const once = overs.filter(({ failovers, failbacks }) => failovers === 1 && failbacks === 1);
+  return [
+    { what: "failed calls", measured: String(failedIn(calls)), held: calls.length > 0 && failedIn(calls) === 0 },
+    answeredInTime([{ name: "all", seen: seenOf(calls) }]),
+    allOf("faults after which traffic moved once, and back once", once.length, overs.length),
+  ];
+}
+
+function sumUp(say: Narrator, overs: readonly Over[], promised: readonly Promised[]): void {
+  say.line("\nWhat the callers saw, and how long it took from the fault, and from its end");
+  say.table(
+    ["", "calls", "failed", "over 1 s", "slowest", "backup first", "all", "back after"],
+    overs.map(({ name, calls, firstMs, allMs, backMs }) => [
+      name,
+      ...[calls.length, failedIn(calls), slowIn(calls)].map(String),
+      msText(tally(seenOf(calls)).slowestMs),
+      ...[firstMs, allMs].map((ms) => (ms === null ? "–" : msText(ms))),
+      backMs === null ? "–" : `${(backMs / 1000).toFixed(1)} s`,
+    ]),
+  );
+  say.line("\nWhat was promised");
+  say.promises(promised);
+}
+
+function seenOf(calls: readonly Timed[]) {
+  return calls.map(({ seen }) => seen);
+}
+
+function by({ port }: ToyApp, calls: readonly Timed[]): number {
+  return calls.filter((call) => call.by === port).length;
+}
+
+function failedIn(calls: readonly Timed[]): number {
+  return calls.length - tally(seenOf(calls)).ok;
+}
+
+function slowIn(calls: readonly Timed[]): number {
+  return calls.filter(({ seen }) => seen.ms > SLOW_MS).length;
+}
+
+function after(ms: number | null): string {
+  return ms === null ? "did not come" : `after ${ms < 10_000 ? msText(ms) : `${(ms / 1000).toFixed(1)} s`}`;
+}
+
+function timesText(times: number): string {
+  return times === 1 ? "once" : `${times} times`;
+}
