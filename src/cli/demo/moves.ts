@@ -8,15 +8,32 @@ export const MOVES: readonly string[] = ["failover", "failback"];
 
 export interface Move {
   readonly kind: "failover" | "failback";
+  readonly from: string;
+  readonly to: string;
   readonly reason: string;
   /** Monotonic milliseconds. */
   readonly at: number;
 }
 
 /** `now` and `wall` of the same moment, since events are told with wall time. */
-export function moveOf({ type, reason, at }: Told, now: number, wall: number): Move {
-  const kind = type === "failback" ? "failback" : "failover";
-  return { kind, reason: String(reason), at: now - (wall - Date.parse(String(at))) };
+export function moveOf({ type, from, to, reason, at }: Told, now: number, wall: number): Move {
+  return {
+    kind: type === "failback" ? "failback" : "failover",
+    from: String(from),
+    to: String(to),
+    reason: String(reason),
+    at: now - (wall - Date.parse(String(at))),
+  };
+}
+
+/** A row for each move: when, in seconds since `since` (monotonic milliseconds), and from where to where, and why. */
+export function moveRows(moves: readonly Move[], since: number): readonly (readonly string[])[] {
+  return moves.map(({ kind, from, to, reason, at }) => [
+    kind,
+    `+${((at - since) / 1000).toFixed(1)} s`,
+    `${from} → ${to}`,
+    reason,
+  ]);
 }
 
 /** A fault: when it began, when it was over, and what came until the story went on. Times are monotonic milliseconds. */
@@ -43,6 +60,9 @@ export interface Account {
   readonly triedMs: number | null;
   /** … to the return of all traffic. */
   readonly backMs: number | null;
+  /** Calls that began after the return, and those of them that the primary answered. */
+  readonly since: number;
+  readonly sinceByPrimary: number;
   readonly reason: string;
   readonly failovers: number;
   readonly failbacks: number;
@@ -54,6 +74,8 @@ export function accountOf({ primary, backup, faultAt, healedAt, calls, moves }: 
   const failovers = moves.filter(({ kind }) => kind === "failover");
   const failbacks = moves.filter(({ kind }) => kind === "failback");
   const [moved] = failovers;
+  const back = failbacks[0]?.at;
+  const afterwards = calls.filter(({ startedAt }) => startedAt > (back ?? Infinity));
   const late = calls.findLast(
     ({ startedAt, endedAt, by }) => endedAt < healedAt && (by === primary || startedAt < (moved?.at ?? Infinity)),
   );
@@ -64,7 +86,9 @@ export function accountOf({ primary, backup, faultAt, healedAt, calls, moves }: 
     movedMs: since(faultAt, moved?.at),
     allMs: moved === undefined ? null : since(faultAt, Math.max(moved.at, late?.endedAt ?? 0)),
     triedMs: since(healedAt, tried?.endedAt),
-    backMs: since(healedAt, failbacks[0]?.at),
+    backMs: since(healedAt, back),
+    since: afterwards.length,
+    sinceByPrimary: afterwards.filter(({ by }) => by === primary).length,
     reason: moved?.reason ?? "did not move",
     failovers: failovers.length,
     failbacks: failbacks.length,

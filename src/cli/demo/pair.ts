@@ -3,8 +3,9 @@ import * as quiz from "./quiz.ts";
 
 /** An app with a primary and a backup: its manifest, and the call that is made to it. */
 
-/** How long the primary must be well before traffic comes back. In earnest it is longer. */
+/** How long the primary must be well before traffic comes back, and its breaker open: in earnest both are longer. */
 export const HOLD_S = 3;
+export const RECOVERY_S = 2;
 const TIMEOUT_MS = 5_000;
 
 export function manifest(primary: number, backup: number): string {
@@ -20,8 +21,9 @@ apps:
     upstreams:
       - { name: primary, url: "http://127.0.0.1:${primary}", priority: 0 }
       - { name: backup, url: "http://127.0.0.1:${backup}", priority: 1 }
-    # Without this line 30s, doubled up to 10m for an upstream that fails again.
+    # Without these lines 30s, doubled up to 10m for an upstream that fails again, and 60s.
     failover: { recovery: { hold: ${HOLD_S}s, hold_max: ${HOLD_S}s } }
+    breaker: { recovery: ${RECOVERY_S}s, recovery_max: ${RECOVERY_S}s }
     webhooks:
       quiz_answer:
         path: /webhooks/answer

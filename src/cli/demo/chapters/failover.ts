@@ -4,7 +4,7 @@ import { createCaller } from "../caller.ts";
 import type { Chapter, Played, Stage } from "../chapter.ts";
 import { createDesk, type Desk } from "../desk.ts";
 import { type Load, startLoad, type Timed } from "../load.ts";
-import { type Account, accountOf, MOVES, type Move, moveOf, type Ordeal } from "../moves.ts";
+import { type Account, accountOf, MOVES, type Move, moveOf, moveRows, type Ordeal } from "../moves.ts";
 import { msText, type Narrator, speed } from "../narrator.ts";
 import * as pair from "../pair.ts";
 import { allOf, answeredInTime, type Promised, tally } from "../score.ts";
@@ -17,14 +17,14 @@ import { watchEvents } from "../watch.ts";
 export const failover: Chapter = { play };
 
 const EVERY_MS = 10;
-const WELL_MS = 1_500;
-/** A fault lasts so long after traffic has moved. */
-const AWAY_MS = 1_000;
-/** To see that traffic stays, once it is back. */
-const STAYS_MS = 1_000;
+const WELL_MS = 1_000;
+/** A fault lasts so long that a health check, every 2 s, sees it too. */
+const FAULT_MS = 2_200;
+/** To see that traffic stays where it moved to. */
+const STAYS_MS = 500;
 const SLOW_MS = 1_000;
 /** Five checks 2 s apart, the hold until a check, and the trials: 15 s on a quiet machine. */
-const RETURN_PATIENCE_MS = 40_000;
+const RETURN_PATIENCE_MS = 30_000;
 
 interface Play extends Stage {
   readonly secret: string;
@@ -92,6 +92,8 @@ async function play(stage: Stage): Promise<Played> {
   const moves: Move[] = [];
   await watchEvents(sidecar, MOVES, signal, (told) => moves.push(moveOf(told, clock.now(), clock.wall())));
 
+  const startedAt = clock.now();
+
   introduce(say, sidecar, primary, backup);
   const load = startLoad({ caller, hook: pair.answer, everyMs: EVERY_MS, clock, signal });
   const p: Play = { ...stage, secret, load, desk: createDesk(sidecar, stage), moves, backup, primary };
@@ -100,8 +102,8 @@ async function play(stage: Stage): Promise<Played> {
   for (const [i, fault] of FAULTS.entries()) overs.push(await suffer(p, i + 2, fault));
   await load.stop();
 
-  say.line("\nWhat Outrigger kept of it");
-  say.command("outrigger failover show quiz", await p.desk.run("failover", "show", "quiz"));
+  say.line("\nWhere the traffic went, seconds from the start");
+  say.table(["", "at", "from → to", "why"], moveRows(moves, startedAt));
   const promised = promisesOf(load, overs);
   sumUp(say, overs, promised);
   let n = 0;
@@ -125,12 +127,13 @@ function introduce(say: Narrator, { proxy, pid, manifest }: Sidecar, primary: To
   say.line(`               pid ${String(pid).padEnd(23)} →  backup  127.0.0.1:${backup.port}  pid ${backup.pid}`);
   say.line(`   manifest ${manifest}`);
   say.line();
-  say.line(`${1000 / EVERY_MS} POSTs a second, all the while, whether answers come or not. The manifest says:`);
+  say.line(`${1000 / EVERY_MS} POSTs a second, whether answers come or not. The manifest says:`);
   say.row("upstreams", "primary, and backup for when it is not well");
   say.row("repeat: always", "this app knows a call that it gets twice");
-  say.row(`hold: ${pair.HOLD_S}s`, "so long it must be well to be tried again, so that");
-  say.row("", "you need not wait here; without this line it is 30s");
-  say.line("All else is as it is by default: a health check every 2 s, 5 good ones in a row.");
+  say.row(`hold: ${pair.HOLD_S}s`, "well for so long, the primary is tried again");
+  say.row(`breaker: recovery: ${pair.RECOVERY_S}s`, "so long its breaker stays open");
+  say.line("Both are short so that you need not wait; without these lines they are 30 s and");
+  say.line("60 s. All else is as by default: a health check every 2 s, 5 good ones in a row.");
 }
 
 async function well(p: Play): Promise<void> {
@@ -165,27 +168,28 @@ async function suffer(p: Play, number: number, fault: Fault): Promise<Over> {
     (ended) => ended,
   );
   tellMove(say, await account());
-  await sleep(clock, movedAt + AWAY_MS - clock.now());
+  await sleep(clock, Math.max(faultAt + FAULT_MS, movedAt + STAYS_MS) - clock.now());
   tellCalls(say, "calls since", ordeal().calls);
   say.command(`outrigger ${fault.command.join(" ")}`, await p.desk.run(...fault.command));
 
   await fault.heal(p);
   healedAt = clock.now();
-  say.line(`   ${fault.healed(p.primary)}. Five good checks, then the hold:`);
+  say.line(`   ${fault.healed(p.primary)}. Now 5 good checks and the hold, some 13 s:`);
   await until(clock, account, (so) => so.backMs !== null, RETURN_PATIENCE_MS);
   await sleep(clock, STAYS_MS);
   const so = await account();
   const { calls } = ordeal();
-  say.row("first tried on it", "one call at a time", after(so.triedMs));
+  say.row("tried on it", "single calls, from", after(so.triedMs));
   say.row("back", timesText(so.failbacks), after(so.backMs));
+  say.row("", `${so.sinceByPrimary} of ${so.since} calls since by the primary`);
   tellCalls(say, "calls since the fault", calls);
   return { ...so, name: fault.name, calls };
 }
 
 function tellMove(say: Narrator, { firstMs, movedMs, allMs, reason }: Account): void {
-  say.row("the backup answers", "first", after(firstMs));
   say.row("traffic has moved", reason, after(movedMs));
-  say.row("the backup answers", "all; none waits any more", after(allMs));
+  say.row("the backup answers", "the first call", after(firstMs));
+  say.row("", "all, and none waits any more", after(allMs));
 }
 
 function tellCalls(say: Narrator, label: string, calls: readonly Timed[]): void {
@@ -200,6 +204,7 @@ function promisesOf({ calls }: Load, overs: readonly Over[]): readonly Promised[
     { what: "failed calls", measured: String(failedIn(calls)), held: calls.length > 0 && failedIn(calls) === 0 },
     answeredInTime([{ name: "all", seen: seenOf(calls) }]),
     allOf("faults after which traffic moved once, and back once", once.length, overs.length),
+    allOf("… and calls then answered by the primary", sum(overs, "sinceByPrimary"), sum(overs, "since")),
   ];
 }
 
@@ -237,6 +242,10 @@ function slowIn(calls: readonly Timed[]): number {
 
 function after(ms: number | null): string {
   return ms === null ? "did not come" : `after ${ms < 10_000 ? msText(ms) : `${(ms / 1000).toFixed(1)} s`}`;
+}
+
+function sum(overs: readonly Over[], what: "since" | "sinceByPrimary"): number {
+  return overs.reduce((total, over) => total + over[what], 0);
 }
 
 function timesText(times: number): string {
