@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Io } from "../command.ts";
 import { modulePath, startChild } from "./child.ts";
+import { type Frozen, freeze } from "./freeze.ts";
 import type { AppReport, Behaviour, Done, Order } from "./toy-app.messages.ts";
 
 /** The toy app as the demo holds it: a process of its own that takes orders. */
@@ -51,6 +52,11 @@ export async function startToyApp(options: ToyAppOptions): Promise<ToyApp> {
     await child.end("SIGKILL");
     throw error;
   });
+  let frozen: Frozen | null = null;
+  const thaw = (): void => {
+    frozen?.thaw();
+    frozen = null;
+  };
   return {
     port: listening.type === "listening" ? listening.port : port,
     pid: child.pid,
@@ -62,10 +68,13 @@ export async function startToyApp(options: ToyAppOptions): Promise<ToyApp> {
       if (done.type !== "report") throw new Error("the toy app answered something else");
       return done.report;
     },
-    freeze: () => void child.process.kill("SIGSTOP"),
-    thaw: () => void child.process.kill("SIGCONT"),
+    freeze() {
+      frozen ??= freeze(child);
+    },
+    thaw,
     kill: async () => {
       await child.end("SIGKILL");
+      thaw();
     },
   };
 }

@@ -64,7 +64,7 @@ const FAULTS: readonly Fault[] = [
     harm: (primary) => primary.freeze(),
     heal: ({ primary }) => primary.thaw(),
     healed: ({ pid }) => `It goes on: kill -CONT ${pid}`,
-    command: ["apps"],
+    command: ["failover", "show"],
   },
   {
     name: "broken",
@@ -175,11 +175,13 @@ async function suffer(p: Play, number: number, fault: Fault): Promise<Over> {
   await fault.heal(p);
   healedAt = clock.now();
   say.line(`   ${fault.healed(p.primary)}. Now 5 good checks and the hold, some 13 s:`);
-  await until(clock, account, (so) => so.backMs !== null, RETURN_PATIENCE_MS);
+  const isBack = ({ backMs }: Account): boolean => backMs !== null;
+  const { triedMs } = await until(clock, account, (so) => so.triedMs !== null || isBack(so), RETURN_PATIENCE_MS);
+  say.row("tried on it", "single calls, from", after(triedMs));
+  await until(clock, account, isBack, RETURN_PATIENCE_MS);
   await sleep(clock, STAYS_MS);
   const so = await account();
   const { calls } = ordeal();
-  say.row("tried on it", "single calls, from", after(so.triedMs));
   say.row("back", timesText(so.failbacks), after(so.backMs));
   say.row("", `${so.sinceByPrimary} of ${so.since} calls since by the primary`);
   tellCalls(say, "calls since the fault", calls);
@@ -209,7 +211,7 @@ function promisesOf({ calls }: Load, overs: readonly Over[]): readonly Promised[
 }
 
 function sumUp(say: Narrator, overs: readonly Over[], promised: readonly Promised[]): void {
-  say.line("\nWhat the callers saw, and how long it took from the fault, and from its end");
+  say.line("\nWhat the callers saw; how long it took, from the fault, and from its end");
   say.table(
     ["", "calls", "failed", "over 1 s", "slowest", "backup first", "all", "back after"],
     overs.map(({ name, calls, firstMs, allMs, backMs }) => [
