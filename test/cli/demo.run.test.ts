@@ -152,7 +152,7 @@ test("help says what it shows, which chapters there are, and what the exit code 
   const io = createReadIo();
   expect(await runCli(["demo", "--help"], io, [demoCommand(edge)])).toBe(0);
   expect(io.out()).toContain("--once");
-  for (const chapter of ["sync:", "async:"]) expect(io.out()).toContain(chapter);
+  for (const chapter of ["sync:", "async:", "failover:"]) expect(io.out()).toContain(chapter);
   expect(io.out()).toContain("Exit code 0");
   for (const line of io.out().split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   expect(await runCli(["demo", "nonsense"], io, [demoCommand(edge)])).toBe(2);

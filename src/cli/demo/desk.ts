@@ -45,7 +45,7 @@ export function createDesk({ admin, token, manifest }: Sidecar, { clock, signal 
       };
     },
     async settled() {
-      await until(clock, spool, (now) => waitingIn(now) === 0);
+      await until({ clock, signal }, spool, (now) => waitingIn(now) === 0);
     },
     async run(...args) {
       let printed = "";

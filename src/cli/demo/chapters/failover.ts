@@ -1,16 +1,15 @@
-import { sleep } from "../../../core/clock.ts";
 import { toyAppAgain } from "../again.ts";
 import { createCaller } from "../caller.ts";
 import type { Chapter, Played, Stage } from "../chapter.ts";
 import { createDesk, type Desk } from "../desk.ts";
 import { type Load, startLoad, type Timed } from "../load.ts";
 import { type Account, accountOf, MOVES, type Move, moveOf, moveRows, type Ordeal } from "../moves.ts";
-import { msText, type Narrator, speed } from "../narrator.ts";
+import { type Narrator, speed } from "../narrator.ts";
 import * as pair from "../pair.ts";
-import { allOf, answeredInTime, type Promised, tally } from "../score.ts";
 import type { Sidecar } from "../sidecar.ts";
+import { after, type Over, promisesOf, seenOf, sumUp, tellCalls, tellMove, timesText } from "../toll.ts";
 import type { ToyApp } from "../toy.ts";
-import { until } from "../until.ts";
+import { pause, until } from "../until.ts";
 import { watchEvents } from "../watch.ts";
 
 /** The primary is killed, hangs and breaks, with calls coming in; the backup answers, and traffic comes back. */
@@ -22,7 +21,6 @@ const WELL_MS = 1_000;
 const FAULT_MS = 2_200;
 /** To see that traffic stays where it moved to. */
 const STAYS_MS = 500;
-const SLOW_MS = 1_000;
 /** Five checks 2 s apart, the hold until a check, and the trials: 15 s on a quiet machine. */
 const RETURN_PATIENCE_MS = 30_000;
 
@@ -43,8 +41,9 @@ interface Fault {
   readonly heal: (p: Play) => Promise<void> | void;
   /** What has been done by then. */
   readonly healed: (primary: ToyApp) => string;
-  /** Asked while the traffic is away. */
-  readonly command: readonly string[];
+  /** What an operator asks while traffic is away, and while single calls are tried. */
+  readonly away: readonly string[] | null;
+  readonly returning: readonly string[] | null;
 }
 
 const FAULTS: readonly Fault[] = [
@@ -56,7 +55,8 @@ const FAULTS: readonly Fault[] = [
       p.primary = await toyAppAgain(p, p.secret, p.primary.port);
     },
     healed: ({ pid }) => `It is started again: pid ${pid}`,
-    command: ["apps"],
+    away: ["apps"],
+    returning: null,
   },
   {
     name: "hung",
@@ -64,7 +64,8 @@ const FAULTS: readonly Fault[] = [
     harm: (primary) => primary.freeze(),
     heal: ({ primary }) => primary.thaw(),
     healed: ({ pid }) => `It goes on: kill -CONT ${pid}`,
-    command: ["failover", "show"],
+    away: ["failover", "show"],
+    returning: null,
   },
   {
     name: "broken",
@@ -72,15 +73,10 @@ const FAULTS: readonly Fault[] = [
     harm: (primary) => primary.behave({ kind: "broken" }),
     heal: ({ primary }) => primary.behave({ kind: "well" }),
     healed: () => "It is mended",
-    command: ["failover", "show"],
+    away: null,
+    returning: ["failover", "show"],
   },
 ];
-
-/** A fault that is over. */
-interface Over extends Account {
-  readonly name: string;
-  readonly calls: readonly Timed[];
-}
 
 async function play(stage: Stage): Promise<Played> {
   const { clock, signal, say } = stage;
@@ -138,7 +134,7 @@ function introduce(say: Narrator, { proxy, pid, manifest }: Sidecar, primary: To
 
 async function well(p: Play): Promise<void> {
   p.say.scene(1, "All is well");
-  await sleep(p.clock, WELL_MS);
+  await pause(p, WELL_MS);
   const calls = p.load.calls;
   p.say.row("calls", `${by(p.primary, calls)} of ${calls.length} by the primary`, speed(seenOf(calls)));
 }
@@ -160,26 +156,28 @@ async function suffer(p: Play, number: number, fault: Fault): Promise<Over> {
 
   say.scene(number, fault.heading(p.primary));
   await fault.harm(p.primary);
-  const { movedMs } = await until(clock, account, (so) => so.movedMs !== null);
+  const { movedMs } = await until(p, account, (so) => so.movedMs !== null);
   const movedAt = faultAt + (movedMs ?? 0);
   await until(
-    clock,
+    p,
     async () => load.endedBefore(movedAt),
     (ended) => ended,
   );
   tellMove(say, await account());
-  await sleep(clock, Math.max(faultAt + FAULT_MS, movedAt + STAYS_MS) - clock.now());
+  await pause(p, Math.max(faultAt + FAULT_MS, movedAt + STAYS_MS) - clock.now());
   tellCalls(say, "calls since", ordeal().calls);
-  say.command(`outrigger ${fault.command.join(" ")}`, await p.desk.run(...fault.command));
+  await ask(p, fault.away);
 
   await fault.heal(p);
   healedAt = clock.now();
   say.line(`   ${fault.healed(p.primary)}. Now 5 good checks and the hold, some 13 s:`);
   const isBack = ({ backMs }: Account): boolean => backMs !== null;
-  const { triedMs } = await until(clock, account, (so) => so.triedMs !== null || isBack(so), RETURN_PATIENCE_MS);
+  const { triedMs } = await until(p, account, (so) => so.triedMs !== null || isBack(so), RETURN_PATIENCE_MS);
+  const asked = ask(p, fault.returning);
   say.row("tried on it", "single calls, from", after(triedMs));
-  await until(clock, account, isBack, RETURN_PATIENCE_MS);
-  await sleep(clock, STAYS_MS);
+  await asked;
+  await until(p, account, isBack, RETURN_PATIENCE_MS);
+  await pause(p, STAYS_MS);
   const so = await account();
   const { calls } = ordeal();
   say.row("back", timesText(so.failbacks), after(so.backMs));
@@ -188,68 +186,10 @@ async function suffer(p: Play, number: number, fault: Fault): Promise<Over> {
   return { ...so, name: fault.name, calls };
 }
 
-function tellMove(say: Narrator, { firstMs, movedMs, allMs, reason }: Account): void {
-  say.row("traffic has moved", reason, after(movedMs));
-  say.row("the backup answers", "the first call", after(firstMs));
-  say.row("", "all, and none waits any more", after(allMs));
-}
-
-function tellCalls(say: Narrator, label: string, calls: readonly Timed[]): void {
-  const seen = seenOf(calls);
-  say.row(label, `${tally(seen).ok} ok, ${failedIn(calls)} failed`, speed(seen));
-  say.row("", `${slowIn(calls)} slower than ${SLOW_MS / 1000} s`);
-}
-
-function promisesOf({ calls }: Load, overs: readonly Over[]): readonly Promised[] {
-  const once = overs.filter(({ failovers, failbacks }) => failovers === 1 && failbacks === 1);
-  return [
-    { what: "failed calls", measured: String(failedIn(calls)), held: calls.length > 0 && failedIn(calls) === 0 },
-    answeredInTime([{ name: "all", seen: seenOf(calls) }]),
-    allOf("faults after which traffic moved once, and back once", once.length, overs.length),
-    allOf("… and calls then answered by the primary", sum(overs, "sinceByPrimary"), sum(overs, "since")),
-  ];
-}
-
-function sumUp(say: Narrator, overs: readonly Over[], promised: readonly Promised[]): void {
-  say.line("\nWhat the callers saw; how long it took, from the fault, and from its end");
-  say.table(
-    ["", "calls", "failed", "over 1 s", "slowest", "backup first", "all", "back after"],
-    overs.map(({ name, calls, firstMs, allMs, backMs }) => [
-      name,
-      ...[calls.length, failedIn(calls), slowIn(calls)].map(String),
-      msText(tally(seenOf(calls)).slowestMs),
-      ...[firstMs, allMs].map((ms) => (ms === null ? "–" : msText(ms))),
-      backMs === null ? "–" : `${(backMs / 1000).toFixed(1)} s`,
-    ]),
-  );
-  say.line("\nWhat was promised");
-  say.promises(promised);
-}
-
-function seenOf(calls: readonly Timed[]) {
-  return calls.map(({ seen }) => seen);
+async function ask({ desk, say }: Play, command: readonly string[] | null): Promise<void> {
+  if (command !== null) say.command(`outrigger ${command.join(" ")}`, await desk.run(...command));
 }
 
 function by({ port }: ToyApp, calls: readonly Timed[]): number {
   return calls.filter((call) => call.by === port).length;
-}
-
-function failedIn(calls: readonly Timed[]): number {
-  return calls.length - tally(seenOf(calls)).ok;
-}
-
-function slowIn(calls: readonly Timed[]): number {
-  return calls.filter(({ seen }) => seen.ms > SLOW_MS).length;
-}
-
-function after(ms: number | null): string {
-  return ms === null ? "did not come" : `after ${ms < 10_000 ? msText(ms) : `${(ms / 1000).toFixed(1)} s`}`;
-}
-
-function sum(overs: readonly Over[], what: "since" | "sinceByPrimary"): number {
-  return overs.reduce((total, over) => total + over[what], 0);
-}
-
-function timesText(times: number): string {
-  return times === 1 ? "once" : `${times} times`;
 }
