@@ -29,7 +29,11 @@ export function tellCalls(say: Narrator, label: string, calls: readonly Timed[])
 export function promisesOf({ calls }: Load, overs: readonly Over[]): readonly Promised[] {
   const once = overs.filter(({ failovers, failbacks }) => failovers === 1 && failbacks === 1);
   return [
-    { what: "failed calls", measured: String(failedIn(calls)), held: calls.length > 0 && failedIn(calls) === 0 },
+    {
+      what: "no call failed",
+      measured: `${failedIn(calls)} of ${calls.length} failed`,
+      held: calls.length > 0 && failedIn(calls) === 0,
+    },
     answeredInTime([{ name: "all", seen: seenOf(calls) }]),
     allOf("faults after which traffic moved once, and back once", once.length, overs.length),
     allOf("… and calls then answered by the primary", sum(overs, "sinceByPrimary"), sum(overs, "since")),

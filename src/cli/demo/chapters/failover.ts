@@ -37,6 +37,8 @@ interface Play extends Stage {
 interface Fault {
   readonly name: string;
   readonly heading: (primary: ToyApp) => string;
+  /** What a reader may wonder about. */
+  readonly remark?: string;
   readonly harm: (primary: ToyApp) => Promise<void> | void;
   readonly heal: (p: Play) => Promise<void> | void;
   /** What has been done by then. */
@@ -61,6 +63,7 @@ const FAULTS: readonly Fault[] = [
   {
     name: "hung",
     heading: ({ pid }) => `The primary hangs: kill -STOP ${pid}`,
+    remark: "It looks slow at first: after 0.5 s a check is sent, which has 1 s.",
     harm: (primary) => primary.freeze(),
     heal: ({ primary }) => primary.thaw(),
     healed: ({ pid }) => `It goes on: kill -CONT ${pid}`,
@@ -156,6 +159,7 @@ async function suffer(p: Play, number: number, fault: Fault): Promise<Over> {
 
   say.scene(number, fault.heading(p.primary));
   await fault.harm(p.primary);
+  if (fault.remark !== undefined) say.line(`   ${fault.remark}`);
   const { movedMs } = await until(p, account, (so) => so.movedMs !== null);
   const movedAt = faultAt + (movedMs ?? 0);
   await until(
