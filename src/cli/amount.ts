@@ -32,6 +32,13 @@ export function spanText(ms: number): string {
     .join(" ");
 }
 
+/** How long something took, as in `8ms`, `1.1s`, `15.6s`, `1m 35s`: below a minute exact to a tenth. */
+export function tookText(ms: number): string {
+  if (Math.round(ms) < 1_000) return `${Math.round(ms)}ms`;
+  const tenths = Math.round(ms / 100);
+  return tenths < 600 ? `${tenths / 10}s` : spanText(tenths * 100);
+}
+
 /** As in `1 delivery`, `2 deliveries`. */
 export function jobsText(count: number): string {
   return `${count} ${count === 1 ? "delivery" : "deliveries"}`;

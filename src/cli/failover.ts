@@ -1,8 +1,7 @@
 import { type FailoverView, failoverSchema, type MoveView } from "../admin/health.ts";
 import { failoverDetailSchema } from "../admin/routes/failover.ts";
 import { ok } from "../core/result.ts";
-import { formatDuration } from "../manifest/units.ts";
-import { spanText } from "./amount.ts";
+import { spanText, tookText } from "./amount.ts";
 import { appNotes, standingCells, statusCell } from "./apps.table.ts";
 import { type Command, type ExitCode, type Io, paint, usage } from "./command.ts";
 import { jsonText, type RemoteOptions, remotely, remoteOptions } from "./remote.ts";
@@ -113,7 +112,7 @@ function movesTable(moves: readonly MoveView[], io: Io): string {
     from ?? "-",
     to ?? "-",
     reason,
-    ms < 60_000 ? formatDuration(Math.round(ms)) : spanText(ms),
+    tookText(ms),
     by ?? "",
   ]);
   return table(["AT", "MOVE", "FROM", "TO", "REASON", "TOOK", "BY"], rows);

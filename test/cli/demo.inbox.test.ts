@@ -77,16 +77,18 @@ test("a repeated call is known when it is said to be one, of the same delivery",
 
 test("patience ends: the last answer is given, whatever it is", async () => {
   const clock = createManualClock();
+  const ending = new AbortController();
+  const { signal } = ending;
   expect(
     await until(
-      clock,
+      { clock, signal },
       async () => 7,
       (n) => n === 7,
     ),
   ).toBe(7);
   let asked = 0;
   const never = until(
-    clock,
+    { clock, signal },
     async () => {
       clock.advance(5_000);
       return ++asked;
@@ -98,4 +100,14 @@ test("patience ends: the last answer is given, whatever it is", async () => {
     },
   );
   expect(await never).toBe(3);
+  const ended = until(
+    { clock, signal },
+    async () => 7,
+    () => {
+      ending.abort(new Error("the end"));
+      queueMicrotask(() => queueMicrotask(() => clock.advance(20)));
+      return false;
+    },
+  );
+  await expect(ended).rejects.toThrow("the end");
 });

@@ -53,7 +53,7 @@ function removeDirOf(text: string): void {
 }
 
 test("without --once it keeps running, says how to look, and a signal ends everything it started", {
-  timeout: 60_000,
+  timeout: 150_000,
 }, async () => {
   const io = createReadIo();
   const code = runCli(["demo"], io, [demoCommand(edge)]);
@@ -74,7 +74,9 @@ test("without --once it keeps running, says how to look, and a signal ends every
   expect(existsSync(dir)).toBe(false);
 });
 
-test("an interrupted demo ends what it started; with --once that is a problem, since nothing was shown", async () => {
+test("an interrupted demo ends what it started; with --once that is a problem, since nothing was shown", {
+  timeout: 90_000,
+}, async () => {
   const io = createReadIo();
   const code = runCli(["demo", "sync", "--once"], io, [demoCommand(edge)]);
   const said = await io.saying("1. The app is well");
@@ -84,7 +86,7 @@ test("an interrupted demo ends what it started; with --once that is a problem, s
   expect(pidsIn(said).filter(isAlive)).toEqual([]);
 });
 
-test("where Outrigger dies by itself, the demo says so, keeps its log and fails", async () => {
+test("where Outrigger dies by itself, the demo says so, keeps its log and fails", { timeout: 90_000 }, async () => {
   const io = createReadIo();
   const code = runCli(["demo", "--once"], io, [demoCommand(edge)]);
   const said = await io.saying("1. The app is well");
@@ -152,7 +154,7 @@ test("help says what it shows, which chapters there are, and what the exit code 
   const io = createReadIo();
   expect(await runCli(["demo", "--help"], io, [demoCommand(edge)])).toBe(0);
   expect(io.out()).toContain("--once");
-  for (const chapter of ["sync:", "async:"]) expect(io.out()).toContain(chapter);
+  for (const chapter of ["sync:", "async:", "failover:"]) expect(io.out()).toContain(chapter);
   expect(io.out()).toContain("Exit code 0");
   for (const line of io.out().split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   expect(await runCli(["demo", "nonsense"], io, [demoCommand(edge)])).toBe(2);

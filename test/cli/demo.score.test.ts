@@ -104,6 +104,17 @@ test("what a command prints goes on below where it is too wide, cut between its 
   expect(io.out().match(/x/g)).toHaveLength(200);
 });
 
+test("a row with long times stays within 80 columns, and keeps its words", () => {
+  const io = createIo();
+  const { row } = createNarrator(io);
+  row("calls", "217 ok, 0 failed", "p50 612 ms, p99 1601 ms");
+  row("calls", "217 ok, 0 failed", "p50 1 ms");
+  const [slow = "", quick = ""] = io.out().split("\n");
+  expect(slow).toMatch(/^ {3}calls +217 ok, 0 failed +p50 612 ms, p99 1601 ms$/);
+  expect(slow.length).toBeLessThanOrEqual(80);
+  expect(quick.indexOf("p50")).toBe(58);
+});
+
 test("a winner is read from an answer, and nothing from what is none", () => {
   expect(winnerIn(seen().body)).toBe("Ada");
   for (const text of ["", "{}", "null", "[]", '{"data":{"winner":7}}']) expect(winnerIn(Buffer.from(text))).toBeNull();

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { sizeText, spanText } from "../../src/cli/amount.ts";
+import { sizeText, spanText, tookText } from "../../src/cli/amount.ts";
 import { VIEWER } from "../help/admin.ts";
 import { testDeliveries } from "../help/deliveries.ts";
 import { startRemote } from "../help/remote.ts";
@@ -55,4 +55,13 @@ test("amounts are rounded for people", () => {
     "3072 TiB",
   ]);
   expect([0, 999, 61_000, 3_600_000, 90_061_000].map(spanText)).toEqual(["0s", "0s", "1m 1s", "1h", "1d 1h"]);
+  expect([0.3, 999.4, 999.6, 1_069, 15_634, 23_541].map(tookText)).toEqual([
+    "0ms",
+    "999ms",
+    "1s",
+    "1.1s",
+    "15.6s",
+    "23.5s",
+  ]);
+  expect([59_949, 59_951, 95_000].map(tookText)).toEqual(["59.9s", "1m", "1m 35s"]);
 });

@@ -29,8 +29,8 @@ export interface ChildOptions {
   readonly onDeath: (how: string) => void;
 }
 
-/** Longer than a sidecar may take to drain what is in flight. */
-const PATIENCE_MS = 10_000;
+/** Longer than a sidecar may take to drain what is in flight: `limits.drain` is 25 s. */
+const PATIENCE_MS = 30_000;
 const KEPT_CHARS = 2_000;
 
 /** The file of a module of the demo, as URL: `.ts` in a checkout, `.js` in a build. `name` is relative to this folder. */

@@ -15,6 +15,10 @@ const CHAPTERS: Readonly<Record<string, { readonly about: string; readonly load:
     about: "app and Outrigger die; what was accepted arrives all the same",
     load: async () => (await import("./chapters/async.ts")).async,
   },
+  failover: {
+    about: "the primary dies, hangs, breaks; its backup answers; it comes back",
+    load: async () => (await import("./chapters/failover.ts")).failover,
+  },
 };
 const FIRST = "sync";
 const PAUSE_MS = 250;

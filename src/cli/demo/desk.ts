@@ -2,8 +2,10 @@ import { type JobSummaryView, jobSummarySchema } from "../../admin/jobs.ts";
 import { statusSchema } from "../../admin/routes/status.ts";
 import type { SpoolView } from "../../admin/spool.ts";
 import type { Result } from "../../core/result.ts";
+import { appsCommand } from "../apps.ts";
 import { createClient } from "../client.ts";
 import { dlqCommand } from "../dlq.ts";
+import { failoverCommand } from "../failover.ts";
 import { runCli } from "../program.ts";
 import type { Failure } from "../target.ts";
 import type { Stage } from "./chapter.ts";
@@ -19,8 +21,8 @@ export interface Desk {
   effort(): Promise<{ readonly attempts: number; readonly sends: number }>;
   /** Resolves once nothing waits, or patience is at its end. */
   settled(): Promise<void>;
-  /** Runs `outrigger dlq …` as from a shell, and gives what it printed. Rejects where its exit code is not 0. */
-  dlq(...args: readonly string[]): Promise<string>;
+  /** Runs `outrigger …` as from a shell, and gives what it printed. Rejects where its exit code is not 0. */
+  run(...args: readonly string[]): Promise<string>;
 }
 
 export function createDesk({ admin, token, manifest }: Sidecar, { clock, signal }: Stage): Desk {
@@ -43,15 +45,15 @@ export function createDesk({ admin, token, manifest }: Sidecar, { clock, signal 
       };
     },
     async settled() {
-      await until(clock, spool, (now) => waitingIn(now) === 0);
+      await until({ clock, signal }, spool, (now) => waitingIn(now) === 0);
     },
-    async dlq(...args) {
+    async run(...args) {
       let printed = "";
       const print = (text: string): void => {
         printed += text;
       };
       const code = await runCli(
-        ["dlq", ...args],
+        args,
         {
           env: { OUTRIGGER_ADMIN: `http://${admin}`, OUTRIGGER_ADMIN_TOKEN: token },
           stdout: print,
@@ -63,9 +65,9 @@ export function createDesk({ admin, token, manifest }: Sidecar, { clock, signal 
           cwd: manifest,
           signal,
         },
-        [dlqCommand(clock)],
+        [appsCommand, dlqCommand(clock), failoverCommand],
       );
-      if (code !== 0) throw new Error(`outrigger dlq ${args.join(" ")} ended with exit code ${code}:\n${printed}`);
+      if (code !== 0) throw new Error(`outrigger ${args.join(" ")} ended with exit code ${code}:\n${printed}`);
       return printed;
     },
   };

@@ -36,8 +36,12 @@ export function createNarrator(io: Io): Narrator {
     title: (text) => line(bold(text)),
     line,
     scene: (number, heading) => line(`\n${bold(`${number}. ${heading}`)}`),
-    row: (label, fact, time) =>
-      line(`   ${label.padEnd(LABEL)}${time === undefined ? fact : `${fact.padEnd(FACT)} ${dim(time)}`}`),
+    row: (label, fact, time) => {
+      const start = `   ${label.padEnd(LABEL)}`;
+      // Slow answers have long times: then these begin further left.
+      const room = Math.min(FACT, WIDTH - start.length - (time?.length ?? 0) - 1);
+      line(time === undefined ? `${start}${fact}` : `${start}${fact.padEnd(room)} ${dim(time)}`);
+    },
     quote: (lines) => {
       for (const text of lines) line(text === "" ? "" : dim(`     ${text}`));
     },

@@ -8,6 +8,8 @@ import { type GithubPayload, SIGNATURE, signatureOf } from "./github.ts";
 
 /** The app's breakers open after so many failures in a row. */
 export const FAILURES = 5;
+/** … and let a trial through after this at the earliest. */
+export const RECOVERY_MS = 2_000;
 /** Where registrations arrive at the app. */
 export const REGISTER_PATH = "/webhooks/register";
 const ANSWER_MS = 2_000;
@@ -24,7 +26,7 @@ apps:
   quiz:
     owner: quiz-team@example.com
     url: http://127.0.0.1:${port}
-    breaker: { failures: ${FAILURES}, recovery: 2s, recovery_max: 4s, successes: 3 }
+    breaker: { failures: ${FAILURES}, recovery: ${RECOVERY_MS}ms, recovery_max: 4s, successes: 3 }
     webhooks:
       quiz_answer:
         path: /webhooks/answer

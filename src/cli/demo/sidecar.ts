@@ -36,7 +36,7 @@ export interface SidecarOptions {
 }
 
 /** Longer than a start takes on the slowest machine, and short enough for somebody who waits. */
-const START_MS = 15_000;
+const START_MS = 30_000;
 
 /** Starts `outrigger serve` and waits until it is ready. Rejects with what it said where it does not get there. */
 export async function startSidecar({ manifest, log, env, clock, signal, onDeath }: SidecarOptions): Promise<Sidecar> {

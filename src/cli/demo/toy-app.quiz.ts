@@ -14,6 +14,9 @@ export interface Quiz {
 const PATHS: ReadonlySet<string> = new Set(["/webhooks/answer", "/webhooks/winner", "/webhooks/register"]);
 const GITHUB = "/webhooks/github";
 
+/** Names the port that an answer comes from: of several apps behind one door, it tells which one answered. */
+export const SERVED_BY = "Served-By";
+
 export function createQuiz(clock: Clock, secret: string): Quiz {
   const seen: Record<string, number> = {};
   let verified = 0;
@@ -100,6 +103,10 @@ function parsed(body: Buffer): Record<string, unknown> | null {
 
 function write(res: ServerResponse, { status, body }: Answer): void {
   const text = JSON.stringify(body);
-  res.writeHead(status, { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) });
+  res.writeHead(status, {
+    "Content-Type": "application/json",
+    "Content-Length": Buffer.byteLength(text),
+    [SERVED_BY]: String(res.socket?.localPort),
+  });
   res.end(text);
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Io } from "../command.ts";
 import { modulePath, startChild } from "./child.ts";
+import { type Frozen, freeze } from "./freeze.ts";
 import type { AppReport, Behaviour, Done, Order } from "./toy-app.messages.ts";
 
 /** The toy app as the demo holds it: a process of its own that takes orders. */
@@ -10,6 +11,9 @@ export interface ToyApp {
   /** Resolves once it behaves so. */
   behave(as: Behaviour): Promise<void>;
   report(): Promise<AppReport>;
+  /** Stops its process (SIGSTOP): it keeps its connections and does nothing, orders included, until `thaw`. */
+  freeze(): void;
+  thaw(): void;
   /** Kills it, as a crash would: no goodbye to anyone. Resolves when it is gone. */
   kill(): Promise<void>;
 }
@@ -48,6 +52,11 @@ export async function startToyApp(options: ToyAppOptions): Promise<ToyApp> {
     await child.end("SIGKILL");
     throw error;
   });
+  let frozen: Frozen | null = null;
+  const thaw = (): void => {
+    frozen?.thaw();
+    frozen = null;
+  };
   return {
     port: listening.type === "listening" ? listening.port : port,
     pid: child.pid,
@@ -59,8 +68,13 @@ export async function startToyApp(options: ToyAppOptions): Promise<ToyApp> {
       if (done.type !== "report") throw new Error("the toy app answered something else");
       return done.report;
     },
+    freeze() {
+      frozen ??= freeze(child);
+    },
+    thaw,
     kill: async () => {
       await child.end("SIGKILL");
+      thaw();
     },
   };
 }

@@ -1,15 +1,33 @@
-import { type Clock, sleep } from "../../core/clock.ts";
+import { sleep } from "../../core/clock.ts";
+import type { Stage } from "./chapter.ts";
 
-/** What has not happened after this does not happen: the breaker's longest wait is 2 s. */
+/** What has not happened after this does not happen, where a breaker is all that is waited for: at most 2 s. */
 const PATIENCE_MS = 12_000;
 const PACE_MS = 20;
 
-/** Asks until it is so, or for as long as patience lasts; then the last answer tells what is wrong. */
-export async function until<T>(clock: Clock, ask: () => Promise<T>, so: (answer: T) => boolean): Promise<T> {
+type Ending = Pick<Stage, "clock" | "signal">;
+
+/** Lets time pass. Rejects when the demo ends. */
+export async function pause({ clock, signal }: Ending, ms: number): Promise<void> {
+  await sleep(clock, ms);
+  signal.throwIfAborted();
+}
+
+/**
+ * Asks until it is so, or for as long as patience lasts; then the last answer tells what is wrong. Rejects when the
+ * demo ends.
+ */
+export async function until<T>(
+  ending: Ending,
+  ask: () => Promise<T>,
+  so: (answer: T) => boolean,
+  patienceMs = PATIENCE_MS,
+): Promise<T> {
+  const { clock } = ending;
   const startedAt = clock.now();
   for (;;) {
     const answer = await ask();
-    if (so(answer) || clock.now() - startedAt > PATIENCE_MS) return answer;
-    await sleep(clock, PACE_MS);
+    if (so(answer) || clock.now() - startedAt > patienceMs) return answer;
+    await pause(ending, PACE_MS);
   }
 }

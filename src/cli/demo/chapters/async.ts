@@ -94,11 +94,11 @@ async function appDies(p: Play): Promise<void> {
   p.say.quote(await toldAt(p, accepted.at(-1)));
 
   const parkedNow = async () => (await p.desk.spool()).waiting.find(({ parked }) => parked !== null)?.parked ?? null;
-  const parked = await until(p.clock, parkedNow, (found) => found !== null);
+  const parked = await until(p, parkedNow, (found) => found !== null);
   const before = await p.desk.effort();
   // A trial of the breaker while nobody is there: it must cost no delivery one of its tries.
   const after = await until(
-    p.clock,
+    p,
     () => p.desk.effort(),
     ({ sends }) => sends > before.sends,
   );
@@ -159,9 +159,9 @@ async function appIsBack(p: Play): Promise<void> {
   p.say.scene(3, `The app is started again: pid ${p.app.pid}`);
   const startedAt = p.clock.now();
   const arrived = async () => inbox.arrivedOf(accepted, await p.app.report());
-  await until(p.clock, arrived, (n) => n > 0);
+  await until(p, arrived, (n) => n > 0);
   const firstMs = p.clock.now() - startedAt;
-  await until(p.clock, arrived, (n) => n === accepted.size);
+  await until(p, arrived, (n) => n === accepted.size);
   const allMs = p.clock.now() - startedAt;
   await p.desk.settled();
   const so = await p.app.report();
@@ -190,22 +190,22 @@ async function oneIsRefused(p: Play): Promise<void> {
   p.say.row("payloads", `${seen.filter(inbox.isAccepted).length} accepted, one of them a ${REFUSED}`);
   p.say.row("arrived", `${arrived}; the one holds up no other`);
   p.say.row("dead", `${dead}; after a 422 there is nothing to try again`);
-  p.say.command("outrigger dlq list", await p.desk.dlq("list"));
+  p.say.command("outrigger dlq list", await p.desk.run("dlq", "list"));
 
   await p.app.behave({ kind: "well" });
   p.say.line("   The app is mended. By hand, since nobody else can know that:");
   const id = inbox.receiptIn(first)?.id ?? "";
   const startedAt = p.clock.now();
-  p.say.command(`outrigger dlq retry ${id}`, await p.desk.dlq("retry", id));
+  p.say.command(`outrigger dlq retry ${id}`, await p.desk.run("dlq", "retry", id));
   const taken = async () => inbox.arrivedOf(inbox.acceptedIn([first]), await p.app.report());
-  const came = await until(p.clock, taken, (n) => n === 1);
+  const came = await until(p, taken, (n) => n === 1);
   p.say.row(
     "the payload",
     came === 1 ? "has arrived" : "has not arrived",
     `after ${msText(p.clock.now() - startedAt)}`,
   );
   await p.desk.settled();
-  p.say.command("outrigger dlq list", await p.desk.dlq("list"));
+  p.say.command("outrigger dlq list", await p.desk.run("dlq", "list"));
   p.promised.push(
     allOf("a refused payload is kept, and no other with it", dead === 1 ? arrived : 0, more.length),
     allOf("… and arrives after dlq retry", came, 1),

@@ -132,8 +132,10 @@ async function broken(p: Play): Promise<void> {
   await p.app.behave({ kind: "broken" });
   const asked = async (): Promise<number> => (await p.app.report()).seen[quiz.REGISTER_PATH] ?? 0;
   const before = await asked();
+  const startedAt = p.clock.now();
   const seen = await p.caller.callAll(times(200, quiz.registration), AT_ONCE);
   const reached = (await asked()) - before;
+  const trials = Math.floor((p.clock.now() - startedAt) / quiz.RECOVERY_MS);
   const fast = seen.filter(({ reason }) => reason === "breaker_open");
   p.say.row("registrations", `${tally(seen).fallback} “pending approval”`, speed(seen));
   p.say.row("that reached the app", `${reached}; after ${quiz.FAILURES} failures the breaker opened`);
@@ -141,7 +143,8 @@ async function broken(p: Play): Promise<void> {
   p.say.line("   What such a caller sees:");
   p.say.quote(answerText(fast[0]));
   p.scenes.push({ name: "broken", seen });
-  const most = quiz.FAILURES + AT_ONCE - 1;
+  // What failed is spooled, so each may be on its way a second time when the breaker opens. On a slow machine trials come.
+  const most = 2 * quiz.FAILURES + AT_ONCE - 1 + trials;
   p.promised.push(allOf("while it was broken, “pending approval”", tally(seen).fallback, seen.length), {
     what: `broken, the app was asked ${quiz.FAILURES} times, and by calls in flight`,
     measured: `${reached}, limit ${most}`,
