@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import {
   counted,
-  FOR_LONG,
+  die,
   from,
   moveText,
   PATIENT,
@@ -52,9 +52,7 @@ const NOT_WELL: readonly (readonly [string, ToyMood, ToyHealth])[] = [
 test.each(NOT_WELL)("a primary that comes back %s gets none of its traffic", async (_name, mood, health) => {
   const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
   const sidecar = await startQuiz([primary, backup], { recovery: { hold: "100ms", max_response_time: "100ms" } });
-  await primary.behave({ kind: "refuse" });
-  await sidecar.hook();
-  await sidecar.event("failover");
+  await die(sidecar, primary);
   const before = primary.calls();
   await primary.health(health);
   await primary.behave(mood);
@@ -70,9 +68,7 @@ test.each(NOT_WELL)("a primary that comes back %s gets none of its traffic", asy
 test("a primary that fails one in ten is found out by trials, is held off for longer each time, and costs nobody a failure", async () => {
   const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
   const sidecar = await startQuiz([primary, backup], { recovery: { hold: "700ms", hold_max: "1h" } });
-  await primary.behave({ kind: "refuse" });
-  await sidecar.hook();
-  await sidecar.event("failover");
+  await die(sidecar, primary);
   await primary.behave({ kind: "one_in", n: 10 });
   const before = primary.calls();
   const flow = startFlow((agent) => sidecar.hook({ agent }), 3);
@@ -102,9 +98,7 @@ test("while it returns, one request at a time is tried on it, only such as may b
     webhooks,
     recovery: { hold: "200ms", successes: 1000, hold_max: "1h" },
   });
-  await primary.behave({ kind: "refuse" });
-  await sidecar.hook();
-  await sidecar.event("failover");
+  await die(sidecar, primary);
   await primary.behave(WELL);
   const before = primary.calls();
   await stands(sidecar, primary, "returning");
@@ -143,9 +137,7 @@ test("while it returns and hangs, the request that is tried on it moves on with 
     recovery: { hold: "200ms", successes: 1000, hold_max: "1h" },
   });
   for (let n = 0; n < 20; n++) await sidecar.hook();
-  await primary.behave({ kind: "refuse" });
-  await sidecar.hook();
-  await sidecar.event("failover");
+  await die(sidecar, primary);
   await primary.behave(WELL);
   await stands(sidecar, primary, "returning");
   await primary.behave({ kind: "hang" });
@@ -158,8 +150,7 @@ test("while it returns and hangs, the request that is tried on it moves on with 
 test("without requests, probes decide that it is back", async () => {
   const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
   const sidecar = await startQuiz([primary, backup], { recovery: { hold: "200ms" } });
-  await primary.probed(1);
-  await primary.behave({ kind: "refuse" });
+  await die(sidecar, primary);
   expect(await sidecar.event("failover")).toMatchObject({ reason: "probe" });
   await primary.behave(WELL);
   expect(await sidecar.event("failback")).toMatchObject({ from: "backup", to: "primary", reason: "recovered" });
@@ -168,10 +159,13 @@ test("without requests, probes decide that it is back", async () => {
 
 test("a backup that dies and returns moves no traffic, and is there when it is needed", async () => {
   const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
-  const sidecar = await startQuiz([primary, backup], { recovery: FOR_LONG, health: { healthy_after: 1 } });
-  await backup.probed(1);
-  await backup.behave({ kind: "refuse" });
-  await sidecar.event("upstream.down", ({ upstream }) => upstream === "backup");
+  const sidecar = await startQuiz([primary, backup]);
+  await die(sidecar, backup);
   expect(from(await sidecar.hook())).toBe("primary");
+  await backup.behave(WELL);
+  await sidecar.event("upstream.up", ({ upstream }) => upstream === "backup");
   expect(sidecar.told()).toEqual([]);
+  await die(sidecar, primary);
+  expect(from(await sidecar.hook())).toBe("backup");
+  expect(sidecar.told()).toEqual(["failover primary > backup: probe"]);
 });

@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import type { FailoverView } from "../../src/admin/health.ts";
 import { post } from "../help/call.ts";
 import { type Child, startChild } from "../help/child.ts";
-import { askAdmin, FOR_LONG, from, PATIENT, quizYaml, startQuiz, toyApart, toyHere } from "../help/pair.ts";
+import { askAdmin, die, FOR_LONG, from, PATIENT, quizYaml, startQuiz, toyApart, toyHere } from "../help/pair.ts";
 import { WELL } from "../help/toy.ts";
 
 /** What is known of health outlives a stop, a kill and a reload. */
@@ -33,8 +33,7 @@ test("stopped in the midst of a failover, it comes up on the backup, though the 
   const dir = folder();
   const given = { recovery: { hold: "1s", successes: 3 } };
   const first = await startQuiz([primary, backup], given, { dir });
-  await primary.behave({ kind: "refuse" });
-  await first.event("failover");
+  await die(first, primary);
   await first.app.stop();
   await primary.behave(WELL);
   const second = await startQuiz([primary, backup], given, { dir });
@@ -97,8 +96,7 @@ test("a reload that changes another app leaves standing, hold and probes as they
     recovery: FOR_LONG,
   });
   const sidecar = await startQuiz([primary, backup], other("2s"));
-  await primary.behave({ kind: "refuse" });
-  await sidecar.event("failover");
+  await die(sidecar, primary);
   await primary.behave(WELL);
   const since = async (): Promise<string | null> => (await sidecar.failover()).upstreams[0]?.well_since ?? null;
   let before = await since();
@@ -117,8 +115,7 @@ test("a reload that changes another app leaves standing, hold and probes as they
 test("a reload in the midst of a failover that changes the app itself keeps its traffic on the backup", async () => {
   const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
   const sidecar = await startQuiz([primary, backup], { recovery: FOR_LONG });
-  await primary.behave({ kind: "refuse" });
-  await sidecar.event("failover");
+  await die(sidecar, primary);
   await primary.behave(WELL);
   sidecar.write(
     quizYaml([primary, backup], { recovery: FOR_LONG, health: { interval: "90ms" }, webhooks: { next: PATIENT } }),

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { call } from "../help/call.ts";
-import { counted, FOR_LONG, from, moveText, startFlow, startQuiz, stands, toyHere } from "../help/pair.ts";
+import { counted, die, FOR_LONG, from, moveText, startFlow, startQuiz, toyHere } from "../help/pair.ts";
 import { WELL } from "../help/toy.ts";
 
 /** Where traffic goes when an operator says so, and when several share it. */
@@ -35,8 +35,7 @@ test("a pinned upstream that dies keeps no traffic, and has it again when it is 
   await sidecar.admin("/failover/quiz/switch", { to: "backup" });
   const flow = startFlow((agent) => sidecar.hook({ agent }), 10);
   await flow.more(100);
-  await backup.behave({ kind: "refuse" });
-  await sidecar.event("failover", ({ reason }) => reason !== "operator");
+  await die(sidecar, backup);
   await flow.more(50);
   expect(from(await sidecar.hook())).toBe("primary");
   await backup.behave(WELL);
@@ -79,17 +78,14 @@ test("two of one priority share the load by weight; one dies, and the other take
   const share = (small.calls() * 400) / (small.calls() + big.calls());
   expect(share).toBeGreaterThan(48);
   expect(share).toBeLessThan(152);
-  await big.behave({ kind: "refuse" });
-  await sidecar.event("failover");
+  await die(sidecar, big);
   await flow.more(20);
   const after = flow.answers.length;
   await flow.more(50);
   expect(counted(flow.answers.slice(after), from)).toEqual({ small: flow.answers.length - after });
   await big.behave(WELL);
-  const before = big.calls();
-  await sidecar.event("upstream.up", ({ upstream }) => upstream === "big");
-  await stands(sidecar, big, "serving");
-  await big.called(before + 100);
+  await sidecar.event("failback");
+  await big.called(big.calls() + 50);
   const answers = await flow.stop();
   expect(counted(answers)).toEqual({ ok: answers.length });
   expect(sidecar.told()).toHaveLength(2);

@@ -101,6 +101,15 @@ export function moveText(move: { type?: string; kind?: string; from: unknown; to
   return `${move.type ?? move.kind} ${move.from} > ${move.to}: ${move.reason}`;
 }
 
+/**
+ * Nothing listens there any more, and three probes have found so: when it is well again, what was before is forgotten.
+ * Once for each upstream of a test.
+ */
+export async function die(sidecar: QuizSidecar, toy: Toy): Promise<void> {
+  await toy.behave({ kind: "refuse" });
+  await sidecar.event("upstream.down", ({ upstream, alert }) => upstream === toy.name && alert);
+}
+
 /** Looks after each probe of a toy whether that upstream stands so, and resolves once it does. */
 export async function stands(sidecar: QuizSidecar, toy: Toy, standing: Standing): Promise<void> {
   for (;;) {
