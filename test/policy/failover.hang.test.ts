@@ -158,6 +158,17 @@ test("one that waits for a slot is not kept waiting by the app", async () => {
   expect(probes).toEqual([]);
 });
 
+test("one that has waited for a slot is watched from when it is sent, though nothing came after it", async () => {
+  const { clock, watch, send, pass, know, hangs } = open("silence");
+  know("answer", 20);
+  const place = send("answer");
+  place.sentAt = Number.POSITIVE_INFINITY;
+  await pass(10_000);
+  watch.sent(place, clock.now(), true);
+  await pass(1_500);
+  expect(hangs).toEqual([{ at: 11_500, sentAt: 10_000 }]);
+});
+
 test("moving takes all that may be sent twice, once, and the others are watched no longer", async () => {
   const { send, pass, know, watch, moved, probes } = open("silence");
   know("answer", 20);
