@@ -91,6 +91,21 @@ test("a primary that fails one in ten is found out by trials, is held off for lo
   }
 });
 
+test("a primary that is quick to its probes but slow to requests is found out by trials, which cost nobody an answer", async () => {
+  const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
+  const sidecar = await startQuiz([primary, backup], { recovery: { hold: "100ms", max_response_time: "100ms" } });
+  await die(sidecar, primary);
+  await primary.health("healthy");
+  await primary.behave({ kind: "slow", ms: 150 });
+  const before = primary.calls();
+  const flow = startFlow((agent) => sidecar.hook({ agent }), 2);
+  // Five of them make a mean.
+  await primary.called(before + 6);
+  const answers = await flow.stop();
+  expect(counted(answers)).toEqual({ ok: answers.length });
+  expect(sidecar.told()).toHaveLength(1);
+});
+
 test("while it returns, one request at a time is tried on it, only such as may be repeated, and one that fails moves", async () => {
   const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
   const webhooks = { hook: { ...PATIENT, timeout: "30s" }, once: { path: "/once", breaker: { enabled: false } } };
