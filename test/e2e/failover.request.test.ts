@@ -2,10 +2,10 @@ import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { expect, onTestFinished, test } from "vitest";
+import { expect } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { startTestApp } from "../help/app.ts";
-import { counted, die, FOR_LONG, from, PATIENT, startQuiz, toyHere } from "../help/pair.ts";
+import { beside, counted, die, FOR_LONG, finished, from, PATIENT, startQuiz, toyHere } from "../help/pair.ts";
 import type { ToySeen } from "../help/toy.ledger.ts";
 import type { Toy } from "../help/toy.ts";
 
@@ -21,7 +21,7 @@ function isSigned({ headers, body }: ToySeen): boolean {
   return headers["webhook-signature"] === `v1,${createHmac("sha256", KEY).update(signed).digest("base64")}`;
 }
 
-test("one request on two upstreams: the same id, another try, and a signature of its own", async () => {
+beside("one request on two upstreams: the same id, another try, and a signature of its own", async () => {
   const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
   const hook = { ...PATIENT, timeout: "30s" };
   // A timestamp is in seconds, so the move takes more than one.
@@ -50,41 +50,44 @@ test("one request on two upstreams: the same id, another try, and a signature of
   expect(completed.durationMs).toBeGreaterThanOrEqual((lost?.durationMs ?? 0) + (good?.durationMs ?? 0));
 });
 
-test("one attempt at a job on two upstreams counts once; what follows a send without an answer is in doubt", async () => {
-  const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
-  const later = { ...PATIENT, mode: "async", retry: { attempts: 3, initial: "20ms", max: "20ms" } };
-  const failover = { consecutive_failures: 100 };
-  const sidecar = await startQuiz([primary, backup], { failover, webhooks: { later }, app: SIGN });
-  for (const toy of [primary, backup]) {
-    await toy.health("healthy");
-    await toy.behave({ kind: "reset" });
-  }
-  await sidecar.hook({ headers: { "X-Request-ID": "mine" } }, "later");
-  expect(await sidecar.event("dlq.added")).toMatchObject({ reason: "attempts_exhausted", sends: 6 });
-  const all = [primary, backup].map((toy) =>
-    callsOf(toy).map(({ headers }) => [headers["x-retry-attempt"], headers["outrigger-in-doubt"] ?? "no"]),
-  );
-  expect(all).toEqual([
-    [
-      ["0", "no"],
-      ["2", "?1"],
-      ["4", "?1"],
-    ],
-    [
-      ["1", "?1"],
-      ["3", "?1"],
-      ["5", "?1"],
-    ],
-  ]);
-  const calls = [primary, backup].flatMap(callsOf);
-  expect(new Set(calls.map(({ headers }) => headers["x-request-id"]))).toEqual(new Set(["mine"]));
-  expect(calls.every(isSigned)).toBe(true);
-});
+beside(
+  "one attempt at a job on two upstreams counts once; what follows a send without an answer is in doubt",
+  async () => {
+    const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
+    const later = { ...PATIENT, mode: "async", retry: { attempts: 3, initial: "20ms", max: "20ms" } };
+    const failover = { consecutive_failures: 100 };
+    const sidecar = await startQuiz([primary, backup], { failover, webhooks: { later }, app: SIGN });
+    for (const toy of [primary, backup]) {
+      await toy.health("healthy");
+      await toy.behave({ kind: "reset" });
+    }
+    await sidecar.hook({ headers: { "X-Request-ID": "mine" } }, "later");
+    expect(await sidecar.event("dlq.added")).toMatchObject({ reason: "attempts_exhausted", sends: 6 });
+    const all = [primary, backup].map((toy) =>
+      callsOf(toy).map(({ headers }) => [headers["x-retry-attempt"], headers["outrigger-in-doubt"] ?? "no"]),
+    );
+    expect(all).toEqual([
+      [
+        ["0", "no"],
+        ["2", "?1"],
+        ["4", "?1"],
+      ],
+      [
+        ["1", "?1"],
+        ["3", "?1"],
+        ["5", "?1"],
+      ],
+    ]);
+    const calls = [primary, backup].flatMap(callsOf);
+    expect(new Set(calls.map(({ headers }) => headers["x-request-id"]))).toEqual(new Set(["mine"]));
+    expect(calls.every(isSigned)).toBe(true);
+  },
+);
 
-test("a failover and a failback call an HTTP endpoint, with where the traffic went in the body", async () => {
+beside("a failover and a failback call an HTTP endpoint, with where the traffic went in the body", async () => {
   const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
   const endpoint = await startTestApp();
-  onTestFinished(() => endpoint.stop());
+  finished(() => endpoint.stop());
   const hook = {
     type: "http",
     method: "PATCH",
@@ -113,7 +116,7 @@ test("a failover and a failback call an HTTP endpoint, with where the traffic we
   for (const [i, said] of [away, back].entries()) expect(said?.ms).toBe(moves[i]?.duration_ms);
 });
 
-test("an app with one upstream is asked after an interval, is told of when it is down, and never moves", async () => {
+beside("an app with one upstream is asked after an interval, is told of when it is down, and never moves", async () => {
   const only = await toyHere("only");
   const sidecar = await startQuiz([only], {
     health: { interval: "400ms" },
@@ -142,14 +145,14 @@ async function listening(host: string, answer: string): Promise<number> {
   const server = createServer((_req, res) => res.end(JSON.stringify({ from: answer })));
   server.listen(0, host);
   await once(server, "listening");
-  onTestFinished(() => {
+  finished(() => {
     server.closeAllConnections();
     server.close();
   });
   return (server.address() as AddressInfo).port;
 }
 
-test("a primary known by a name, a backup by an IPv6 address", async () => {
+beside("a primary known by a name, a backup by an IPv6 address", async () => {
   const primary = await toyHere("primary");
   const backup = { name: "backup", url: `http://[::1]:${await listening("::1", "backup")}` };
   const named = { ...primary, url: `http://localhost:${primary.port}` };
@@ -161,7 +164,7 @@ test("a primary known by a name, a backup by an IPv6 address", async () => {
   expect((await sidecar.failover()).upstreams[1]).toMatchObject({ status: "healthy", active: true });
 });
 
-test("what streams goes to the backup, too, when the primary is away: requests and WebSockets", async () => {
+beside("what streams goes to the backup, too, when the primary is away: requests and WebSockets", async () => {
   const primary = await toyHere("primary");
   const server = createServer((req, res) =>
     res.end(JSON.stringify({ from: req.url === "/health" ? "health" : "backup" })),
@@ -170,7 +173,7 @@ test("what streams goes to the backup, too, when the primary is away: requests a
   sockets.on("connection", (socket) => socket.on("message", (said) => socket.send(`backup heard ${said}`)));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  onTestFinished(() => {
+  finished(() => {
     for (const socket of sockets.clients) socket.terminate();
     server.closeAllConnections();
     server.close();
@@ -182,7 +185,7 @@ test("what streams goes to the backup, too, when the primary is away: requests a
   await die(sidecar, primary);
   expect(from(await sidecar.hook({}, "stream"))).toBe("backup");
   const socket = new WebSocket(`${sidecar.url.replace("http", "ws")}/quiz/stream`);
-  onTestFinished(() => socket.terminate());
+  finished(() => socket.terminate());
   await once(socket, "open");
   socket.send("hello");
   const [heard] = (await once(socket, "message")) as [Buffer];

@@ -2,24 +2,36 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
-import { expect, onTestFinished, test } from "vitest";
+import { expect } from "vitest";
 import type { FailoverView } from "../../src/admin/health.ts";
 import { post } from "../help/call.ts";
 import { type Child, startChild } from "../help/child.ts";
-import { askAdmin, die, FOR_LONG, from, PATIENT, quizYaml, startQuiz, toyApart, toyHere } from "../help/pair.ts";
+import {
+  askAdmin,
+  beside,
+  die,
+  FOR_LONG,
+  finished,
+  from,
+  PATIENT,
+  quizYaml,
+  startQuiz,
+  toyApart,
+  toyHere,
+} from "../help/pair.ts";
 import { WELL } from "../help/toy.ts";
 
 /** What is known of health outlives a stop, a kill and a reload. */
 
 function folder(): string {
   const dir = mkdtempSync(join(tmpdir(), "outrigger-failover-"));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  finished(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }
 
 async function serve(yaml: string, dir: string): Promise<Child> {
   const child = await startChild(yaml, { dir });
-  onTestFinished(async () => {
+  finished(async () => {
     child.signal("SIGKILL");
     await child.ended;
   });
@@ -28,27 +40,30 @@ async function serve(yaml: string, dir: string): Promise<Child> {
 
 const hookOf = async ({ url }: Child): Promise<string> => from(await post(`${url}/quiz/hook`, {}));
 
-test("stopped in the midst of a failover, it comes up on the backup, though the primary answers again, and returns later", async () => {
-  const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
-  const dir = folder();
-  const given = { recovery: { hold: "1s", successes: 3 } };
-  const first = await startQuiz([primary, backup], given, { dir });
-  await die(first, primary);
-  await first.app.stop();
-  await primary.behave(WELL);
-  const second = await startQuiz([primary, backup], given, { dir });
-  expect(from(await second.hook())).toBe("backup");
-  const { active, upstreams } = await second.failover();
-  expect(active).toBe("backup");
-  expect(upstreams[0]).toMatchObject({ standing: "away", cause: "probe" });
-  expect(await second.event("failback")).toMatchObject({ from: "backup", to: "primary", reason: "recovered" });
-  // How long it was away counts from before the restart.
-  expect(second.told()).toHaveLength(1);
-  expect((await second.moves()).map(({ kind }) => kind)).toEqual(["failover", "failback"]);
-  expect(from(await second.hook())).toBe("primary");
-});
+beside(
+  "stopped in the midst of a failover, it comes up on the backup, though the primary answers again, and returns later",
+  async () => {
+    const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
+    const dir = folder();
+    const given = { recovery: { hold: "1s", successes: 3 } };
+    const first = await startQuiz([primary, backup], given, { dir });
+    await die(first, primary);
+    await first.app.stop();
+    await primary.behave(WELL);
+    const second = await startQuiz([primary, backup], given, { dir });
+    expect(from(await second.hook())).toBe("backup");
+    const { active, upstreams } = await second.failover();
+    expect(active).toBe("backup");
+    expect(upstreams[0]).toMatchObject({ standing: "away", cause: "probe" });
+    expect(await second.event("failback")).toMatchObject({ from: "backup", to: "primary", reason: "recovered" });
+    // How long it was away counts from before the restart.
+    expect(second.told()).toHaveLength(1);
+    expect((await second.moves()).map(({ kind }) => kind)).toEqual(["failover", "failback"]);
+    expect(from(await second.hook())).toBe("primary");
+  },
+);
 
-test("killed in the midst of a failover, too", async () => {
+beside("killed in the midst of a failover, too", async () => {
   const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
   const dir = folder();
   const yaml = quizYaml([primary, backup], { recovery: FOR_LONG });
@@ -74,20 +89,23 @@ async function awayOnDisk(dir: string): Promise<void> {
   db.close();
 }
 
-test("told to stop while requests wait on a stopped primary, they are answered by the backup and the process ends", async () => {
-  const primary = await toyApart("primary");
-  const backup = await toyHere("backup");
-  const hook = { ...PATIENT, timeout: "30s" };
-  const child = await serve(quizYaml([primary, backup], { recovery: FOR_LONG, webhooks: { hook } }), folder());
-  for (let n = 0; n < 20; n++) expect(await hookOf(child)).toBe("primary");
-  primary.freeze();
-  const waiting = Array.from({ length: 10 }, () => hookOf(child));
-  child.signal("SIGTERM");
-  expect(await Promise.all(waiting)).toEqual(waiting.map(() => "backup"));
-  expect(await child.ended).toMatchObject({ code: 0, signal: null, stderr: "" });
-});
+beside(
+  "told to stop while requests wait on a stopped primary, they are answered by the backup and the process ends",
+  async () => {
+    const primary = await toyApart("primary");
+    const backup = await toyHere("backup");
+    const hook = { ...PATIENT, timeout: "30s" };
+    const child = await serve(quizYaml([primary, backup], { recovery: FOR_LONG, webhooks: { hook } }), folder());
+    for (let n = 0; n < 20; n++) expect(await hookOf(child)).toBe("primary");
+    primary.freeze();
+    const waiting = Array.from({ length: 10 }, () => hookOf(child));
+    child.signal("SIGTERM");
+    expect(await Promise.all(waiting)).toEqual(waiting.map(() => "backup"));
+    expect(await child.ended).toMatchObject({ code: 0, signal: null, stderr: "" });
+  },
+);
 
-test("a reload that changes another app leaves standing, hold and probes as they are", async () => {
+beside("a reload that changes another app leaves standing, hold and probes as they are", async () => {
   const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
   const other = (timeout: string) => ({
     more: {
@@ -112,7 +130,7 @@ test("a reload that changes another app leaves standing, hold and probes as they
   expect(from(await sidecar.hook())).toBe("backup");
 });
 
-test("a reload in the midst of a failover that changes the app itself keeps its traffic on the backup", async () => {
+beside("a reload in the midst of a failover that changes the app itself keeps its traffic on the backup", async () => {
   const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
   const sidecar = await startQuiz([primary, backup], { recovery: FOR_LONG });
   await die(sidecar, primary);
@@ -136,7 +154,7 @@ test("a reload in the midst of a failover that changes the app itself keeps its 
   expect(primary.probes()).toBeLessThanOrEqual(probes + 1);
 });
 
-test("a pin is there again after a restart", async () => {
+beside("a pin is there again after a restart", async () => {
   const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
   const dir = folder();
   const first = await startQuiz([primary, backup], {}, { dir });

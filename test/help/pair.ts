@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { Agent } from "node:http";
-import { onTestFinished } from "vitest";
+import { onTestFinished, test } from "vitest";
 import type { FailoverView, MoveView } from "../../src/admin/health.ts";
 import type { Standing } from "../../src/core/health.ts";
 import { type Answered, type Asked, call, post } from "./call.ts";
@@ -8,6 +9,20 @@ import { startToyProcess, type ToyProcess } from "./toy.process.ts";
 import { startToy, type Toy } from "./toy.ts";
 
 /** An app `quiz` with a primary and a backup, of which everything goes quickly: a test takes a second or two. */
+
+type CleanUp = typeof onTestFinished;
+const own = new AsyncLocalStorage<CleanUp>();
+
+/**
+ * A test that runs beside others of its file, since most of its time is waiting for probes. Each cleans up after itself
+ * by {@link finished}.
+ */
+export function beside(name: string, run: () => Promise<void>): void {
+  test.concurrent(name, (context) => own.run(context.onTestFinished, run));
+}
+
+/** Vitest's `onTestFinished`, which knows only the newest of tests that run beside each other. */
+export const finished: CleanUp = (...args) => (own.getStore() ?? onTestFinished)(...args);
 
 export const TOKEN = "a-token-of-the-test";
 
@@ -73,7 +88,7 @@ export async function startQuiz(
   options: Parameters<typeof startSidecar>[1] = {},
 ): Promise<QuizSidecar> {
   const sidecar = await startSidecar(quizYaml(upstreams, given), options);
-  onTestFinished(() => sidecar.stop());
+  finished(() => sidecar.stop());
   const admin = async <T>(path: string, body?: unknown): Promise<T> => askAdmin(sidecar, path, body);
   return {
     ...sidecar,
@@ -122,14 +137,14 @@ export async function stands(sidecar: QuizSidecar, toy: Toy, standing: Standing)
 /** A toy in this process, stopped with the test. */
 export async function toyHere(name: string, at?: number): Promise<Toy> {
   const toy = await startToy(name, at);
-  onTestFinished(() => toy.stop());
+  finished(() => toy.stop());
   return toy;
 }
 
 /** A toy in a process of its own, stopped with the test. */
 export async function toyApart(name: string): Promise<ToyProcess> {
   const toy = await startToyProcess(name);
-  onTestFinished(() => toy.stop());
+  finished(() => toy.stop());
   return toy;
 }
 
@@ -163,7 +178,7 @@ export function startFlow(send: (agent: Agent) => Promise<Answered>, width: numb
     agent.destroy();
     return answers;
   };
-  onTestFinished(() => void stop().catch(() => undefined));
+  finished(() => void stop().catch(() => undefined));
   return {
     answers,
     more: (n) =>
