@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { counted, FOR_LONG, from, PATIENT, RARELY, startFlow, startQuiz, toyHere } from "../help/pair.ts";
+import { counted, FOR_LONG, from, HASTY, PATIENT, RARELY, startFlow, startQuiz, toyHere } from "../help/pair.ts";
 import { WELL } from "../help/toy.ts";
 
 /** An upstream that takes requests and says nothing: who waits there, who moves, and who raises no alarm. */
@@ -85,7 +85,7 @@ test("what is only waiting for a slot was not written, so it moves though it may
 
 test("with no backup that could take them, requests go on waiting where they are, through any number of failed probes", async () => {
   const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
-  const sidecar = await startQuiz([primary, backup], { recovery: FOR_LONG, webhooks: { hook: SLOW } });
+  const sidecar = await startQuiz([primary, backup], { health: HASTY, recovery: FOR_LONG, webhooks: { hook: SLOW } });
   for (let n = 0; n < 20; n++) await sidecar.hook();
   await backup.behave({ kind: "refuse" });
   await sidecar.event("upstream.down", ({ upstream }) => upstream === "backup");
@@ -107,7 +107,7 @@ test("with no backup that could take them, requests go on waiting where they are
 test("a route that takes long by nature raises no alarm beside a quick one, nor asks for probes beyond the usual", async () => {
   const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
   const webhooks = { quick: { ...SLOW, path: "/quick" }, report: { ...SLOW, path: "/report" } };
-  const health = { ...RARELY, interval: "3s" };
+  const health = { interval: "1500ms", fast_interval: "500ms" };
   const failover = { min_samples: 1000 };
   const sidecar = await startQuiz([primary, backup], { health, failover, webhooks });
   await primary.behave({ kind: "slow", ms: 600 });

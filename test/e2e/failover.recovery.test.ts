@@ -4,6 +4,7 @@ import {
   counted,
   die,
   from,
+  HASTY,
   moveText,
   PATIENT,
   stands,
@@ -53,7 +54,8 @@ const NOT_WELL: readonly (readonly [string, ToyMood, ToyHealth])[] = [
 for (const [how, mood, health] of NOT_WELL) {
   beside(`a primary that comes back ${how} gets none of its traffic`, async () => {
     const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
-    const sidecar = await startQuiz([primary, backup], { recovery: { hold: "100ms", max_response_time: "100ms" } });
+    const recovery = { hold: "100ms", max_response_time: "100ms" };
+    const sidecar = await startQuiz([primary, backup], { health: HASTY, recovery });
     await die(sidecar, primary);
     const before = primary.calls();
     await primary.health(health);
@@ -102,7 +104,8 @@ beside(
   "a primary that is quick to its probes but slow to requests is found out by trials, which cost nobody an answer",
   async () => {
     const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
-    const sidecar = await startQuiz([primary, backup], { recovery: { hold: "100ms", max_response_time: "100ms" } });
+    const recovery = { hold: "100ms", max_response_time: "100ms" };
+    const sidecar = await startQuiz([primary, backup], { health: HASTY, recovery });
     await die(sidecar, primary);
     await primary.health("healthy");
     await primary.behave({ kind: "slow", ms: 150 });
@@ -162,6 +165,7 @@ beside("while it returns and hangs, the request that is tried on it moves on wit
   const webhooks = { hook: { ...PATIENT, timeout: "30s" } };
   const sidecar = await startQuiz([primary, backup], {
     webhooks,
+    health: HASTY,
     recovery: { hold: "200ms", successes: 1000, hold_max: "1h" },
   });
   for (let n = 0; n < 20; n++) await sidecar.hook();

@@ -13,6 +13,7 @@ import {
   FOR_LONG,
   finished,
   from,
+  HASTY,
   PATIENT,
   quizYaml,
   startQuiz,
@@ -95,7 +96,10 @@ beside(
     const primary = await toyApart("primary");
     const backup = await toyHere("backup");
     const hook = { ...PATIENT, timeout: "30s" };
-    const child = await serve(quizYaml([primary, backup], { recovery: FOR_LONG, webhooks: { hook } }), folder());
+    const child = await serve(
+      quizYaml([primary, backup], { health: HASTY, recovery: FOR_LONG, webhooks: { hook } }),
+      folder(),
+    );
     for (let n = 0; n < 20; n++) expect(await hookOf(child)).toBe("primary");
     primary.freeze();
     const waiting = Array.from({ length: 10 }, () => hookOf(child));

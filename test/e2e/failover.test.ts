@@ -1,6 +1,17 @@
 import { expect, test } from "vitest";
 import type { MoveReason } from "../../src/core/health.ts";
-import { counted, FOR_LONG, from, moveText, RARELY, startFlow, startQuiz, toyApart, toyHere } from "../help/pair.ts";
+import {
+  counted,
+  FOR_LONG,
+  from,
+  HASTY,
+  moveText,
+  RARELY,
+  startFlow,
+  startQuiz,
+  toyApart,
+  toyHere,
+} from "../help/pair.ts";
 import type { ToyProcess } from "../help/toy.process.ts";
 
 /** An app loses its primary in the midst of a steady flow, and nobody who calls can tell. */
@@ -53,7 +64,7 @@ test("with the breaker as it is by default, too, none fails, and who called the 
 test("without any traffic, probes alone find a stopped primary, and the first request goes to the backup", async () => {
   const primary = await toyApart("primary");
   const backup = await toyHere("backup");
-  const sidecar = await startQuiz([primary, backup], { recovery: FOR_LONG });
+  const sidecar = await startQuiz([primary, backup], { health: HASTY, recovery: FOR_LONG });
   await primary.probed(2);
   primary.freeze();
   expect(await sidecar.event("failover")).toMatchObject({ from: "primary", to: "backup", reason: "probe" });

@@ -45,8 +45,10 @@ type Block = Readonly<Record<string, unknown>>;
 
 /** A webhook whose breaker holds back none, so that health alone decides. */
 export const PATIENT = { path: "/hook", breaker: { enabled: false }, retry: { repeat: "always" } };
+/** For tests in which probes are to go unanswered; the usual timeout bears with a machine that is very busy. */
+export const HASTY = { timeout: "300ms" };
 /** Probes come too rarely to move traffic by themselves before anything else does. */
-export const RARELY = { interval: "2s", timeout: "300ms", fast_interval: "500ms", unhealthy_after: 3 };
+export const RARELY = { interval: "1500ms", timeout: "500ms", fast_interval: "500ms", unhealthy_after: 3 };
 /** It stays away for as long as any test. */
 export const FOR_LONG = { hold: "1h", hold_max: "1h" };
 
@@ -55,7 +57,7 @@ export function quizYaml(upstreams: readonly Pick<Toy, "name" | "url">[], given:
   const quiz = {
     owner: "dev@quiz.example",
     upstreams: upstreams.map(({ name, url }, i) => ({ name, url, priority: i, ...given.upstreams?.[i] })),
-    health: { interval: "100ms", timeout: "300ms", fast_interval: "50ms", healthy_after: 2, ...given.health },
+    health: { interval: "100ms", timeout: "1s", fast_interval: "50ms", healthy_after: 2, ...given.health },
     failover: {
       hang_after: "200ms",
       ...given.failover,
