@@ -109,8 +109,8 @@ export interface Exchange {
   readonly lane: "sync" | "async";
   /** Sends before this exchange, as of a job that was tried before: X-Retry-Attempt counts on from here. */
   readonly sentBefore: number;
-  /** An earlier send may have arrived without an answer. */
-  readonly inDoubt: boolean;
+  /** Of a stored job: an earlier send may have arrived without an answer. */
+  inDoubt: boolean;
   /** Set by a try that was the trial of a half-open breaker. */
   trial: boolean;
   /** Headers every try carries, built once: the caller's, less ours and hop-by-hop, plus ours that never change. */

@@ -2,6 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Exchange, Reply, Send, Worth } from "../core/exchange.ts";
 import type { Random } from "../core/random.ts";
 import { choose, isPanic, nothingUsable, type Target, untriedCount } from "./choose.ts";
+import { leavesDoubt } from "./fallback/later.ts";
 
 export interface DeliverPlan {
   readonly targets: readonly Target[];
@@ -39,6 +40,8 @@ export function delivering(plan: DeliverPlan, deps: { readonly clock: Clock; rea
       if (!refused || last === null) last = reply;
       if (!refused && !mayMove(plan, x, reply)) return reply;
       if (reply.kind === "answer") reply.stream?.abort();
+      // The next upstream may share what this one wrote down before it fell silent.
+      x.inDoubt ||= leavesDoubt(x);
     }
   };
 }

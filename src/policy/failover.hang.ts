@@ -18,6 +18,8 @@ export interface HangWatch {
   route(key: string): Waiting;
   /** A request is sent now, or waits for a slot (then its `sentAt` is to be infinite). It must `leave` in the end. */
   enter(waiting: Waiting, request: Movable & { readonly tryMs: number }, now: number, movable: boolean): Place;
+  /** It has its slot and is sent now: until then the app did not keep it waiting. */
+  sent(place: Place, now: number, movable: boolean): void;
   /** Forgets routes that are not named and have nothing under way. */
   retain(keys: ReadonlySet<string>): void;
   /** It answered something, so no request that was sent before is known to wait in vain. */
@@ -121,6 +123,12 @@ export function createHangWatch(deps: HangDeps): HangWatch {
       const limitMs = limitOf(waiting, rules.hangAfterMs, request.tryMs, now);
       if (!probing) arm(now + limitMs / 2, now);
       return enter(waiting, request, now, movable);
+    },
+    sent(place, now, movable) {
+      place.sentAt = now;
+      place.movable = movable;
+      // While all waited for slots, nothing stood on the clock.
+      if (!probing) arm(now + place.waiting.limitMs / 2, now);
     },
     retain(keys) {
       for (const [key, waiting] of routes) if (!keys.has(key) && waiting.first === null) routes.delete(key);

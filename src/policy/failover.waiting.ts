@@ -82,14 +82,14 @@ export function oldestAt({ first }: Waiting): number {
 const LIMIT_KEPT_MS = 1_000;
 
 /**
- * Brings the limit up to date, at most once a second: twice what is normal for the route; where that is not known yet,
- * half of the time that a try has.
+ * Brings the limit up to date: twice what is normal for the route, looked up at most once a second; where that is not
+ * known yet, half of the time that a try has, which may be many seconds and so holds no longer than it must.
  */
 export function limitOf(waiting: Waiting, hangAfterMs: number, tryMs: number, now: number): number {
   if (now - waiting.limitedAt >= LIMIT_KEPT_MS) {
     const p99 = waiting.normal.p99(now);
     waiting.limitMs = Math.max(hangAfterMs, p99 === null ? tryMs / 2 : 2 * p99);
-    waiting.limitedAt = now;
+    waiting.limitedAt = p99 === null ? Number.NEGATIVE_INFINITY : now;
   }
   return waiting.limitMs;
 }

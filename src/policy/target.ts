@@ -71,7 +71,7 @@ export function createTarget(parts: TargetParts, clock: Clock): Target {
           return refused;
         }
         startedAt = clock.now();
-        if (place !== null) hasSlot(place, mayMove(parts.watched, x), startedAt);
+        if (place !== null) parts.watched?.watch.sent(place, startedAt, mayMove(parts.watched, x));
       }
       const reply = await parts.send(x);
       const endedAt = clock.now();
@@ -101,11 +101,6 @@ function mayMove(watched: Watched | null, x: Exchange): boolean {
 function waitsForSlot(place: Place): void {
   place.sentAt = Number.POSITIVE_INFINITY;
   place.movable = true;
-}
-
-function hasSlot(place: Place, movable: boolean, now: number): void {
-  place.sentAt = now;
-  place.movable = movable;
 }
 
 async function waitForSlot(parts: TargetParts, clock: Clock, x: Exchange): Promise<Reply | null> {

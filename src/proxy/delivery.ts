@@ -48,7 +48,7 @@ export class Delivery implements Exchange, Outgoing {
   readonly maxAttempts: number;
   readonly lane = "async";
   readonly sentBefore: number;
-  readonly inDoubt: boolean;
+  inDoubt: boolean;
   trial = false;
   tryMs = 0;
   waitedMs = 0;

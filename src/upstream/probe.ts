@@ -89,7 +89,13 @@ class Look implements Dispatcher.DispatchHandler {
     this.#single.dispatch({ method: "GET", path, headers }, this);
   }
 
+  // Timers run before sockets are read: where our own loop was held up, the answer may have been here all along, and
+  // one probe that fails is enough to move traffic.
   static #late(look: Look): void {
+    setImmediate(Look.#silent, look);
+  }
+
+  static #silent(look: Look): void {
     const ms = Math.round(look.#timeoutMs);
     if (!look.#started) return look.#fail(faultOf((look.#opening ?? look.#client).overdue(ms), false, 0));
     const proxyError = look.#status > 0 ? "http_response_incomplete" : "http_response_timeout";

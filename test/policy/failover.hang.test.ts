@@ -72,6 +72,16 @@ test("a limit far off is waited for: the probe has until then", async () => {
   expect(hangs).toHaveLength(1);
 });
 
+test("as soon as it is known what is normal, that is the limit: not half of what the first try had", async () => {
+  const { send, pass, know, hangs } = open("silence");
+  const first = send("answer", { tryMs: 30_000 });
+  leave(first);
+  know("answer", 20);
+  send("answer", { tryMs: 30_000 });
+  await pass(1_500);
+  expect(hangs).toEqual([{ at: 1_500, sentAt: 0 }]);
+});
+
 test("a slow route beside a quick one raises no alarm, and does not hide that the quick one hangs", async () => {
   const { send, pass, know, probes, hangs, state } = open("life");
   know("report", 10_000);
@@ -146,6 +156,17 @@ test("one that waits for a slot is not kept waiting by the app", async () => {
   send("answer").sentAt = Number.POSITIVE_INFINITY;
   await pass(10_000);
   expect(probes).toEqual([]);
+});
+
+test("one that has waited for a slot is watched from when it is sent, though nothing came after it", async () => {
+  const { clock, watch, send, pass, know, hangs } = open("silence");
+  know("answer", 20);
+  const place = send("answer");
+  place.sentAt = Number.POSITIVE_INFINITY;
+  await pass(10_000);
+  watch.sent(place, clock.now(), true);
+  await pass(1_500);
+  expect(hangs).toEqual([{ at: 11_500, sentAt: 10_000 }]);
 });
 
 test("moving takes all that may be sent twice, once, and the others are watched no longer", async () => {

@@ -7,6 +7,7 @@ import { createProbe, type Probe } from "../../src/upstream/probe.ts";
 import { createManualClock } from "../help/manual-clock.ts";
 import { resolver, startAsleep, upstreamOf } from "../help/peers.ts";
 import { type RawAnswer, type RecordingUpstream, recordingUpstream, values } from "../help/raw.ts";
+import { startToyProcess } from "../help/toy.process.ts";
 
 const cleanUp: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -248,6 +249,17 @@ test("without an answer a probe ends at its timeout, not sooner, and lets go of 
     await app.idle();
     expect(clock.pending()).toBe(0);
   }
+});
+
+test("an answer that came in time counts, though we were too busy to read it then", async () => {
+  const app = await startToyProcess("app");
+  cleanUp.push(() => app.stop());
+  await app.behave({ kind: "slow", ms: 50 });
+  const report = probeOf(app.url, { health: { timeoutMs: 300 } })();
+  await app.probed(1);
+  // Nothing of ours runs for longer than the probe may take; the app answers meanwhile.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+  expect(await report).toMatchObject({ status: "healthy", answered: true });
 });
 
 test("a body that stops coming is a timeout of an app that has answered", async () => {
