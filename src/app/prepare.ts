@@ -50,7 +50,7 @@ function compile(loaded: LoadedManifest, clock: Clock): Result<Prepared, readonl
   if (!tls.ok) problems.push(problemText(origins.main, ["listen", "tls"], tls.error));
   const apps = new Map<AppSettings, CompiledApp>();
   for (const { settings, document, path } of origins.apps) {
-    const app = compileApp(settings);
+    const app = compileApp(settings, manifest.egress);
     if (app.ok) apps.set(settings, app.value);
     else problems.push(problemText(document, [...path, ...app.error.path], app.error.message));
   }

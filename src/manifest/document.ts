@@ -21,6 +21,8 @@ export interface Document<T> {
   readonly source: Source;
   readonly root: Node;
   readonly value: T;
+  /** False for a file that others may write. */
+  readonly trusted: boolean;
   /** Did this path, or anything below it, hold a problem? Then a proof about it would only confuse. */
   tainted(path: readonly PropertyKey[]): boolean;
   /** Where a path was written: its key, or its value. */
@@ -102,6 +104,7 @@ export function checkFile<S extends z.ZodType>(
     source,
     root,
     value,
+    trusted,
     tainted: (path) => tainted.size > 0 && tainted.has(JSON.stringify(path.map(String))),
     place: (path, prefer = "key") => ({ source, offset: locate(root, path, prefer) }),
     has: (path) => nodeAt(root, path) !== null,
