@@ -15,6 +15,7 @@ export function guardLookup(lookup: LookupFunction, rule: EgressRule): LookupFun
       // Not `error !== null`: a resolver that says undefined must not get its addresses past us.
       if (error) return callback(error, found, family);
       const addresses = typeof found === "string" ? [{ address: found, family: family ?? isIP(found) }] : found;
+      if (addresses.some(({ address }) => isIP(address) === 0)) return callback(notAnAddress(), []);
       let refused: string | null = null;
       const open = addresses.filter(({ address }) => {
         const why = rule.refusal(address, hostname);
@@ -31,6 +32,11 @@ export function guardLookup(lookup: LookupFunction, rule: EgressRule): LookupFun
 export function refusedLiteral(hostname: string, rule: EgressRule): ConnectError | null {
   const why = isIP(hostname) === 0 ? null : rule.refusal(hostname);
   return why === null ? null : prohibited(why);
+}
+
+/** As Node calls it. */
+function notAnAddress(): Error {
+  return Object.assign(new Error("the resolver answered what is no address"), { code: "ERR_INVALID_IP_ADDRESS" });
 }
 
 function prohibited(why: string): ConnectError {
