@@ -25,7 +25,18 @@ export type AddressKind =
   /** For documentation, benchmarks, protocols, or of no use yet. */
   | "reserved";
 
-type Ip = ipaddr.IPv4 | ipaddr.IPv6;
+export type Ip = ipaddr.IPv4 | ipaddr.IPv6;
+
+/**
+ * Parses what `node:net` calls an address, without its zone. The library would take the deprecated `::10.0.0.7` for
+ * `::ffff:10.0.0.7`, which is another: so it never sees a dotted end.
+ */
+export function parseIp(text: string): Ip {
+  const [, head, ...bytes] = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text) ?? [];
+  if (head === undefined) return ipaddr.parse(text);
+  const [a = 0, b = 0, c = 0, d = 0] = bytes.map(Number);
+  return ipaddr.parse(`${head}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`);
+}
 
 /** In the spelling of RFC 5952. Most are link-local; the others look like anybody's. */
 const METADATA: ReadonlySet<string> = new Set([

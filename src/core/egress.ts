@@ -1,6 +1,5 @@
 import { isIP } from "node:net";
-import ipaddr from "ipaddr.js";
-import { type AddressKind, kindOf, leadsTo, mappedOf } from "./address.ts";
+import { type AddressKind, type Ip, kindOf, leadsTo, mappedOf, parseIp } from "./address.ts";
 import type { EgressSettings } from "./settings.service.ts";
 import type { AppSettings } from "./settings.ts";
 
@@ -17,7 +16,6 @@ export interface EgressRule {
   refusal(address: string, name?: string): string | null;
 }
 
-type Ip = ipaddr.IPv4 | ipaddr.IPv6;
 type Range = readonly [net: Ip, bits: number];
 
 /** What nobody names by mistake in good faith: closed to everybody. */
@@ -47,7 +45,7 @@ export function compileEgress(egress: EgressSettings, network: AppSettings["netw
       const literal = address.replace(/%.*$/, "");
       const whose = name === undefined || name === address ? "" : ` (of ${name})`;
       if (isIP(literal) === 0) return `${address}${whose} is no address`;
-      const asked = ipaddr.parse(literal);
+      const asked = parseIp(literal);
       // The kernel dials the inner one over IPv4.
       const ip = mappedOf(asked) ?? asked;
       const ways = [asked, ip, ...leadsTo(ip)];
@@ -122,7 +120,9 @@ function isWithin(ip: Ip, [net, bits]: Range): boolean {
 
 /** The schema has seen to it that it is one. */
 function rangeOf(text: string): Range {
-  const [net, bits] = ipaddr.parseCIDR(text);
+  const [host = "", prefix] = text.split("/");
+  const net = parseIp(host);
+  const bits = Number(prefix);
   const inner = bits >= 96 ? mappedOf(net) : null;
   return inner === null ? [net, bits] : [inner, bits - 96];
 }

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
+import { parseIp } from "../core/address.ts";
 import { block, checkName, choice, duration, list, number, scalar, shown, size, text } from "./schema.parts.ts";
 import * as value from "./schema.values.ts";
 
@@ -142,7 +143,7 @@ const range = scalar(
 
 /** The first address of a range, and whether the given one is that in another spelling. */
 function rangeStart(host: string, bits: number): { readonly host: string; readonly same: boolean } {
-  const address = ipaddr.parse(host);
+  const address = parseIp(host);
   const bytes = address.toByteArray();
   const first = bytes.map((byte, i) => byte & (0xff00 >> Math.min(8, Math.max(0, bits - 8 * i))) & 0xff);
   return { host: ipaddr.fromByteArray(first).toString(), same: first.every((byte, i) => byte === bytes[i]) };
