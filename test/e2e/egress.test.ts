@@ -137,7 +137,7 @@ apps:
 });
 
 test("probes find a primary that may not be dialled unhealthy, say why, and traffic leaves it", async () => {
-  const { sidecar } = await start(
+  const { sidecar, dns } = await start(
     (port) => `
 apps:
   quiz:
@@ -148,8 +148,9 @@ apps:
     health: { interval: 100ms, timeout: 1s, fast_interval: 50ms, unhealthy_after: 2 }
     webhooks: { answer: /answer }
 `,
-    { "app.test": [{ a: ["169.254.169.254"] }] },
+    { "app.test": [HERE] },
   );
+  dns.put("app.test", { a: ["169.254.169.254"] });
   expect(await sidecar.event("failover")).toMatchObject({ from: "primary", to: "backup", reason: "probe" });
   const health = await call(`${sidecar.adminUrl}/api/v1/admin/health/apps/quiz`, {
     method: "GET",
@@ -200,6 +201,12 @@ test("a notification to a forbidden address fails, and the log says why", async 
   dns.put("hook.test", HERE);
   sidecar.app.bus.emit(upstreamMoved());
   await app.received(1);
+  // The rule of the manifest in force, however long ago the notifier began.
+  sidecar.write(`egress: { deny: [127.0.0.0/8] }\n${channel(app.port)}`);
+  expect(await sidecar.app.reload("test")).toMatchObject({ ok: true });
+  sidecar.app.bus.emit(upstreamMoved());
+  await expect.poll(logged).toContain("127.0.0.1 (of hook.test) is in 127.0.0.0/8, which egress.deny closes");
+  expect(app.got).toHaveLength(1);
 });
 
 test("a reload that closes an address ends its pooled connections, and the next call is refused; and back", async () => {
