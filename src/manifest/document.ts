@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
 import type { Files } from "./files.ts";
@@ -111,13 +112,26 @@ export function checkFile<S extends z.ZodType>(
     resolve: (path) => resolve(directory, path),
     read(path, files) {
       const absolute = resolve(directory, path);
-      const inside = absolute.startsWith(`${directory}/`);
+      const inside = isInside(absolute, directory) && leadsInside(absolute, directory);
       // As with `${file:…}`: a body or a schema would show the file to whoever wrote its name here.
       if (!trusted && !inside)
         return { error: `${path} is outside ${directory}, which egress.default public forbids here` };
       return files.bytes(absolute);
     },
   };
+}
+
+function isInside(path: string, directory: string): boolean {
+  return path.startsWith(`${directory}/`);
+}
+
+/** Follows links. What can't be followed can't be read either, and whoever tries says why. */
+function leadsInside(path: string, directory: string): boolean {
+  try {
+    return isInside(realpathSync(path), realpathSync(directory));
+  } catch {
+    return true;
+  }
 }
 
 function startsOfLines(text: string): number[] {

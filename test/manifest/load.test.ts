@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -130,6 +130,23 @@ test("an included file of others may name files beside it only, while egress is 
     `apps.a.webhooks.hook.response.schema: ../outrigger.yaml is outside ${dir}/apps, which egress.default public forbids here`,
     `apps.a.webhooks.hook.fallback.file: /etc/hostname is outside ${dir}/apps, which egress.default public forbids here`,
   ]);
+});
+
+test("nor does a link beside it lead to others, while egress is public", () => {
+  const app =
+    "{ url: 'https://a.example', webhooks: { hook: { path: /h, fallback: { strategy: static, file: here } } } }";
+  write("apps/a.yaml", `apps: { a: ${app} }`);
+  const main = write("outrigger.yaml", "egress: { default: public }\ninclude: [apps/*.yaml]\n");
+  const problems = (): string[] => {
+    const result = loadManifest(main, { env: {} });
+    return result.ok ? [] : result.error.map(({ message }) => message);
+  };
+  expect(problems()).toEqual([`there is no file ${dir}/apps/here`]);
+  symlinkSync("/etc/hostname", join(dir, "apps", "here"));
+  expect(problems()).toEqual([`here is outside ${dir}/apps, which egress.default public forbids here`]);
+  rmSync(join(dir, "apps", "here"));
+  symlinkSync("a.yaml", join(dir, "apps", "here"));
+  expect(problems()).toEqual([]);
 });
 
 test("only listen, data_dir and the spool's driver need a restart", () => {
