@@ -1,12 +1,11 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
-import { compileEgress } from "../core/egress.ts";
+import type { EgressRule } from "../core/egress.ts";
 import type { Exchange, Reply, RouteRef, Worth } from "../core/exchange.ts";
 import type { MemoryLedger } from "../core/memory.ts";
 import type { Random } from "../core/random.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { RetrySettings, RouteSettings, ValueRef } from "../core/settings.route.ts";
-import type { EgressSettings } from "../core/settings.service.ts";
 import type { AppSettings, UpstreamSettings } from "../core/settings.ts";
 import type { BreakerId } from "../core/stored.ts";
 import type { Breakers } from "../policy/breaker.ts";
@@ -68,12 +67,12 @@ interface CompileError {
 }
 
 /** Touches nothing live, so that a refused reload leaves everything as it was. Its path is relative to the app. */
-export function compileApp(app: AppSettings, egress: EgressSettings): Result<CompiledApp, CompileError> {
+export function compileApp(app: AppSettings, egress: EgressRule): Result<CompiledApp, CompileError> {
   const signer = app.sign === null ? ok(null) : compileSigner(app.sign);
   if (!signer.ok) return err({ path: ["sign"], message: signer.error });
   const tls = readTls(app.tls);
   if (!tls.ok) return err({ path: ["tls"], message: tls.error });
-  return ok({ signer: signer.value, tls: tls.value, egress: compileEgress(egress, app.network) });
+  return ok({ signer: signer.value, tls: tls.value, egress });
 }
 
 /** Its path is relative to the webhook. */

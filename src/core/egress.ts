@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { isIP } from "node:net";
 import { type AddressKind, type Ip, kindOf, leadsTo, mappedOf, parseIp } from "./address.ts";
 import type { EgressSettings } from "./settings.service.ts";
@@ -18,7 +19,7 @@ export interface EgressRule {
 
 type Range = readonly [net: Ip, bits: number];
 
-/** What nobody names by mistake in good faith: closed to everybody. */
+/** Where no app is: closed to every network. */
 const ALWAYS_CLOSED: ReadonlySet<AddressKind> = new Set([
   "link-local",
   "metadata",
@@ -27,10 +28,23 @@ const ALWAYS_CLOSED: ReadonlySet<AddressKind> = new Set([
   "unspecified",
 ]);
 
+/** The rules of a manifest by network, each compiled when it is first asked for: there may be many apps and ranges. */
+export function egressRules(egress: EgressSettings): (network: AppSettings["network"] | null) => EgressRule {
+  const known = new Map<AppSettings["network"] | null, EgressRule>();
+  return (network) => {
+    let rule = known.get(network);
+    if (rule === undefined) {
+      rule = compileEgress(egress, network);
+      known.set(network, rule);
+    }
+    return rule;
+  };
+}
+
 /**
- * Compiles the rule for one app's `network`; null is for what belongs to no app, which has `egress.default`. `deny`
- * beats `allow`, and both beat the network. The addresses of `any` are all but those that only mischief or a slip
- * dials, of `public` those of the open internet and nothing that could lead elsewhere, of `private` the others' own.
+ * Compiles the rule for one `network`; null is for what belongs to no app, which has `egress.default`. `deny` beats
+ * `allow`, and both beat the network: `any` is all but what is dialled by mischief or a slip only, `public` the open
+ * internet and nothing that could lead elsewhere, `private` our own machine and networks.
  */
 export function compileEgress(egress: EgressSettings, network: AppSettings["network"] | null): EgressRule {
   const kept = network ?? egress.default;
@@ -39,7 +53,9 @@ export function compileEgress(egress: EgressSettings, network: AppSettings["netw
   // Where others choose the URLs they must not be told to choose their own network, too.
   const mayChoose = network !== null && egress.default === "any";
   return {
-    key: JSON.stringify([kept, mayChoose, egress.allow, egress.deny]),
+    key: createHash("sha256")
+      .update(JSON.stringify([kept, mayChoose, egress.allow, egress.deny]))
+      .digest("base64url"),
     strict: kept === "public",
     refusal(address, name) {
       const literal = address.replace(/%.*$/, "");

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
-import { compileEgress } from "../core/egress.ts";
+import { type EgressRule, egressRules } from "../core/egress.ts";
+import type { AppSettings } from "../core/settings.ts";
 import type { Report } from "./problem.ts";
 import { placesOf } from "./prove.app.ts";
 import { dialled } from "./prove.notify.ts";
@@ -11,16 +12,21 @@ import type { Resolved } from "./resolve.ts";
  */
 export function proveEgress(all: Resolved, report: Report): void {
   if (all.main.tainted(["egress"])) return;
-  proveUpstreams(all, report);
-  if (!all.main.tainted(["notify"])) proveChannels(all, report);
+  const ruleOf = egressRules(all.manifest.egress);
+  proveUpstreams(all, ruleOf, report);
+  if (!all.main.tainted(["notify"])) proveChannels(all, ruleOf(null), report);
 }
 
-function proveUpstreams({ apps, routes, manifest: { egress } }: Resolved, report: Report): void {
+function proveUpstreams(
+  { apps, routes }: Resolved,
+  ruleOf: (network: AppSettings["network"]) => EgressRule,
+  report: Report,
+): void {
   const byApp = Map.groupBy(routes, (route) => route.app);
   for (const app of apps) {
     const { document, settings } = app;
     if (document.tainted([...app.path, "network"])) continue;
-    const rule = compileEgress(egress, settings.network);
+    const rule = ruleOf(settings.network);
     for (const { upstream, path } of placesOf(app, byApp.get(app) ?? [])) {
       const why = isIP(upstream.hostname) === 0 ? null : rule.refusal(upstream.hostname);
       if (why !== null) report.error(document.place(path, "value"), path, why);
@@ -28,8 +34,7 @@ function proveUpstreams({ apps, routes, manifest: { egress } }: Resolved, report
   }
 }
 
-function proveChannels({ main, manifest: { egress, notify } }: Resolved, report: Report): void {
-  const rule = compileEgress(egress, null);
+function proveChannels({ main, manifest: { notify } }: Resolved, rule: EgressRule, report: Report): void {
   for (const channel of notify.channels) {
     if (channel.type !== "http") continue;
     const { hostname } = dialled(channel.url);
