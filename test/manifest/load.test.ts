@@ -134,7 +134,7 @@ test("an included file of others may name files beside it only, while egress is 
 
 test("nor does a link beside it lead to others, while egress is public", () => {
   const app =
-    "{ url: 'https://a.example', webhooks: { hook: { path: /h, fallback: { strategy: static, file: here } } } }";
+    "{ owner: x@a.example, url: 'https://a.example', webhooks: { hook: { path: /h, fallback: { strategy: static, file: here } } } }";
   write("apps/a.yaml", `apps: { a: ${app} }`);
   const main = write("outrigger.yaml", "egress: { default: public }\ninclude: [apps/*.yaml]\n");
   const problems = (): string[] => {
