@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
+import type { EgressRule } from "../core/egress.ts";
 import type { Exchange, Reply, RouteRef, Worth } from "../core/exchange.ts";
 import type { MemoryLedger } from "../core/memory.ts";
 import type { Random } from "../core/random.ts";
@@ -22,12 +23,11 @@ import { compileValueRef, contextLabels } from "../policy/values.ts";
 import { OUR_HEADERS } from "../proxy/outgoing.ts";
 import type { RoutePlan, Way } from "../proxy/plan.ts";
 import type { AnswerStore } from "../spool/port.ts";
-import type { TlsMaterial } from "../upstream/connect.ts";
 import { type SendPlan, sendOnce } from "../upstream/send.ts";
 import { compileSigner, type Signer, signatureHeaderNames } from "../upstream/sign.ts";
 import type { AppState } from "./apps.ts";
 import type { Failovers } from "./failovers.ts";
-import { readTls, type Upstreams } from "./upstreams.ts";
+import { readTls, type Upstreams, type WayOut } from "./upstreams.ts";
 
 export interface PlanDeps {
   readonly clock: Clock;
@@ -46,9 +46,8 @@ export interface PlanDeps {
 }
 
 /** What of an app can be wrong although the manifest is well formed: compiled before anything live is touched. */
-export interface CompiledApp {
+export interface CompiledApp extends WayOut {
   readonly signer: Signer | null;
-  readonly tls: TlsMaterial | null;
 }
 
 /** The same of a route, and its app's. */
@@ -68,12 +67,12 @@ interface CompileError {
 }
 
 /** Touches nothing live, so that a refused reload leaves everything as it was. Its path is relative to the app. */
-export function compileApp(app: AppSettings): Result<CompiledApp, CompileError> {
+export function compileApp(app: AppSettings, egress: EgressRule): Result<CompiledApp, CompileError> {
   const signer = app.sign === null ? ok(null) : compileSigner(app.sign);
   if (!signer.ok) return err({ path: ["sign"], message: signer.error });
   const tls = readTls(app.tls);
   if (!tls.ok) return err({ path: ["tls"], message: tls.error });
-  return ok({ signer: signer.value, tls: tls.value });
+  return ok({ signer: signer.value, tls: tls.value, egress });
 }
 
 /** Its path is relative to the webhook. */
@@ -171,7 +170,7 @@ function orderKey(ref: ValueRef): (x: Exchange) => string | null {
 function targetParts(compiled: Bound, index: number, worthOf: (reply: Reply) => Worth, deps: PlanDeps): TargetParts {
   const { route, check, signer, classifier } = compiled;
   const upstream = route.upstreams[index] as RouteSettings["upstreams"][number];
-  const shared = deps.upstreams.get(route.app, upstream, compiled.tls, route.connectTimeoutMs);
+  const shared = deps.upstreams.get(route.app, upstream, compiled, route.connectTimeoutMs);
   const own = deps.failovers.of(route.app, upstream);
   const backed = route.upstreams.length > 1;
   const plan: SendPlan = {
@@ -209,7 +208,7 @@ function targetParts(compiled: Bound, index: number, worthOf: (reply: Reply) => 
 function way(compiled: Compiled, index: number, deps: PlanDeps): Way {
   const { route, classifier } = compiled;
   const upstream = route.upstreams[index] as UpstreamSettings;
-  const shared = deps.upstreams.get(route.app, upstream, compiled.tls, route.connectTimeoutMs);
+  const shared = deps.upstreams.get(route.app, upstream, compiled, route.connectTimeoutMs);
   const breaker = deps.breakers.cell(breakerId(route, upstream), route.breaker);
   return {
     name: upstream.name,

@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import { egressRules } from "../core/egress.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { AppSettings } from "../core/settings.ts";
 import { readRegularFile } from "../manifest/files.ts";
@@ -48,9 +49,10 @@ function compile(loaded: LoadedManifest, clock: Clock): Result<Prepared, readonl
   const problems: string[] = [];
   const tls = readServerTls(manifest.listen.tls);
   if (!tls.ok) problems.push(problemText(origins.main, ["listen", "tls"], tls.error));
+  const ruleOf = egressRules(manifest.egress);
   const apps = new Map<AppSettings, CompiledApp>();
   for (const { settings, document, path } of origins.apps) {
-    const app = compileApp(settings);
+    const app = compileApp(settings, ruleOf(settings.network));
     if (app.ok) apps.set(settings, app.value);
     else problems.push(problemText(document, [...path, ...app.error.path], app.error.message));
   }

@@ -1,4 +1,6 @@
+import type { LookupFunction } from "node:net";
 import type { Clock } from "../core/clock.ts";
+import { compileEgress } from "../core/egress.ts";
 import { createEventBus, type EventBus } from "../core/events.ts";
 import { UNROUTED } from "../core/exchange.ts";
 import { createMemoryLedger } from "../core/memory.ts";
@@ -27,6 +29,8 @@ export interface AppOptions {
   readonly build: { readonly version: string; readonly node: string };
   readonly clock: Clock;
   readonly random: Random;
+  /** Resolves the names of upstreams and channels; the system's resolver unless given. */
+  readonly lookup?: LookupFunction;
   /** Where the log goes: a file descriptor (1 is stdout) or a path. */
   readonly logTo: number | string;
   /** How long a stopping process goes on accepting, so that whoever routes to it can notice. */
@@ -88,6 +92,7 @@ export async function openServices(
   const { clock } = options;
   const { dataDir, limits, spool } = first.loaded.manifest;
   let secrets = first.loaded.secrets;
+  let egress = compileEgress(first.loaded.manifest.egress, null);
   const log = createLog({ clock, level: options.level, destination: options.logTo, secrets: () => secrets });
   started.defer(() => log.flush());
   const bus = createEventBus((error) => log.error({ err: error }, "a listener of events failed"));
@@ -105,7 +110,7 @@ export async function openServices(
     spool: () => deliveries.spool.survey(),
   });
   // Stops after what makes events, so that it hears of them.
-  const notifier = started.use(openNotifier(options, log, metrics));
+  const notifier = started.use(openNotifier(options, () => egress, log, metrics));
   const memory = createMemoryLedger(limits.buffered);
   const deliveries = await openDeliveries(
     {
@@ -126,7 +131,7 @@ export async function openServices(
     if (event.type === "request.completed" && event.route === UNROUTED)
       metrics.refused(event.reason ?? refusedFor(event.status));
   });
-  const upstreams = createUpstreams(clock, options.build.version);
+  const upstreams = createUpstreams(options, options.build.version);
   started.defer(() => upstreams.close());
   const failovers = await openFailovers({
     ...options,
@@ -152,6 +157,7 @@ export async function openServices(
     keepRevision: (applied) => keepRevision(storage, applied),
     applied: ({ loaded, plans }) => {
       secrets = loaded.secrets;
+      egress = compileEgress(loaded.manifest.egress, null);
       memory.limit = loaded.manifest.limits.buffered;
       metrics.retain(
         plans.map(({ ref, settings }) => ({ ...ref, upstreams: settings.upstreams.map((u) => u.name) })),

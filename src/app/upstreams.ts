@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Agent } from "node:http";
-import type { Clock } from "../core/clock.ts";
+import type { EgressRule } from "../core/egress.ts";
 import type { ProbeReport } from "../core/health.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { AppSettings, ClientTls, HealthSettings, UpstreamSettings } from "../core/settings.ts";
@@ -8,7 +8,7 @@ import { createRetryBudget, type RetryBudget } from "../policy/budget.ts";
 import { type Bulkhead, createBulkhead } from "../policy/bulkhead.ts";
 import { createPassthroughAgent } from "../proxy/passthrough.ts";
 import { createUpstreamClient, type UpstreamClient } from "../upstream/client.ts";
-import type { TlsMaterial } from "../upstream/connect.ts";
+import type { ConnectDeps, TlsMaterial } from "../upstream/connect.ts";
 import { createProbe } from "../upstream/probe.ts";
 import { tlsProblem } from "../upstream/tls.ts";
 
@@ -21,9 +21,15 @@ export interface UpstreamState {
   readonly agent: Agent;
 }
 
+/** How an app's upstreams are connected to. */
+export interface WayOut {
+  readonly tls: TlsMaterial | null;
+  readonly egress: EgressRule;
+}
+
 /** Every upstream in use. One that a reload leaves as it was keeps its connections, slots and budget. */
 export interface Upstreams {
-  get(app: AppSettings, upstream: UpstreamSettings, tls: TlsMaterial | null, connectTimeoutMs: number): UpstreamState;
+  get(app: AppSettings, upstream: UpstreamSettings, way: WayOut, connectTimeoutMs: number): UpstreamState;
   /** Asks an upstream how it is, the way requests go there; one that none goes to is unknown. Never rejects. */
   probe(
     app: AppSettings,
@@ -40,18 +46,20 @@ export interface Upstreams {
 }
 
 /** `version` is Outrigger's, as probes name it. */
-export function createUpstreams(clock: Clock, version: string): Upstreams {
+export function createUpstreams(deps: Omit<ConnectDeps, "egress">, version: string): Upstreams {
+  const { clock } = deps;
   const known = new Map<string, UpstreamState>();
-  /** Slots and budget know nothing of connections: they outlive a change of `concurrency` or `tls`. */
+  /** Slots and budget know nothing of connections: they outlive a change of `concurrency`, `tls` or `egress`. */
   const shares = new Map<string, Pick<UpstreamState, "slots" | "budget">>();
   const newest = new Map<string, UpstreamState>();
   /** Those whose last connections are not closed yet. */
   const retiring = new Set<Promise<void>>();
   let asked = new Set<string>();
   return {
-    get(app, upstream, tls, connectTimeoutMs) {
+    get(app, upstream, { tls, egress }, connectTimeoutMs) {
       const id = idOf(app, upstream);
-      const key = JSON.stringify([id, app.concurrency.max, tls]);
+      // A connection that now may not be opened must not stay open either.
+      const key = JSON.stringify([id, app.concurrency.max, tls, egress.key]);
       let share = shares.get(id);
       if (share === undefined) {
         share = { slots: createBulkhead(app.concurrency), budget: createRetryBudget() };
@@ -61,7 +69,7 @@ export function createUpstreams(clock: Clock, version: string): Upstreams {
       let state = known.get(key);
       if (state === undefined) {
         const connections = app.concurrency.max;
-        const client = createUpstreamClient(upstream, { connections, connectTimeoutMs, tls }, { clock });
+        const client = createUpstreamClient(upstream, { connections, connectTimeoutMs, tls }, { ...deps, egress });
         state = {
           client,
           agent: createPassthroughAgent(client.connect, connections),

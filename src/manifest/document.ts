@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
 import type { Files } from "./files.ts";
@@ -21,6 +22,8 @@ export interface Document<T> {
   readonly source: Source;
   readonly root: Node;
   readonly value: T;
+  /** False for a file that others may write. */
+  readonly trusted: boolean;
   /** Did this path, or anything below it, hold a problem? Then a proof about it would only confuse. */
   tainted(path: readonly PropertyKey[]): boolean;
   /** Where a path was written: its key, or its value. */
@@ -102,19 +105,33 @@ export function checkFile<S extends z.ZodType>(
     source,
     root,
     value,
+    trusted,
     tainted: (path) => tainted.size > 0 && tainted.has(JSON.stringify(path.map(String))),
     place: (path, prefer = "key") => ({ source, offset: locate(root, path, prefer) }),
     has: (path) => nodeAt(root, path) !== null,
     resolve: (path) => resolve(directory, path),
     read(path, files) {
       const absolute = resolve(directory, path);
-      const inside = absolute.startsWith(`${directory}/`);
+      const inside = isInside(absolute, directory) && leadsInside(absolute, directory);
       // As with `${file:…}`: a body or a schema would show the file to whoever wrote its name here.
       if (!trusted && !inside)
         return { error: `${path} is outside ${directory}, which egress.default public forbids here` };
       return files.bytes(absolute);
     },
   };
+}
+
+function isInside(path: string, directory: string): boolean {
+  return path.startsWith(`${directory}/`);
+}
+
+/** Follows links. What can't be followed can't be read either, and whoever tries says why. */
+function leadsInside(path: string, directory: string): boolean {
+  try {
+    return isInside(realpathSync(path), realpathSync(directory));
+  } catch {
+    return true;
+  }
 }
 
 function startsOfLines(text: string): number[] {

@@ -40,7 +40,7 @@ function proveDetection({ document, path, settings: { health } }: ResolvedApp, r
 type Own = readonly ResolvedRoute[];
 
 /** Each upstream once, with the path where it was written. */
-function placesOf(app: ResolvedApp, own: Own): { upstream: UpstreamSettings; path: readonly PropertyKey[] }[] {
+export function placesOf(app: ResolvedApp, own: Own): { upstream: UpstreamSettings; path: readonly PropertyKey[] }[] {
   const places = app.settings.upstreams.map((upstream, i) => ({
     upstream,
     path: app.entry.upstreams ? [...app.path, "upstreams", i, "url"] : [...app.path, "url"],

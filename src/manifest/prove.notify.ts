@@ -45,7 +45,7 @@ function proveChannels({ main, manifest: { notify, listen } }: Resolved, report:
 }
 
 /** The schema has seen to it that the authority is one. */
-function dialled(url: string): { hostname: string; port: number } {
+export function dialled(url: string): { hostname: string; port: number } {
   const { hostname, port, protocol } = new URL(/^https?:\/\/[^/?]+/.exec(url)?.[0] ?? url);
   return { hostname: hostname.replace(/^\[|\]$/g, ""), port: Number(port || (protocol === "https:" ? 443 : 80)) };
 }

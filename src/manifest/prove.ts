@@ -1,5 +1,6 @@
 import type { Report } from "./problem.ts";
 import { proveApps } from "./prove.app.ts";
+import { proveEgress } from "./prove.egress.ts";
 import { proveMatches } from "./prove.match.ts";
 import { proveRoutes } from "./prove.route.ts";
 import { proveService } from "./prove.service.ts";
@@ -9,6 +10,7 @@ import type { Resolved } from "./resolve.ts";
 export function prove(all: Resolved, report: Report): void {
   proveService(all, report);
   proveApps(all, report);
+  proveEgress(all, report);
   proveRoutes(all, report);
   proveMatches(all.routes, report);
 }

@@ -22,6 +22,8 @@ export interface AppContext {
   readonly entry: AppEntry;
   readonly env: Environment;
   readonly loading: Loading;
+  /** `egress.default`. */
+  readonly network: AppSettings["network"];
 }
 
 /** Problems that only an app as a whole can have are reported; what can't be used is left empty. */
@@ -40,12 +42,21 @@ export function resolveApp(context: AppContext): AppSettings {
         ? USUAL_CONCURRENCY
         : { max: entry.concurrency.max ?? 1024, queue: entry.concurrency.queue ?? 1024 },
     sign: resolveSign(context),
-    network: entry.network ?? "any",
+    network: resolveNetwork(context),
     preserveHost: entry.preserve_host ?? false,
     tls: resolveTls(context),
     rateLimit: rps === undefined ? null : { rps, burst: burst ?? Math.max(1, Math.ceil(rps)) },
     context: Object.entries(entry.context ?? {}).map(([label, from]) => ({ label, from })),
   };
+}
+
+/** Who chooses the URLs must not choose what they may reach, too. */
+function resolveNetwork({ document, name, entry, network, loading }: AppContext): AppSettings["network"] {
+  if (document.trusted || entry.network === undefined || entry.network === "public") return entry.network ?? network;
+  const path = ["apps", name, "network"];
+  const message = `network: ${entry.network} is not allowed in an included file while egress.default is public`;
+  loading.report.error(document.place(path), path, message);
+  return network;
 }
 
 function resolveUpstreams({ document, name, entry, loading }: AppContext): UpstreamSettings[] {

@@ -50,8 +50,9 @@ export interface Resolving {
 
 export function resolveManifest(resolving: Resolving): Resolved {
   const { main, env, loading } = resolving;
+  const egress = service.resolveEgress(main.value.egress);
   const apps = collectApps(resolving).map(({ document, name, entry }): ResolvedApp => {
-    const settings = resolveApp({ document, name, entry, env, loading });
+    const settings = resolveApp({ document, name, entry, env, loading, network: egress.default });
     return { settings, entry, document, path: ["apps", name] };
   });
   const routes = resolveRoutes(apps, resolving);
@@ -70,7 +71,7 @@ export function resolveManifest(resolving: Resolving): Resolved {
     redis: service.resolveRedis(value.redis, env),
     history: service.resolveHistory(value.history, env),
     admin: service.resolveAdmin(value.admin, env),
-    egress: service.resolveEgress(value.egress),
+    egress,
     notify: service.resolveNotify(value.notify),
     alerts: service.resolveAlerts(value.alerts, env),
   };

@@ -96,7 +96,10 @@ export const appSchema = block(
         secrets: list("The first signs, all verify.", text("A secret."), 20),
       },
     ),
-    network: choice("Which addresses may be dialled. Default any.", ["any", "public", "private"]),
+    network: choice(
+      "Which addresses may be dialled. any: all but link-local, metadata, multicast, broadcast and unspecified ones; public: only those of the open internet, every one that the name has; private: only private and loopback ones. Default egress.default.",
+      ["any", "public", "private"],
+    ),
     preserve_host: flag("Send the caller's Host. Default false."),
     tls,
     rate_limit: block(

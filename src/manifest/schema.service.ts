@@ -1,4 +1,6 @@
 import { isIP } from "node:net";
+import ipaddr from "ipaddr.js";
+import { parseIp } from "../core/address.ts";
 import { block, checkName, choice, duration, list, number, scalar, shown, size, text } from "./schema.parts.ts";
 import * as value from "./schema.values.ts";
 
@@ -125,24 +127,41 @@ export const admin = block(
   },
 );
 
-const range = scalar({ type: "string", description: "An address range such as 10.0.0.0/8." }, (v, fail): string => {
-  const [host = "", bits, ...rest] = String(v).split("/");
-  const most = isIP(host) === 4 ? 32 : isIP(host) === 6 ? 128 : -1;
-  const good =
-    typeof v === "string" &&
-    rest.length === 0 &&
-    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most));
-  if (most === -1 || !good) return fail(`expected an address range such as 10.0.0.0/8, got ${shown(v)}`);
-  return bits === undefined ? `${host}/${most}` : `${host}/${bits}`;
-});
+const range = scalar(
+  { type: "string", description: "An address range such as 10.0.0.0/8, or one address." },
+  (v, fail): string => {
+    const [host = "", bits, ...rest] = String(v).split("/");
+    const most = host.includes("%") ? -1 : isIP(host) === 4 ? 32 : isIP(host) === 6 ? 128 : -1;
+    const good = typeof v === "string" && rest.length === 0 && (bits === undefined || /^(0|[1-9]\d{0,2})$/.test(bits));
+    if (most === -1 || !good) return fail(`expected an address range such as 10.0.0.0/8, got ${shown(v)}`);
+    if (bits === undefined) return `${host}/${most}`;
+    if (Number(bits) > most) return fail(`${shown(v)}: an IPv${most === 32 ? 4 : 6} range has at most /${most}`);
+    const net = rangeStart(host, Number(bits));
+    // As likely a slip in the prefix as in the address: each would open or close something else than was meant.
+    return net.same
+      ? `${host}/${bits}`
+      : fail(`${shown(v)} begins inside its range: write ${net.host}/${bits}, or ${host} for the one address`);
+  },
+);
+
+/** The first address of a range, and whether the given one is that in another spelling. */
+function rangeStart(host: string, bits: number): { readonly host: string; readonly same: boolean } {
+  const address = parseIp(host);
+  const bytes = address.toByteArray();
+  const first = bytes.map((byte, i) => byte & (0xff00 >> Math.min(8, Math.max(0, bits - 8 * i))) & 0xff);
+  return { host: ipaddr.fromByteArray(first).toString(), same: first.every((byte, i) => byte === bytes[i]) };
+}
 
 export const egress = block(
   "Which addresses may be dialled.",
   {},
   {
-    default: choice("public where others choose the URLs. Default any.", ["any", "public"]),
-    allow: list("Ranges that are opened.", range, 1000, 0),
-    deny: list("Ranges that are closed.", range, 1000, 0),
+    default: choice(
+      "What network is where an app does not say, and for notify.channels. public where others choose the URLs: included files may then ask for no other network, no variables and no files. Default any.",
+      ["any", "public"],
+    ),
+    allow: list("Ranges that are opened, whatever the network.", range, 1000, 0),
+    deny: list("Ranges that are closed, whatever the network and allow.", range, 1000, 0),
   },
 );
 

@@ -23,7 +23,6 @@ const ROUTE_KEYS: readonly {
 /** Keys of an app that has routes. */
 const APP_KEYS: readonly { readonly key: Key; readonly what: string; readonly used: (app: ResolvedApp) => boolean }[] =
   [
-    { key: ["network"], what: "network", used: ({ entry }) => entry.network !== undefined && entry.network !== "any" },
     {
       key: ["sign", "scheme"],
       what: "the signature scheme platform",
@@ -47,7 +46,6 @@ const SERVICE_KEYS: readonly { readonly key: Key; readonly what: string; readonl
     },
     { key: ["alerts"], what: "alerts", used: ({ main }) => main.value.alerts !== undefined },
     { key: ["history"], what: "history", used: ({ main }) => main.value.history !== undefined },
-    { key: ["egress"], what: "egress", used: ({ main }) => main.value.egress !== undefined },
   ];
 
 export function reportUnsupported(all: Resolved, report: Report): void {

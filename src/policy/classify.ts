@@ -70,7 +70,7 @@ export function compileClassifier(
   };
   const ofFault = (reason: FaultKind): Worth => {
     const kind = KIND_OF[reason];
-    return kind === "ignored" || kind === "permanent" ? kind : ofKind(kind);
+    return kind === "ignored" ? kind : ofKind(kind);
   };
   return {
     ofStatus,
@@ -90,17 +90,17 @@ export function compileClassifier(
 }
 
 /**
- * The word of the lists for each fault. What we refused before the app was asked (breaker, slots, time) says nothing
- * about the app; an address that may not be dialled will not be allowed the next time either.
+ * The word of the lists for each fault. What we refused before the app was asked (breaker, slots, time, an
+ * address that may not be dialled) says nothing about the app.
  */
-const KIND_OF: Readonly<Record<FaultKind, "timeout" | "network" | "invalid_response" | "ignored" | "permanent">> = {
+const KIND_OF: Readonly<Record<FaultKind, "timeout" | "network" | "invalid_response" | "ignored">> = {
   timeout: "timeout",
   connect: "network",
   dns: "network",
   tls: "network",
   reset: "network",
   invalid_response: "invalid_response",
-  egress: "permanent",
+  egress: "ignored",
   breaker_open: "ignored",
   no_upstream: "ignored",
   overload: "ignored",

@@ -46,7 +46,7 @@ export function delivering(plan: DeliverPlan, deps: { readonly clock: Clock; rea
   };
 }
 
-const UNTRIED: ReadonlySet<string> = new Set(["breaker_open", "overload"]);
+const UNTRIED: ReadonlySet<string> = new Set(["breaker_open", "overload", "egress"]);
 
 function mayMove(plan: DeliverPlan, x: Exchange, reply: Reply): boolean {
   const worth = plan.worthOf(reply);

@@ -74,7 +74,7 @@ class Tries {
   /** The upstream that the coming repeat was weighed for; -1 where it is still to be chosen. */
   #next = -1;
   readonly #tracks: Track[] = [];
-  /** Bits of upstreams whose Retry-After lies beyond the deadline: their tries are over. */
+  /** Bits of upstreams whose tries are over: Retry-After lies beyond the deadline, or the address may not be dialled. */
   #over = 0;
   #moved = false;
   #repeating: Target | null = null;
@@ -125,7 +125,8 @@ class Tries {
   verdict(target: Target, reply: Reply): Step {
     const now = this.#deps.clock.now();
     if (reply.kind === "fault" && !reply.written && REFUSED_UNTRIED.has(reply.reason)) {
-      // Refused by breaker or slots before anything was tried: the same upstream would refuse again.
+      // Refused by breaker, slots or egress before anything was tried: the same upstream would refuse again.
+      if (reply.reason === "egress") this.#over |= 1 << this.#current;
       if (!this.#x.gone && this.#untried(now) > 0) return AGAIN_AT_ONCE;
       return this.#last === null ? { kind: "done", reply } : this.#done(this.#last, reply.reason);
     }
@@ -215,7 +216,7 @@ class Tries {
 }
 
 const AGAIN_AT_ONCE: Step = { kind: "again", waitMs: 0 };
-const REFUSED_UNTRIED: ReadonlySet<Reason> = new Set(["breaker_open", "overload"]);
+const REFUSED_UNTRIED: ReadonlySet<Reason> = new Set(["breaker_open", "overload", "egress"]);
 
 /**
  * A failing answer that another try replaces. One that is still streaming would hold its slot and its connection, so

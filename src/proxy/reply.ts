@@ -152,12 +152,18 @@ function failure(call: Call, reply: Fault | Answer, verdict: Verdict): { headers
   const headers = ["Content-Type", PROBLEM_JSON];
   if (reply.retryAfterMs !== null) headers.push("Retry-After", seconds(reply.retryAfterMs));
   const { title, next } = FAILURES[reason] ?? { title: "The app gave no usable answer", next: "Try again later." };
-  const made = problem(verdict.status, reason.replaceAll("_", "-"), title, `${reply.detail ?? title}. ${next}`, {
-    reason,
-    app: call.route.app,
-    capability: call.route.capability,
-    request_id: call.id,
-  });
+  const made = problem(
+    verdict.status,
+    reason.replaceAll("_", "-"),
+    title,
+    `${detailForCallers(reply) ?? title}. ${next}`,
+    {
+      reason,
+      app: call.route.app,
+      capability: call.route.capability,
+      request_id: call.id,
+    },
+  );
   return { headers, body: Buffer.from(JSON.stringify(made)) };
 }
 
@@ -168,6 +174,7 @@ const FAILURES: Readonly<Partial<Record<Reason, { readonly title: string; readon
   tls: { title: "No secure connection to the app", next: "Nothing was sent to it; check its certificate." },
   reset: { title: "The app broke off", next: "It may have done the work: repeat only with a key." },
   invalid_response: { title: "The app's answer was not valid", next: "It may have done the work." },
+  egress: { title: "The app's address may not be dialled", next: "Nothing was sent to it; its operators know why." },
   breaker_open: { title: "The app is failing and is left alone", next: "Try again after Retry-After." },
   no_upstream: { title: "No upstream of the app is usable", next: "Try again after Retry-After." },
   overload: { title: "Too many calls to the app at once", next: "Try again after Retry-After." },
@@ -197,6 +204,12 @@ function refusalError({ status, reason }: Pick<Rejection, "status" | "reason">):
   return reason === null && status !== 404 ? "http_request_error" : "http_request_denied";
 }
 
+/** What a name stands for inside is not told outside: the log, probes and deliveries name the address. */
+function detailForCallers(reply: Fault | Answer): string | null {
+  if (reply.reason !== "egress") return reply.detail;
+  return `the manifest's egress rule closes the address of upstream ${reply.upstream ?? "unknown"}`;
+}
+
 /**
  * RFC 9209: what went wrong on the way to the app, as a Structured Field; where the app gave a whole answer, its
  * status. Details are plain ASCII.
@@ -207,7 +220,7 @@ function proxyStatus(reply: Reply): string {
     const error = reply.reason === "invalid_response" ? "; error=http_protocol_error" : "";
     return `outrigger${error}; received-status=${reply.status}`;
   }
-  const details = reply.detail.replace(/[^\x20-\x7e]/g, " ").replace(/["\\]/g, "'");
+  const details = (detailForCallers(reply) ?? "").replace(/[^\x20-\x7e]/g, " ").replace(/["\\]/g, "'");
   return `outrigger; error=${reply.proxyError ?? proxyErrorOf(reply.reason)}; details="${details}"`;
 }
 

@@ -34,10 +34,12 @@ export function decide(t: AttemptEnded, retry: Pick<RetrySettings, "attempts">):
   if (t.aborted) return { kind: "again", delayMs: 0, spent: false };
   if (worth === "ok") return { kind: "delivered" };
   const written = reply.kind !== "fault" || reply.written;
+  // Its name may have another address soon, or never: a try like any other, so that it ends where people look for it.
+  const closed = reply.kind === "fault" && reply.reason === "egress";
   // Written, and then there was no memory for its answer: a try like any other that brought none.
-  if (worth === "ignored" && !written) return { kind: "wait" };
+  if (worth === "ignored" && !written && !closed) return { kind: "wait" };
   if (worth === "permanent") return { kind: "dead", ...permanent(reply) };
-  const spent = !t.trial;
+  const spent = closed || !t.trial;
   if (worth !== "push_back" && written && !t.repeatable) {
     return {
       kind: "dead",

@@ -2,8 +2,10 @@ import { lookup as systemLookup } from "node:dns";
 import { isIP, type LookupFunction, connect as netConnect, type Socket } from "node:net";
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from "node:tls";
 import type { Clock, Timer } from "../core/clock.ts";
+import type { EgressRule } from "../core/egress.ts";
 import type { UpstreamSettings } from "../core/settings.ts";
 import { ConnectError, connectError, isTlsAlert, overdueError, type Stage } from "./connect.error.ts";
+import { guardLookup, refusedLiteral } from "./egress.ts";
 
 /** Contents of the files of an app's `tls` block, read by whoever opens the upstream. */
 export interface TlsMaterial {
@@ -15,7 +17,9 @@ export interface TlsMaterial {
 
 export interface ConnectDeps {
   readonly clock: Clock;
-  /** The system's resolver unless given: what tests and the egress guard put in its place. */
+  /** Who may be dialled. */
+  readonly egress: EgressRule;
+  /** The system's resolver unless given. Whatever it finds is checked. */
   readonly lookup?: LookupFunction;
 }
 
@@ -45,8 +49,9 @@ export interface Connector {
 type Endpoint = Pick<UpstreamSettings, "secure" | "hostname" | "port" | "authority">;
 
 /**
- * The way a connection to one upstream is made: the name looked up, TCP to its addresses in turn until one takes it,
- * then TLS where the URL says https, all within `timeoutMs` (undici's own connect timer may be half a second late).
+ * The way a connection to one upstream is made: the name looked up once and checked, TCP to the checked addresses in
+ * turn until one takes it, then TLS where the URL says https, all within `timeoutMs` (undici's own connect timer may be
+ * half a second late). There is no other way out of the process, so whoever may not be dialled is refused here.
  * Errors come as {@link ConnectError} with a reason.
  */
 export function createConnector(
@@ -56,6 +61,7 @@ export function createConnector(
   deps: ConnectDeps,
 ): Connector {
   const underWay = new Set<Dialing>();
+  const lookup = guardLookup(deps.lookup ?? systemLookup, deps.egress);
   return {
     connect(_options, callback) {
       const dialing = new Dialing(upstream, timeoutMs(), deps.clock, (error, socket) => {
@@ -63,7 +69,7 @@ export function createConnector(
         callback(error, socket);
       });
       // Throws where the TLS material is unusable: then nothing is under way.
-      dialing.begin(tls, deps.lookup ?? systemLookup);
+      dialing.begin(tls, lookup, refusedLiteral(upstream.hostname, deps.egress));
       underWay.add(dialing);
       return dialing;
     },
@@ -141,8 +147,13 @@ class Dialing implements Opening {
     return this.#stage;
   }
 
-  begin(tls: TlsMaterial | null, lookup: LookupFunction): void {
+  begin(tls: TlsMaterial | null, lookup: LookupFunction, refused: ConnectError | null): void {
     const { secure } = this.#upstream;
+    if (refused !== null) {
+      // Not at once: whoever asks expects the answer after the call.
+      process.nextTick(() => this.#settle(refused));
+      return;
+    }
     const watched = this.#watch(lookup);
     const socket = secure
       ? openTls(this.#upstream, tls, this.#timeoutMs, watched)
@@ -204,17 +215,17 @@ class Dialing implements Opening {
     if (this.#settled) return;
     this.#settled = true;
     if (this.#timer) this.#clock.cancel(this.#timer);
-    const socket = this.#socket as Socket;
-    socket.off("error", this.#onError);
-    socket.off("close", this.#onClose);
+    const socket = this.#socket;
+    socket?.off("error", this.#onError);
+    socket?.off("close", this.#onClose);
     if (error === null) {
-      if (this.#upstream.secure) socket.once("error", endByAlert);
+      if (this.#upstream.secure) socket?.once("error", endByAlert);
       this.#callback(null, socket);
       return;
     }
     // A socket destroyed half open may still report an error: nobody else listens by then.
-    socket.on("error", () => undefined);
-    socket.destroy();
+    socket?.on("error", () => undefined);
+    socket?.destroy();
     this.#callback(error, null);
   }
 }

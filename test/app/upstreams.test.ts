@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { createUpstreams } from "../../src/app/upstreams.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import type { AppSettings, UpstreamSettings } from "../../src/core/settings.ts";
+import { ANYWHERE } from "../help/peers.ts";
 
 const UPSTREAM: UpstreamSettings = {
   name: "primary",
@@ -15,16 +16,18 @@ const UPSTREAM: UpstreamSettings = {
   weight: 1,
 };
 
+const WAY = { tls: null, egress: ANYWHERE };
+
 function app(max: number): AppSettings {
   return { name: "quiz", concurrency: { max, queue: 0 } } as unknown as AppSettings;
 }
 
 test("a change of concurrency keeps slots and budget: old and new calls count against one limit", async () => {
-  const upstreams = createUpstreams(systemClock, "0.0.0");
-  const before = upstreams.get(app(1), UPSTREAM, null, 1000);
+  const upstreams = createUpstreams({ clock: systemClock }, "0.0.0");
+  const before = upstreams.get(app(1), UPSTREAM, WAY, 1000);
   expect(before.slots.tryEnter()).toBe(true);
   upstreams.sweep();
-  const after = upstreams.get(app(2), UPSTREAM, null, 1000);
+  const after = upstreams.get(app(2), UPSTREAM, WAY, 1000);
   upstreams.sweep();
   expect(after.slots).toBe(before.slots);
   expect(after.budget).toBe(before.budget);
@@ -34,10 +37,10 @@ test("a change of concurrency keeps slots and budget: old and new calls count ag
 });
 
 test("an upstream that no manifest names any more is forgotten", async () => {
-  const upstreams = createUpstreams(systemClock, "0.0.0");
-  const before = upstreams.get(app(1), UPSTREAM, null, 1000);
+  const upstreams = createUpstreams({ clock: systemClock }, "0.0.0");
+  const before = upstreams.get(app(1), UPSTREAM, WAY, 1000);
   upstreams.sweep();
   upstreams.sweep();
-  expect(upstreams.get(app(1), UPSTREAM, null, 1000).slots).not.toBe(before.slots);
+  expect(upstreams.get(app(1), UPSTREAM, WAY, 1000).slots).not.toBe(before.slots);
   await upstreams.close();
 });

@@ -5,6 +5,7 @@ import { createNotifier, type Notifier } from "../../src/notify/notifier.ts";
 import { retryAfterMs } from "../../src/policy/retryafter.ts";
 import { createConnector } from "../../src/upstream/connect.ts";
 import { createManualClock, type ManualClock } from "./manual-clock.ts";
+import { ANYWHERE } from "./peers.ts";
 
 export interface ToldLine {
   readonly level: "info" | "warn" | "error";
@@ -76,7 +77,7 @@ export function createNotifyRig(secret = "a-secret-of-the-manifest"): NotifyRig 
       return 1000 * n;
     },
     retryAfterMs: (headers) => retryAfterMs(headers, clock.wall()),
-    connector: (to, timeoutMs) => createConnector(to, null, () => timeoutMs, { clock }).connect,
+    connector: (to, timeoutMs) => createConnector(to, null, () => timeoutMs, { clock, egress: ANYWHERE }).connect,
   });
   const upstreams = [
     { name: "primary", url: "http://10.0.0.5:9000/" },

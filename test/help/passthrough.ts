@@ -12,6 +12,7 @@ import { isWebSocket, prepareServer, serverOptions } from "../../src/proxy/wire.
 import { checkRequest, parseTarget } from "../../src/proxy/wire.ts";
 import { createConnector } from "../../src/upstream/connect.ts";
 import { LIMITS } from "../wire/limits.ts";
+import { ANYWHERE } from "./peers.ts";
 import { parseMessages } from "./raw.ts";
 
 /** The passthrough with just enough of a listener in front of it: no routes, one upstream. */
@@ -44,7 +45,7 @@ export async function startPassthrough(
 ): Promise<PassthroughHost> {
   const clock = options.clock ?? systemClock;
   const upstream = upstreamAt(upstreamPort);
-  const connector = createConnector(upstream, null, () => 1_000, { clock: systemClock });
+  const connector = createConnector(upstream, null, () => 1_000, { clock: systemClock, egress: ANYWHERE });
   const agent = createPassthroughAgent(connector.connect, 64);
   const passthrough = createPassthrough({
     clock,

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type LookupFunction, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { Worker } from "node:worker_threads";
+import { compileEgress, type EgressRule } from "../../src/core/egress.ts";
 import type { UpstreamSettings } from "../../src/core/settings.ts";
 
 /** Peers of every bad manner on the way to a connection: real sockets, in this process or in a thread of their own. */
@@ -111,6 +112,9 @@ export function resolver(found: readonly string[] | { readonly code: string } | 
     });
   };
 }
+
+/** The rule of a manifest that says nothing of egress, but that it lets tests dial an address to which no route leads. */
+export const ANYWHERE: EgressRule = compileEgress({ default: "any", allow: ["255.255.255.255/32"], deny: [] }, "any");
 
 /** The settings that a manifest with this URL makes. */
 export function upstreamOf(url: string): UpstreamSettings {

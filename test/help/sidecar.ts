@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { LookupFunction } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type App, startApp } from "../../src/app.ts";
@@ -41,6 +42,8 @@ export async function startSidecar(
     /** `yaml` is the whole manifest. */
     readonly whole?: boolean;
     readonly clock?: Clock;
+    /** In place of the system's resolver. */
+    readonly lookup?: LookupFunction;
   } = {},
 ): Promise<Sidecar> {
   const dir = given.dir ?? mkdtempSync(join(tmpdir(), "outrigger-test-"));
@@ -52,6 +55,7 @@ export async function startSidecar(
     file,
     env: given.env ?? {},
     clock: given.clock ?? systemClock,
+    ...(given.lookup && { lookup: given.lookup }),
     random: systemRandom,
     build: { version: "0.0.0-test", node: process.version },
     // Not beside the manifest: its folder is watched.

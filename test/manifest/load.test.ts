@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -48,7 +48,7 @@ test("the manifest is frozen all through", () => {
 test("every file that matters is named for watching, and the directories of patterns", () => {
   write(
     "apps/a.yaml",
-    `apps: { a: { owner: x@a.example, url: 'http://10.0.0.5', webhooks: { hook: { path: /h, response: { schema: ../s.json } } } } }`,
+    `apps: { a: { owner: x@a.example, url: 'https://a.example', webhooks: { hook: { path: /h, response: { schema: ../s.json } } } } }`,
   );
   write("s.json", "{}");
   write("down.html", "down");
@@ -120,17 +120,33 @@ test("what is no regular file, no text, or too large is refused in one line", ()
 test("an included file of others may name files beside it only, while egress is public", () => {
   write(
     "apps/evil.yaml",
-    `apps: { a: { owner: x@a.example, url: 'http://10.0.0.5', webhooks: { hook: { path: /h, response: { schema: ../outrigger.yaml }, fallback: { strategy: static, file: /etc/hostname } } } } }`,
+    `apps: { a: { owner: x@a.example, url: 'https://a.example', webhooks: { hook: { path: /h, response: { schema: ../outrigger.yaml }, fallback: { strategy: static, file: /etc/hostname } } } } }`,
   );
   const result = loadManifest(write("outrigger.yaml", "egress: { default: public }\ninclude: [apps/*.yaml]\n"), {
     env: {},
   });
   const lines = result.ok ? [] : result.error.map((p) => `${p.path}: ${p.message}`);
   expect(lines).toEqual([
-    "egress: egress is not supported yet",
     `apps.a.webhooks.hook.response.schema: ../outrigger.yaml is outside ${dir}/apps, which egress.default public forbids here`,
     `apps.a.webhooks.hook.fallback.file: /etc/hostname is outside ${dir}/apps, which egress.default public forbids here`,
   ]);
+});
+
+test("nor does a link beside it lead to others, while egress is public", () => {
+  const app =
+    "{ owner: x@a.example, url: 'https://a.example', webhooks: { hook: { path: /h, fallback: { strategy: static, file: here } } } }";
+  write("apps/a.yaml", `apps: { a: ${app} }`);
+  const main = write("outrigger.yaml", "egress: { default: public }\ninclude: [apps/*.yaml]\n");
+  const problems = (): string[] => {
+    const result = loadManifest(main, { env: {} });
+    return result.ok ? [] : result.error.map(({ message }) => message);
+  };
+  expect(problems()).toEqual([`there is no file ${dir}/apps/here`]);
+  symlinkSync("/etc/hostname", join(dir, "apps", "here"));
+  expect(problems()).toEqual([`here is outside ${dir}/apps, which egress.default public forbids here`]);
+  rmSync(join(dir, "apps", "here"));
+  symlinkSync("a.yaml", join(dir, "apps", "here"));
+  expect(problems()).toEqual([]);
 });
 
 test("only listen, data_dir and the spool's driver need a restart", () => {

@@ -192,6 +192,16 @@ test("after the breaker's threshold nothing more is sent: the caller gets the la
   expect(sends).toHaveLength(5);
 });
 
+test("an upstream whose address may not be dialled is left for good, and costs no try of the others", async () => {
+  const closed = fault("egress", "10.0.0.7 is a private address");
+  const { run, sends } = scripted({ primary: [closed], backup: [FAILING, OK] });
+  expect(await run(createExchange({ repeatable: true }))).toBe(OK);
+  expect(sends.map(({ upstream }) => upstream)).toEqual(["primary", "backup", "backup"]);
+  const alone = scripted({ primary: [closed, OK] });
+  expect(await alone.run(createExchange({ repeatable: true }))).toBe(closed);
+  expect(alone.sends).toHaveLength(1);
+});
+
 test("full slots and a full queue are overload, and cost no try", async () => {
   const { run, sends } = scripted({ primary: [OK] }, {}, 0);
   const x = createExchange();

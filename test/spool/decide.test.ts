@@ -57,6 +57,17 @@ test("what an open breaker or full slots refused was not sent: it waits", () => 
   expect(ended(fault("breaker_open", "open"), "ignored")).toEqual({ kind: "wait" });
 });
 
+test("a forbidden address is a try like any other: it is repeated, spends attempts even as a trial, and ends", () => {
+  const closed = fault("egress", "10.0.0.7 is a private address");
+  expect(ended(closed, "ignored")).toEqual({ kind: "again", delayMs: 500, spent: true });
+  expect(ended(closed, "ignored", { trial: true, repeatable: false })).toMatchObject({ kind: "again", spent: true });
+  expect(ended(closed, "ignored", { trial: true, attempts: 2 })).toEqual({
+    kind: "dead",
+    reason: "attempts_exhausted",
+    detail: "egress: 10.0.0.7 is a private address",
+  });
+});
+
 test("what was sent and may not be repeated is dead; what was not written may be", () => {
   expect(ended(timeout, "transient", { repeatable: false })).toMatchObject({ kind: "dead" });
   expect(ended(fault("connect", "refused"), "transient", { repeatable: false })).toMatchObject({ kind: "again" });

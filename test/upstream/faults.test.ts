@@ -9,7 +9,16 @@ import { createUpstreamClient, type UpstreamClient } from "../../src/upstream/cl
 import { createProbe } from "../../src/upstream/probe.ts";
 import { sendOnce } from "../../src/upstream/send.ts";
 import { createExchange } from "../help/exchange.ts";
-import { answering, closedPort, resolver, startAsleep, startPeer, startTlsPeer, upstreamOf } from "../help/peers.ts";
+import {
+  ANYWHERE,
+  answering,
+  closedPort,
+  resolver,
+  startAsleep,
+  startPeer,
+  startTlsPeer,
+  upstreamOf,
+} from "../help/peers.ts";
 import { AUTHORITY, FAULTS, SERVER, SHORT_MS } from "./faults.cases.ts";
 
 const cleanUp: (() => Promise<unknown>)[] = [];
@@ -35,7 +44,7 @@ const HEALTH: HealthSettings = {
 
 function clientOf({ peer, url, lookup, ca }: Given, connectTimeoutMs = LONG_MS): UpstreamClient {
   const tls = ca === undefined ? null : { ca, cert: null, key: null, serverName: null };
-  const deps = { clock: systemClock, ...(lookup && { lookup }) };
+  const deps = { clock: systemClock, egress: ANYWHERE, ...(lookup && { lookup }) };
   const client = createUpstreamClient(upstreamOf(url), { connections: 4, connectTimeoutMs, tls }, deps);
   cleanUp.push(async () => {
     await client.close();

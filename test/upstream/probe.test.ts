@@ -5,7 +5,7 @@ import type { HealthSettings } from "../../src/core/settings.ts";
 import { createUpstreamClient } from "../../src/upstream/client.ts";
 import { createProbe, type Probe } from "../../src/upstream/probe.ts";
 import { createManualClock } from "../help/manual-clock.ts";
-import { resolver, startAsleep, upstreamOf } from "../help/peers.ts";
+import { ANYWHERE, resolver, startAsleep, upstreamOf } from "../help/peers.ts";
 import { type RawAnswer, type RecordingUpstream, recordingUpstream, values } from "../help/raw.ts";
 import { startToyProcess } from "../help/toy.process.ts";
 
@@ -36,7 +36,7 @@ interface Given {
 function probeOf(url: string, given: Given = {}): Probe & { readonly client: ReturnType<typeof createUpstreamClient> } {
   const { clock = systemClock, connections = 4, connectTimeoutMs = 5000, lookup } = given;
   const options = { connections, connectTimeoutMs, tls: null };
-  const client = createUpstreamClient(upstreamOf(url), options, { clock, ...(lookup && { lookup }) });
+  const client = createUpstreamClient(upstreamOf(url), options, { clock, egress: ANYWHERE, ...(lookup && { lookup }) });
   cleanUp.push(() => client.close());
   const probe = createProbe(client, { ...HEALTH, ...given.health }, { clock, version: "1.2.3" });
   return Object.assign(probe.bind(null), { client });

@@ -8,6 +8,7 @@ import type { UpstreamSettings } from "../../src/core/settings.ts";
 import { createUpstreamClient, type UpstreamClient } from "../../src/upstream/client.ts";
 import { type SendPlan, sendOnce } from "../../src/upstream/send.ts";
 import { createExchange } from "../help/exchange.ts";
+import { ANYWHERE } from "../help/peers.ts";
 import { type RawAnswer, type RecordingUpstream, recordingUpstream } from "../help/raw.ts";
 
 const cleanUp: (() => Promise<unknown>)[] = [];
@@ -45,7 +46,7 @@ function subject(upstream: Partial<UpstreamSettings> & { port: number }, connect
     ...upstream,
   };
   const options = { connections, connectTimeoutMs: 1000, tls: null };
-  const client = createUpstreamClient(settings, options, { clock: systemClock });
+  const client = createUpstreamClient(settings, options, { clock: systemClock, egress: ANYWHERE });
   const memory = createMemoryLedger(1 << 20);
   let left = 0;
   const deps = { clock: systemClock, memory, leave: () => void left++ };
