@@ -14,6 +14,18 @@ export function headerValue(headers: RawHeaders, lowerName: string): string | un
   return undefined;
 }
 
+/** The value of a field that must be there exactly once: undefined where it is not there, null where it is repeated. */
+export function soleValue(headers: RawHeaders, lowerName: string): string | null | undefined {
+  let value: string | undefined;
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name.length !== lowerName.length || name.toLowerCase() !== lowerName) continue;
+    if (value !== undefined) return null;
+    value = headers[i + 1];
+  }
+  return value;
+}
+
 /** How many times `lowerName` is there. */
 export function headerCount(headers: RawHeaders, lowerName: string): number {
   let count = 0;

@@ -15,26 +15,11 @@ const ROUTE_KEYS: readonly {
   readonly key: Key;
   readonly what: string;
   readonly used: (route: ResolvedRoute) => boolean;
-}[] = [
-  { key: ["verify"], what: "verify", used: ({ settings }) => settings.verify !== null },
-  { key: ["inbound"], what: "inbound", used: ({ settings }) => settings.inbound !== null },
-];
+}[] = [{ key: ["verify"], what: "verify", used: ({ settings }) => settings.verify !== null }];
 
 /** Keys of an app that has routes. */
 const APP_KEYS: readonly { readonly key: Key; readonly what: string; readonly used: (app: ResolvedApp) => boolean }[] =
-  [
-    { key: ["network"], what: "network", used: ({ entry }) => entry.network !== undefined && entry.network !== "any" },
-    {
-      key: ["sign", "scheme"],
-      what: "the signature scheme platform",
-      used: ({ settings }) => settings.sign?.scheme === "platform",
-    },
-    {
-      key: ["sign", "secrets"],
-      what: "an ed25519 key (whsk_)",
-      used: ({ settings }) => settings.sign?.secrets.some((s) => s.startsWith("whsk_")) === true,
-    },
-  ];
+  [{ key: ["network"], what: "network", used: ({ entry }) => entry.network !== undefined && entry.network !== "any" }];
 
 /** Keys of the whole process, where the file holds them. */
 const SERVICE_KEYS: readonly { readonly key: Key; readonly what: string; readonly used: (all: Resolved) => boolean }[] =
