@@ -55,6 +55,17 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
+/** Credentials and signatures, by the words that their names are made of. */
+const SECRET = /authorization|cookie|signature|hmac|token|secret|password|api-?key/i;
+
+/**
+ * Does a field or parameter of this name hold a secret? Then it is never shown, and sealed where it is stored. Some
+ * programs write `X_Api_Key` for `X-Api-Key`.
+ */
+export function isSecretName(name: string): boolean {
+  return SECRET.test(name.includes("_") ? name.replaceAll("_", "-") : name);
+}
+
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** May this be sent as a header value (RFC 9110 section 5.5: no CR, LF, NUL or other controls)? */

@@ -1,3 +1,4 @@
+import { isSecretName } from "../core/headers.ts";
 import type { InboundSettings } from "../core/settings.route.ts";
 import { MAX_PUBLIC_KEYS, strongWebhookKey } from "../core/webhook.key.ts";
 import type { Say } from "./prove.route.ts";
@@ -17,8 +18,7 @@ export function proveInbound(route: ResolvedRoute, seen: Set<unknown>, say: Say)
   }
   if (seen.has(inbound)) return;
   seen.add(inbound);
-  const header = wrongHeader(inbound);
-  if (header !== null) say([inbound.header === null ? ["inbound"] : ["inbound", "header"]], header);
+  proveHeader(inbound, say);
   for (const [i, secret] of inbound.secrets.entries()) {
     const wrong = wrongSecret(verify, secret);
     if (wrong !== null) say([["inbound", "secrets"]], `secret ${i + 1} ${wrong}`);
@@ -38,6 +38,15 @@ export function proveInbound(route: ResolvedRoute, seen: Set<unknown>, say: Say)
 
 function publicKeys({ verify, secrets }: InboundSettings): number {
   return verify === "standard-webhooks" ? secrets.filter((secret) => secret.startsWith("whpk_")).length : 0;
+}
+
+function proveHeader(inbound: InboundSettings, say: Say): void {
+  const { header } = inbound;
+  const wrong = wrongHeader(inbound);
+  const at = [header === null ? ["inbound"] : ["inbound", "header"]];
+  if (wrong !== null) return say(at, wrong);
+  if (header === null || isSecretName(header)) return;
+  say(at, `the name ${header} says nothing of a secret: its value is stored and shown as it is`, "warning");
 }
 
 function wrongHeader({ verify, header }: InboundSettings): string | null {
