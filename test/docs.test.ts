@@ -41,6 +41,16 @@ test.each([
   expect(sorted(names(section))).toEqual(sorted(known));
 });
 
+test("each scheme of signatures, of what comes in and what goes out, has its line", () => {
+  const known = new Set<string>();
+  JSON.parse(readFileSync("config/outrigger.schema.json", "utf8"), (name, value: { anyOf?: { enum?: string[] }[] }) => {
+    if (name === "verify" || name === "scheme") for (const word of value.anyOf?.[0]?.enum ?? []) known.add(word);
+    return value;
+  });
+  known.delete("none");
+  expect(sorted(new Set(names("Signatures")))).toEqual(sorted(known));
+});
+
 test("the status of each fault is the one its line says", () => {
   for (const [reason, status] of rows("Reasons")) {
     const own: number | undefined = faultStatus(reason as FaultKind);

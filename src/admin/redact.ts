@@ -1,15 +1,7 @@
-import type { RawHeaders } from "../core/headers.ts";
+import { isSecretName, type RawHeaders } from "../core/headers.ts";
 
 /** What stands in a secret's place. */
 export const REDACTED = "***";
-
-/** Credentials and signatures, by the words that their names are made of. */
-const SECRET = /authorization|cookie|signature|hmac|token|secret|password|api-?key/i;
-
-/** Does a field or parameter of this name hold a secret? Some programs write `X_Api_Key` for `X-Api-Key`. */
-function isSecretName(name: string): boolean {
-  return SECRET.test(name.replaceAll("_", "-"));
-}
 
 /** The headers with `***` for every secret: so whoever looks sees that there was one, and no more. */
 export function redactHeaders(headers: RawHeaders): string[] {

@@ -17,6 +17,8 @@ import type { Later } from "../policy/fallback/later.ts";
 import { compileFallbacks } from "../policy/fallback/strategies.ts";
 import type { IdempotencyKeys } from "../policy/idempotency.keys.ts";
 import { createIdempotency } from "../policy/idempotency.ts";
+import { compileInbound } from "../policy/inbound/compile.ts";
+import type { Inbound } from "../policy/inbound/inbound.ts";
 import { type BindCheck, compileResponseCheck, type ResponseCheck } from "../policy/response.ts";
 import type { TargetParts } from "../policy/target.ts";
 import { compileValueRef, contextLabels } from "../policy/values.ts";
@@ -55,6 +57,7 @@ export interface Compiled extends CompiledApp {
   readonly route: RouteSettings;
   readonly classifier: Classifier;
   readonly check: BindCheck;
+  readonly inbound: Inbound | null;
 }
 
 /** With the state of its app. */
@@ -80,7 +83,9 @@ export function compileRoute(route: RouteSettings, app: CompiledApp, clock: Cloc
   const classifier = compileClassifier(route.retry, route.response.status);
   const check = compileResponseCheck(route.response, classifier, clock);
   if (!check.ok) return err({ path: ["response", "schema"], message: check.error });
-  return ok({ ...app, route, classifier, check: check.value });
+  const inbound = route.inbound === null ? ok(null) : compileInbound(route.inbound);
+  if (!inbound.ok) return err({ path: ["inbound"], message: inbound.error });
+  return ok({ ...app, route, classifier, check: check.value, inbound: inbound.value });
 }
 
 /** The frozen plan of one route, with its chain composed. A request only calls. */
@@ -115,6 +120,7 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
     worthOf,
     laterAttempts: laterRetry(route).attempts,
     orderKey: route.orderBy === null ? null : orderKey(route.orderBy.key),
+    inbound: compiled.inbound,
     idempotency:
       route.idempotency === null || route.mode !== "sync"
         ? null

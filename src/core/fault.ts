@@ -123,6 +123,7 @@ export function proxyErrorOf(reason: Reason): ProxyError {
     case "egress":
       return "destination_ip_prohibited";
     case "rate_limit":
+    case "signature":
     case "body_too_large":
       return "http_request_denied";
     case "storage":

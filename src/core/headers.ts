@@ -14,6 +14,18 @@ export function headerValue(headers: RawHeaders, lowerName: string): string | un
   return undefined;
 }
 
+/** The value of a field that must be there exactly once: undefined where it is not there, null where it is repeated. */
+export function soleValue(headers: RawHeaders, lowerName: string): string | null | undefined {
+  let value: string | undefined;
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name.length !== lowerName.length || name.toLowerCase() !== lowerName) continue;
+    if (value !== undefined) return null;
+    value = headers[i + 1];
+  }
+  return value;
+}
+
 /** How many times `lowerName` is there. */
 export function headerCount(headers: RawHeaders, lowerName: string): number {
   let count = 0;
@@ -41,6 +53,17 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** Is this a header name (a token, RFC 9110 section 5.6.2)? */
 export function isToken(text: string): boolean {
   return TOKEN.test(text);
+}
+
+/** Credentials and signatures, by the words that their names are made of. */
+const SECRET = /authorization|cookie|signature|hmac|token|secret|password|api-?key/i;
+
+/**
+ * Does a field or parameter of this name hold a secret? Then it is never shown, and sealed where it is stored. Some
+ * programs write `X_Api_Key` for `X-Api-Key`.
+ */
+export function isSecretName(name: string): boolean {
+  return SECRET.test(name.includes("_") ? name.replaceAll("_", "-") : name);
 }
 
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;

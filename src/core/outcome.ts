@@ -19,6 +19,7 @@ export const REASONS = [
   "no_upstream",
   "overload",
   "rate_limit",
+  "signature",
   "retry_after",
   "not_repeatable",
   "budget",

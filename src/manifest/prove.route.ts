@@ -1,6 +1,7 @@
 import type { LimitSettings } from "../core/settings.service.ts";
 import { originOf } from "./origin.ts";
 import type { Report } from "./problem.ts";
+import { proveInbound } from "./prove.inbound.ts";
 import type { Resolved, ResolvedRoute } from "./resolve.ts";
 import { formatDuration, formatSize } from "./units.ts";
 
@@ -10,6 +11,7 @@ import { formatDuration, formatSize } from "./units.ts";
 const TRY_MS = 100;
 
 export function proveRoutes({ routes, manifest, main }: Resolved, report: Report): void {
+  const seen = new Set<unknown>();
   for (const route of routes) {
     const say = sayAbout(route, report);
     if (!tainted(route, "timeout", "mode", "async")) {
@@ -21,6 +23,7 @@ export function proveRoutes({ routes, manifest, main }: Resolved, report: Report
     if (!tainted(route, "retry", "fallback")) proveRepeat(route, say);
     if (!tainted(route, "breaker")) proveRecovery(route, say);
     if (!tainted(route, "mode", "async", "order_by")) proveOrder(route, say);
+    if (!tainted(route, "mode", "async", "inbound")) proveInbound(route, seen, say);
     if (!tainted(route, "body_limit")) proveBody(route, manifest.limits, say);
   }
 }
@@ -35,7 +38,7 @@ export function tainted(route: ResolvedRoute, ...keys: readonly string[]): boole
 }
 
 /** Says something at the place that set the first of `keys` that was set at all; else at the webhook. */
-type Say = (keys: readonly (readonly PropertyKey[])[], message: string, severity?: "warning") => void;
+export type Say = (keys: readonly (readonly PropertyKey[])[], message: string, severity?: "warning") => void;
 
 function sayAbout(route: ResolvedRoute, report: Report): Say {
   return (keys, message, severity) => {

@@ -6,6 +6,7 @@ import type {
   SignSettings,
   UpstreamSettings,
 } from "../core/settings.ts";
+import { strongWebhookKey } from "../core/webhook.key.ts";
 import type { Document, Loading } from "./document.ts";
 import type { Environment } from "./environment.ts";
 import type { AppEntry } from "./schema.ts";
@@ -136,18 +137,13 @@ function resolveSign({ document, name, entry, loading }: AppContext): SignSettin
   }
   for (const secret of secrets) loading.secrets.add(secret);
   for (const [i, secret] of scheme === "standard-webhooks" ? secrets.entries() : []) {
-    if (isStandardSecret(secret)) continue;
+    const key = strongWebhookKey(secret);
+    if (key.ok && key.value.kind !== "public") continue;
     const at = [...path, "secrets", i];
-    const expected = "expected whsec_ and base64 of at least 16 bytes, as in the output of: openssl rand -base64 32";
-    loading.report.error(document.place(at, "value"), at, `no secret of Standard Webhooks: ${expected}`);
+    const wrong = key.ok ? "is a public key, which can't sign: expected the secret one (whsk_)" : key.error;
+    loading.report.error(document.place(at, "value"), at, `the secret ${wrong}`);
   }
   return { scheme, secrets };
-}
-
-/** Standard Webhooks writes keys as base64 with a prefix: `whsec_` for HMAC, `whsk_` for ed25519. */
-function isStandardSecret(secret: string): boolean {
-  const base64 = secret.replace(/^(whsec_|whsk_)/, "");
-  return /^[A-Za-z0-9+/]+={0,2}$/.test(base64) && Buffer.from(base64, "base64").length >= 16;
 }
 
 function resolveTls({ document, name, entry: { tls }, loading }: AppContext): ClientTls | null {

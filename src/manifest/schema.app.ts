@@ -92,8 +92,16 @@ export const appSchema = block(
       "Signs what is sent to the app.",
       {},
       {
-        scheme: choice("Default standard-webhooks.", ["standard-webhooks", "platform", "none"]),
-        secrets: list("The first signs, all verify.", text("A secret."), 20),
+        scheme: choice("Default standard-webhooks; platform is X-Platform-Signature.", [
+          "standard-webhooks",
+          "platform",
+          "none",
+        ]),
+        secrets: list(
+          "All sign; of platform the first.",
+          text("A secret: whsec_, or whsk_ for ed25519; for platform any text."),
+          20,
+        ),
       },
     ),
     network: choice(

@@ -60,7 +60,9 @@ export function checkHeaderValue(value: string): string | null {
   return isFieldValue(value) ? null : "a header value holds no line breaks, controls or characters beyond Latin-1";
 }
 
-export const headerName = text("A header name.", (name) => (isToken(name) ? null : `${shown(name)} is no header name`));
+const checkName = (name: string) => (isToken(name) ? null : `${shown(name)} is no header name`);
+export const headerNameOf = (description: string) => text(description, checkName);
+export const headerName = headerNameOf("A header name.");
 export const settableName = text("A header name.", checkHeaderName);
 const headerValue = text("A header value.", checkHeaderValue);
 export const headerMap = (description: string) => mapOf(description, checkHeaderName, headerValue);
@@ -144,8 +146,7 @@ export const hostPort = scalar(
   },
 );
 
-const checkMatchName = (name: string) => (isToken(name) ? null : `${shown(name)} is no header name`);
-export const matchHeaders = mapOf("Headers that must have exactly these values.", checkMatchName, headerValue);
+export const matchHeaders = mapOf("Headers that must have exactly these values.", checkName, headerValue);
 
 /** The simple form of a webhook. */
 export const pathOrUrl = scalar(

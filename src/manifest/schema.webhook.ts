@@ -163,14 +163,21 @@ export const webhookShape = {
     },
   ),
   inbound: block(
-    "Checks the caller's signature.",
+    "Takes only requests whose signature or token is good; others get 401 and reach nothing.",
     {
-      verify: choice("The scheme.", ["github", "stripe", "slack", "standard-webhooks", "hmac", "bearer"]),
-      secrets: list("Any of them may have signed.", text("A secret."), 20),
+      verify: choice("The scheme; on passthrough routes only bearer.", [
+        "github",
+        "stripe",
+        "slack",
+        "standard-webhooks",
+        "hmac",
+        "bearer",
+      ]),
+      secrets: list("Any of them may have signed.", text("A secret, token or public key (whpk_)."), 20),
     },
     {
-      header: value.headerName,
-      tolerance: duration("How old a signature may be. Default 5m."),
+      header: value.headerNameOf("Where the signature or token is. Default: the scheme's own; hmac has none."),
+      tolerance: duration("How far a signature's time may be from now. Default 5m."),
     },
   ),
 };

@@ -1,6 +1,6 @@
 import { originOf } from "./origin.ts";
 import type { Report } from "./problem.ts";
-import type { Resolved, ResolvedApp, ResolvedRoute } from "./resolve.ts";
+import type { Resolved, ResolvedRoute } from "./resolve.ts";
 
 /**
  * What the manifest already knows and this version does not do yet: one table. A key here is an error where it is in
@@ -15,25 +15,7 @@ const ROUTE_KEYS: readonly {
   readonly key: Key;
   readonly what: string;
   readonly used: (route: ResolvedRoute) => boolean;
-}[] = [
-  { key: ["verify"], what: "verify", used: ({ settings }) => settings.verify !== null },
-  { key: ["inbound"], what: "inbound", used: ({ settings }) => settings.inbound !== null },
-];
-
-/** Keys of an app that has routes. */
-const APP_KEYS: readonly { readonly key: Key; readonly what: string; readonly used: (app: ResolvedApp) => boolean }[] =
-  [
-    {
-      key: ["sign", "scheme"],
-      what: "the signature scheme platform",
-      used: ({ settings }) => settings.sign?.scheme === "platform",
-    },
-    {
-      key: ["sign", "secrets"],
-      what: "an ed25519 key (whsk_)",
-      used: ({ settings }) => settings.sign?.secrets.some((s) => s.startsWith("whsk_")) === true,
-    },
-  ];
+}[] = [{ key: ["verify"], what: "verify", used: ({ settings }) => settings.verify !== null }];
 
 /** Keys of the whole process, where the file holds them. */
 const SERVICE_KEYS: readonly { readonly key: Key; readonly what: string; readonly used: (all: Resolved) => boolean }[] =
@@ -53,13 +35,6 @@ export function reportUnsupported(all: Resolved, report: Report): void {
     if (used(all)) report.error(all.main.place(key), key, `${what} is not supported yet`);
   }
   reportChannels(all, report);
-  const withRoutes = new Set(all.routes.map((route) => route.app));
-  for (const app of withRoutes) {
-    for (const { key, what, used } of APP_KEYS) {
-      const path = [...app.path, ...key];
-      if (used(app)) report.error(app.document.place(path), path, `${what} is not supported yet`);
-    }
-  }
   // One line for each key that is written, however many routes inherit it.
   const seen = new Map<unknown, Set<string>>();
   for (const route of all.routes) {

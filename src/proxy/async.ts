@@ -9,7 +9,7 @@ import { ABORTED, complete } from "./complete.ts";
 import { requestIdOf, storedRequest } from "./delivery.ts";
 import * as refuse from "./refusals.ts";
 import type { Rejection } from "./reply.ts";
-import { type SyncDeps, takeBody, turnAway } from "./sync.ts";
+import { distrust, type SyncDeps, takeBody, turnAway } from "./sync.ts";
 
 export interface AsyncDeps extends SyncDeps {
   /** Resolves once the job is safely kept. Rejects where the spool can't. */
@@ -21,13 +21,15 @@ const ACK_MS = 10_000;
 
 /**
  * From the body to the 202, which is said only when the job would survive the death of the process:
- * 100-continue → body → idempotency → durable append → answer. Never rejects but for a bug.
+ * 100-continue → body → signature → idempotency → durable append → answer. Never rejects but for a bug.
  */
 export async function serveAsync(call: Call, expectsContinue: boolean, deps: AsyncDeps): Promise<void> {
   const requestId = requestIdOf(call.headers);
   // Should it be refused, it needs an id of its own; else the delivery's will do.
   call.id = requestId ?? "";
   if (!(await takeBody(call, expectsContinue, deps))) return;
+  const forged = distrust(call);
+  if (forged !== null) return refused(call, forged, deps);
   const { plan } = call;
   const { idempotency } = plan.settings;
   const key = idempotency === null ? null : idempotencyKey(call.headers, idempotency, call.body);

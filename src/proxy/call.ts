@@ -6,7 +6,8 @@ import type { Reason } from "../core/outcome.ts";
 import { peerOf } from "./outgoing.ts";
 import type { RoutePlan } from "./plan.ts";
 
-const NO_BODY = Buffer.alloc(0);
+/** Where there is none, not yet, or no longer. */
+export const NO_BODY = Buffer.alloc(0);
 
 /** What every call of a listener shares. */
 export interface CallShared {

@@ -5,7 +5,7 @@ import { isRequestId, uuidv7 } from "../core/ids.ts";
 import type { LimitSettings } from "../core/settings.service.ts";
 import { type AsyncDeps, serveAsync } from "./async.ts";
 import { abandonBody } from "./body.ts";
-import { CALL, Call, type CallShared, type Carrier } from "./call.ts";
+import { CALL, Call, type CallShared, type Carrier, NO_BODY } from "./call.ts";
 import { tellRefused } from "./complete.ts";
 import { DELIVERIES, type FindDelivery, tellDelivery } from "./deliveries.ts";
 import type { RoutePlan } from "./plan.ts";
@@ -33,7 +33,8 @@ const DRAIN_BYTES = 64 * 1024;
 
 /**
  * The order a request goes through before its body, in one place: wire checks → route → **deadline starts** → rate
- * limit → in-flight and memory caps → declared length; then `serveSync` goes on with 100-continue → body → chain.
+ * limit → in-flight and memory caps → bearer token → declared length; then `serveSync` goes on with 100-continue → body
+ * → signature → idempotency → chain.
  */
 export function takeIn(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean, deps: IntakeDeps): void {
   const call = admitted(req, res, deps);
@@ -124,6 +125,11 @@ function admit(
   const waitMs = plan.takeToken === null || plan.ref.mode === "async" ? 0 : plan.takeToken(now);
   if (waitMs > 0) return refuse.rateLimited(plan, waitMs);
   if (deps.completion.inFlight.count >= limits.inFlight) return refuse.FULL;
+  const { inbound } = plan;
+  if (inbound !== null && !inbound.ofBody) {
+    const problem = inbound.check(req.rawHeaders, NO_BODY, deps.shared.clock.wall());
+    if (problem !== null) return refuse.unverified(plan, inbound, problem);
+  }
   if (plan.ref.mode === "passthrough") return null;
   const declared = declaredLength(req);
   if (declared > plan.settings.bodyLimit) return refuse.bodyTooLarge(plan);

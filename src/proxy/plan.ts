@@ -10,6 +10,7 @@ import type { Candidate, Target } from "../policy/choose.ts";
 import type { Classifier } from "../policy/classify.ts";
 import type { HealthCell } from "../policy/failover.cell.ts";
 import type { Idempotency } from "../policy/idempotency.ts";
+import type { Inbound } from "../policy/inbound/inbound.ts";
 
 /** One upstream of a passthrough route. */
 export interface Way extends Candidate {
@@ -43,6 +44,8 @@ export interface RoutePlan {
   readonly labels: (x: Exchange) => Labels;
   /** Header names whose presence makes a request repeatable: lower case. */
   readonly keyHeaders: ReadonlySet<string>;
+  /** Null where the route believes every caller. */
+  readonly inbound: Inbound | null;
   /** Null where the route has none. */
   readonly idempotency: Idempotency | null;
   readonly maxAttempts: number;

@@ -1,4 +1,5 @@
 import { type KeyProblem, MAX_KEY_BYTES } from "../policy/idempotency.key.ts";
+import type { Inbound, InboundProblem } from "../policy/inbound/inbound.ts";
 import type { RoutePlan } from "./plan.ts";
 import type { Rejection } from "./reply.ts";
 
@@ -47,6 +48,31 @@ export function rateLimited(plan: RoutePlan, retryAfterMs: number): Rejection {
     retryAfterMs,
   };
 }
+
+/** The caller is not who it says, or these are not the bytes it signed. Says nothing that a forger could learn from. */
+export function unverified({ settings }: RoutePlan, inbound: Inbound, why: InboundProblem): Rejection {
+  const { verify = "", toleranceMs = 0 } = settings.inbound ?? {};
+  const names = inbound.headers.join(", ");
+  const details: Readonly<Record<InboundProblem, string>> = {
+    missing: `The route takes only requests with ${names} (inbound: ${verify}).`,
+    repeated: `Send each of ${names} once.`,
+    malformed: `What is in ${names} is not of the form that ${verify} has.`,
+    stale: `It was signed more than ${toleranceMs} ms from now (tolerance): sign it anew, and look at the clock.`,
+    mismatch: `None of the route's secrets fits what is in ${names}.`,
+  };
+  const bearer = verify === "bearer";
+  return {
+    status: 401,
+    name: bearer ? "token" : "signature",
+    title: bearer ? "The caller's token is not accepted" : "The request's signature is not accepted",
+    detail: details[why],
+    reason: "signature",
+    // RFC 6750 section 3.1: who came without a token is told of no error.
+    ...(bearer && { authenticate: why === "missing" ? BEARER : `${BEARER}, error="invalid_token"` }),
+  };
+}
+
+const BEARER = 'Bearer realm="outrigger"';
 
 export const FULL: Rejection = {
   status: 503,

@@ -24,6 +24,8 @@ export interface Rejection {
   readonly reason: Reason | null;
   readonly retryAfterMs?: number;
   readonly allow?: readonly string[];
+  /** The challenge of a 401 that a caller can answer by itself (RFC 9110 section 11.6.1). */
+  readonly authenticate?: string;
   readonly close?: boolean;
 }
 
@@ -193,6 +195,7 @@ export function writeRejection(res: ServerResponse, id: string | null, rejection
   headers.push("Proxy-Status", `outrigger; error=${refusalError(rejection)}`);
   if (rejection.retryAfterMs !== undefined) headers.push("Retry-After", seconds(rejection.retryAfterMs));
   if (rejection.allow !== undefined) headers.push("Allow", rejection.allow.join(", "));
+  if (rejection.authenticate !== undefined) headers.push("WWW-Authenticate", rejection.authenticate);
   if (rejection.close === true) headers.push("Connection", "close");
   res.writeHead(rejection.status, headers);
   res.end(body);

@@ -4,7 +4,7 @@ import { uuidv7 } from "../core/ids.ts";
 import type { Random } from "../core/random.ts";
 import { type First, type Idempotency, isFinal } from "../policy/idempotency.ts";
 import { readBody } from "./body.ts";
-import type { BodyEnd, Call } from "./call.ts";
+import { type BodyEnd, type Call, NO_BODY } from "./call.ts";
 import { ABORTED, type Completion, complete } from "./complete.ts";
 import { readHead } from "./outgoing.ts";
 import * as refuse from "./refusals.ts";
@@ -24,12 +24,14 @@ export interface SyncDeps {
 }
 
 /**
- * From the body to the last byte of the answer: 100-continue → body → idempotency → chain → reply. Never rejects but for
- * a bug.
+ * From the body to the last byte of the answer: 100-continue → body → signature → idempotency → chain → reply. Never
+ * rejects but for a bug.
  */
 export async function serveSync(call: Call, expectsContinue: boolean, deps: SyncDeps): Promise<void> {
   readHead(call, call.shared.clock, deps.random);
   if (!(await takeBody(call, expectsContinue, deps))) return;
+  const forged = distrust(call);
+  if (forged !== null) return turnAway(call, forged, deps);
   const { idempotency } = call.plan;
   if (idempotency !== null) return serveOnce(call, idempotency, deps);
   finish(call, await call.plan.send(call), deps, null);
@@ -45,6 +47,19 @@ export async function takeBody(call: Call, expectsContinue: boolean, deps: SyncD
   if (call.id === "") call.id = uuidv7(call.shared.clock, deps.random);
   cutShort(call, end, deps);
   return false;
+}
+
+/**
+ * What is wrong with the signature of a request, null where nothing is. A body that nobody vouches for is let go at once:
+ * not even a label of `context` is read from it.
+ */
+export function distrust(call: Call): Rejection | null {
+  const { plan, shared } = call;
+  if (plan.inbound === null || !plan.inbound.ofBody) return null;
+  const problem = plan.inbound.check(call.headers, call.body, shared.clock.wall());
+  if (problem === null) return null;
+  call.body = NO_BODY;
+  return refuse.unverified(plan, plan.inbound, problem);
 }
 
 /** The rest for a route with idempotency: the chain runs once a key, and who repeats it gets the first answer. */

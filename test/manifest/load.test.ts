@@ -167,7 +167,7 @@ apps:
     sign: { secrets: ["whsec_\${SIGN}"] }
     headers: { set: { Authorization: "Bearer literal-token-in-the-file" } }
     webhooks:
-      hook: { path: /h, fallback: { strategy: static, body: { key: "\${API_KEY}" } } }
+      hook: { path: /h, inbound: { verify: github, secrets: [literal-secret-in-the-file] }, fallback: { strategy: static, body: { key: "\${API_KEY}" } } }
 `;
 
 test("no secret is shown: not in the manifest, not in explanations", () => {
@@ -179,7 +179,12 @@ test("no secret is shown: not in the manifest, not in explanations", () => {
   };
   const loaded = load(SECRETIVE, { env: { ...secrets, REDIS_URL: "redis://joe:hunter22@redis.internal" } });
   const shown = JSON.stringify([loaded.masked(), explainRoute(loaded, "a/hook")]);
-  for (const secret of [...Object.values(secrets), "literal-token-in-the-file", "hunter22"]) {
+  for (const secret of [
+    ...Object.values(secrets),
+    "literal-token-in-the-file",
+    "literal-secret-in-the-file",
+    "hunter22",
+  ]) {
     expect(shown).not.toContain(
       JSON.stringify(secret).slice(1, -1) === "k1" ? '"k1"' : JSON.stringify(secret).slice(1, -1),
     );

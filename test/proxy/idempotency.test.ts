@@ -44,6 +44,7 @@ async function serve(send: Send, clock: Clock = systemClock) {
     takeToken: null,
     labels: () => ({}),
     keyHeaders: new Set(["idempotency-key"]),
+    inbound: null,
     idempotency: createIdempotency(REF, settings, { clock, answers, keys }),
     inFlight: { count: 0 },
   } as unknown as RoutePlan;

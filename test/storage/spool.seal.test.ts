@@ -12,6 +12,8 @@ const HEADERS = [
   ["Proxy-Authorization", `Basic ${SECRET}-3`],
   ["X-Hub-Signature-256", `sha256=${SECRET}-4`],
   ["webhook-signature", `v1,${SECRET}-5`],
+  ["X-Gitlab-Token", `${SECRET}-7`],
+  ["X-Shopify-Hmac-Sha256", `${SECRET}-8`],
   ["X-Plain", "in-the-open"],
   ["cookie", `second=${SECRET}-6`],
 ].flat();

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from "node:crypto";
-import type { RawHeaders } from "../../core/headers.ts";
+import { isSecretName, type RawHeaders } from "../../core/headers.ts";
 import type { Random } from "../../core/random.ts";
 
 /**
@@ -15,7 +15,6 @@ export interface Seal {
   readonly prints: readonly string[];
 }
 
-const SECRET = /^(?:authorization|proxy-authorization|cookie)$|signature/;
 const INFO = "outrigger spool headers 1";
 
 export function createSeal(keys: string | undefined, random: Random): Seal {
@@ -31,7 +30,7 @@ export function createSeal(keys: string | undefined, random: Random): Seal {
       let secrets: string[] | null = null;
       const left: (string | null)[] = headers.slice();
       for (let i = 0; i + 1 < headers.length; i += 2) {
-        if (!SECRET.test((headers[i] as string).toLowerCase())) continue;
+        if (!isSecretName(headers[i] as string)) continue;
         secrets ??= [];
         secrets.push(headers[i + 1] as string);
         left[i + 1] = null;
