@@ -3,7 +3,7 @@ import type { EventBus } from "../core/events.ts";
 import type { AppHealth, ProbeReport } from "../core/health.ts";
 import type { Random } from "../core/random.ts";
 import type { AppSettings, HealthSettings, UpstreamSettings } from "../core/settings.ts";
-import { type StoredHealth, type StoredPin, upstreamKey } from "../core/stored.ts";
+import { type StoredHealth, type StoredPin, type UpstreamId, upstreamKey } from "../core/stored.ts";
 import { type AppFailover, createFailover } from "../policy/failover.ts";
 import type { History } from "../storage/storage.ts";
 
@@ -25,6 +25,8 @@ export interface FailoversDeps {
   readonly random: Random;
   readonly bus: EventBus;
   readonly history: History;
+  /** An upstream is known to be well again. */
+  readonly onWell: (upstream: UpstreamId) => void;
   readonly probe: (
     app: AppSettings,
     upstream: UpstreamSettings,
@@ -70,6 +72,7 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
       saveHealth,
       savePin,
       addMove: history.addMove,
+      onWell: deps.onWell,
       probe: (upstream, health, timeoutMs) =>
         deps.probe(known.get(settings.name)?.settings ?? settings, upstream, health, timeoutMs),
     });

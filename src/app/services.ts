@@ -138,6 +138,11 @@ export async function openServices(
     bus,
     history: storage.history,
     probe: upstreams.probe,
+    onWell: (upstream) => {
+      breakers.hasten(upstream);
+      // Its routes may be parked behind them.
+      deliveries.deliverer.wake(upstream.app, null);
+    },
   });
   started.defer(failovers.stop);
   started.use(deliveries);

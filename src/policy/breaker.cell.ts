@@ -15,6 +15,7 @@ export const TRIP_MAX_MS = 86_400_000;
 
 const ADMIT: BreakerEvent = { type: "admit" };
 const RESET: BreakerEvent = { type: "reset" };
+const HASTEN: BreakerEvent = { type: "hasten" };
 
 /** What operators see. `since` and `until` are Unix milliseconds; `until` is null unless open. */
 export interface BreakerSnapshot extends BreakerId {
@@ -46,6 +47,8 @@ export interface BreakerCell {
   retryAfterMs(now: number): number | null;
   /** Closes it and forgets its counts. `by` names the operator. */
   reset(by: string): void;
+  /** An open one may begin its trial at once. */
+  hasten(): void;
   /** Opens it for `forMs` (at most {@link TRIP_MAX_MS}), else for its usual recovery; false when it is disabled. */
   trip(by: string, forMs?: number): boolean;
 }
@@ -94,7 +97,7 @@ export function createCell(id: BreakerId, initial: BreakerSettings, deps: CellDe
     if (to === from) return;
     state = to;
     if (to.kind === "closed") clear(tally, now);
-    if (to.kind !== from.kind || to.kind === "open") publish(now, by);
+    if (to.kind !== from.kind || (to.kind === "open" && to.generation !== from.generation)) publish(now, by);
   };
 
   return {
@@ -141,6 +144,10 @@ export function createCell(id: BreakerId, initial: BreakerSettings, deps: CellDe
     reset(by) {
       const now = clock.now();
       move(next(state, RESET, now, settings), now, by);
+    },
+    hasten() {
+      const now = clock.now();
+      move(next(state, HASTEN, now, settings), now);
     },
     trip(by, forMs) {
       if (!settings.enabled) return false;

@@ -62,7 +62,9 @@ export type BreakerEvent =
   | { readonly type: "settle"; readonly permit: number; readonly result: BreakerResult; readonly counts: Counts }
   /** An operator opens it, for `forMs`; null is the usual recovery. */
   | { readonly type: "trip"; readonly forMs: number | null }
-  | { readonly type: "reset" };
+  | { readonly type: "reset" }
+  /** The upstream is known to be well: there is nothing to wait for. */
+  | { readonly type: "hasten" };
 
 /**
  * A trial that never came back gives up its place after this long. Every try ends and settles sooner (the longest
@@ -101,6 +103,11 @@ export function next(state: BreakerState, event: BreakerEvent, now: number, sett
     }
     case "reset":
       return { kind: "closed", generation: state.generation + 1, since: now, cause: "operator" };
+    case "hasten":
+      // What an operator opened stays open for as long as they said.
+      return state.kind === "open" && state.cause !== "operator" && state.until > now
+        ? { ...state, until: now }
+        : state;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Worth } from "../core/exchange.ts";
 import type { BreakerSettings } from "../core/settings.route.ts";
-import { type BreakerId, breakerKey, type StoredBreaker } from "../core/stored.ts";
+import { type BreakerId, breakerKey, type StoredBreaker, type UpstreamId } from "../core/stored.ts";
 import { type BreakerCell, type BreakerSnapshot, type CellDeps, createCell, type KeptCell } from "./breaker.cell.ts";
 import type { BreakerResult } from "./breaker.tally.ts";
 
@@ -16,6 +16,8 @@ export interface Breakers {
   cell(id: BreakerId, settings: BreakerSettings): BreakerCell;
   /** Takes over stored states; those of routes not seen yet wait for them. */
   restore(rows: readonly StoredBreaker[]): void;
+  /** This upstream is known to be well: on each route, an open breaker may begin its trial at once. */
+  hasten(id: UpstreamId): void;
   list(now: number): BreakerSnapshot[];
   /** Takes the breakers not named here off the list; should a route come back, so does its breaker. */
   retain(ids: Iterable<BreakerId>): void;
@@ -47,6 +49,11 @@ export function createBreakers(deps: CellDeps): Breakers {
         const cell = active.get(key);
         if (cell) cell.restore(row);
         else setBounded(waiting, key, row);
+      }
+    },
+    hasten({ app, upstream, url }) {
+      for (const { id, hasten } of active.values()) {
+        if (id.app === app && id.upstream === upstream && id.url === url) hasten();
       }
     },
     list: (now) => Array.from(active.values(), (cell) => cell.snapshot(now)),

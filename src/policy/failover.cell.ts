@@ -1,5 +1,6 @@
+import type { Standing } from "../core/health.ts";
 import type { BreakerResult } from "./breaker.tally.ts";
-import { countTry, type Tally } from "./failover.signs.ts";
+import { begin, countTry, leave, type Tally } from "./failover.signs.ts";
 
 /**
  * How one upstream stands, as a request sees it: fields that the app's failover sets and a choice only reads, and the
@@ -82,4 +83,14 @@ export function createHealthCell(tally: Tally, hooks: CellHooks): KeptCell {
     },
   };
   return cell;
+}
+
+/** It stands otherwise from now on. */
+export function enterPeriod(cell: KeptCell, standing: Standing, generation: number): void {
+  cell.generation = generation;
+  cell.serving = standing === "serving";
+  cell.returning = standing === "returning";
+  cell.trying = false;
+  if (standing === "away") leave(cell.tally);
+  else begin(cell.tally);
 }

@@ -94,7 +94,7 @@ export function isGood({ status, answered }: ProbeReport): boolean {
 }
 
 /** Empties the window: what follows is judged by itself. */
-export function forget(tally: Tally): void {
+function forget(tally: Tally): void {
   tally.total = 0;
   tally.bad = 0;
   tally.sumMs = 0;
@@ -108,6 +108,12 @@ export function resized(tally: Tally, windowMs: number, now: number): Tally {
   const { consecutive, probeFailures, probeSuccesses, degraded, troubleSince } = tally;
   const fresh = createTally(windowMs, now);
   return Object.assign(fresh, { consecutive, probeFailures, probeSuccesses, degraded, troubleSince });
+}
+
+/** Traffic left: good probes from before its trouble say nothing of how it will be. */
+export function leave(tally: Tally): void {
+  forget(tally);
+  tally.probeSuccesses = 0;
 }
 
 /** Another period begins, in which traffic may come: failures of the last one are no part of it. */

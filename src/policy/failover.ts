@@ -1,13 +1,13 @@
 import type { OutriggerEvent } from "../core/events.ts";
 import type { AppHealth, ProbeReport } from "../core/health.ts";
 import type { AppSettings, UpstreamSettings } from "../core/settings.ts";
-import type { NewMove, StoredHealth, StoredPin } from "../core/stored.ts";
-import type { HealthCell } from "./failover.cell.ts";
+import type { NewMove, StoredHealth, StoredPin, UpstreamId } from "../core/stored.ts";
+import { enterPeriod, type HealthCell } from "./failover.cell.ts";
 import { changesOf } from "./failover.changes.ts";
 import type { HangWatch } from "./failover.hang.ts";
 import { rulesOf } from "./failover.judge.ts";
 import { createMember, healthEvent, type MemberDeps, type UpstreamMember } from "./failover.member.ts";
-import { begin, forget, isGood, resized, signsOf } from "./failover.signs.ts";
+import { isGood, resized, signsOf } from "./failover.signs.ts";
 import { snapshot } from "./failover.snapshot.ts";
 import {
   activeOf,
@@ -47,6 +47,8 @@ export interface FailoverDeps extends MemberDeps {
   /** Null takes the app's pin away. */
   readonly savePin: (app: string, pin: StoredPin | null) => void;
   readonly addMove: (move: NewMove) => void;
+  /** It is known to be well: breakers that its failures opened need not wait any longer. */
+  readonly onWell: (upstream: UpstreamId) => void;
 }
 
 /** A row is written at each transition, and beyond that at most this often. */
@@ -69,14 +71,7 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
     for (const [i, { cell }] of members.entries()) {
       const member = state.members[i] as Member;
       cell.rank = rankOf(state, i, rules);
-      if (cell.generation === member.generation) continue;
-      cell.generation = member.generation;
-      cell.serving = member.kind === "serving";
-      cell.returning = member.kind === "returning";
-      cell.trying = false;
-      // What is well now may have failed a last time long ago.
-      if (member.kind === "away") forget(cell.tally);
-      else begin(cell.tally);
+      if (cell.generation !== member.generation) enterPeriod(cell, member.kind, member.generation);
     }
   };
 
@@ -109,6 +104,7 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
       const { member, serves, move } = change;
       if (member !== null) {
         save(member, now);
+        if (state.members[member]?.kind !== "away") well(members[member] as UpstreamMember);
         if (serves !== null) say(members[member] as UpstreamMember, !serves);
       }
       if (move === null) continue;
@@ -118,6 +114,8 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
       moved({ kind, from: nameOf(move.from), to: nameOf(move.to), reason, by, durationMs: now - since });
     }
   };
+
+  const well = ({ settings: { name, url } }: UpstreamMember) => deps.onWell({ app: app.name, upstream: name, url });
 
   const look = (own: UpstreamMember, now: number): void => {
     if (!backed()) return;
@@ -132,6 +130,8 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
     const serving = own.cell.serving;
     if (backed()) {
       step({ type: "probe", member: index, signs: signsOf(tally, now), good: isGood(report) }, now, null);
+      // Where none serves, the first that answers is better than nothing.
+      if (tally.probeSuccesses === 1 && activeOf(state, rules) < 0) well(own);
       // It does not answer, so what waits there waits in vain.
       if (serving && !own.cell.serving && !report.answered) moveWaiting(own);
     } else {

@@ -174,6 +174,27 @@ describe("operators", () => {
   });
 });
 
+describe("an upstream that is well", () => {
+  test("need not be waited for: its open breakers may try at once, on every route, and nothing new is told", () => {
+    const { breakers, calls, call, events, saved, cell, clock } = setup();
+    calls(5, "bad");
+    breakers.hasten({ ...id, upstream: "backup" });
+    expect(call("good")).toBe(false);
+    breakers.hasten(id);
+    expect([events.length, saved.length]).toEqual([1, 1]);
+    expect(cell.admits(clock.now())).toBe(true);
+    expect(call("good")).toBe(true);
+    expect(events.map(({ type }) => type)).toEqual(["breaker.opened", "breaker.half_open"]);
+  });
+
+  test("is waited for all the same where an operator opened the breaker", () => {
+    const { breakers, cell, call } = setup();
+    cell.trip("ops", 60_000);
+    breakers.hasten(id);
+    expect(call("good")).toBe(false);
+  });
+});
+
 describe("switches", () => {
   test("a dry run moves and tells like the real one but refuses nobody, and its extra calls are no trials", () => {
     const { cell, calls, clock, events } = setup({ dryRun: true });

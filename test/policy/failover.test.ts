@@ -47,6 +47,7 @@ function open(app = appOf(), stored: { rows?: StoredHealth[]; pin?: StoredPin } 
   const moves: NewMove[] = [];
   const rows = new Map<string, StoredHealth>();
   const probes: string[] = [];
+  const well: string[] = [];
   let pin: StoredPin | null = stored.pin ?? null;
   const failover = createFailover(app, {
     clock,
@@ -57,6 +58,7 @@ function open(app = appOf(), stored: { rows?: StoredHealth[]; pin?: StoredPin } 
       pin = given;
     },
     addMove: (move) => moves.push(move),
+    onWell: ({ upstream }) => well.push(upstream),
     probe: ({ name }, _, timeoutMs) => {
       probes.push(name);
       const { hangs = false, ...given } = found[name] ?? {};
@@ -97,7 +99,7 @@ function open(app = appOf(), stored: { rows?: StoredHealth[]; pin?: StoredPin } 
     health.settle(health.admit(true), result, ms, clock.now());
   };
   const types = (): string[] => events.map(({ type }) => type);
-  return { failover, clock, found, events, types, moves, rows, probes, pass, of, settle, pinned: () => pin };
+  return { failover, clock, found, events, types, moves, rows, probes, well, pass, of, settle, pinned: () => pin };
 }
 
 const DEAD: Found = { status: "unhealthy", answered: false, httpStatus: 0, reason: "connect", durationMs: 1 };
@@ -230,6 +232,21 @@ describe("the way back", () => {
     expect(failover.health(clock.now())).toMatchObject({ active: "backup", upstreams: [{ standing: "away" }, {}] });
   });
 
+  test("breakers on it need not wait any longer once it returns", async () => {
+    const { found, pass, well, of } = await downed();
+    found.primary = {};
+    while (!of("primary").health.returning) await pass(1_000);
+    expect(well).toEqual(["primary"]);
+  });
+
+  test("good probes from before live calls failed do not shorten the way", async () => {
+    const { settle, pass, failover, clock } = open();
+    await pass(20_000);
+    for (let n = 0; n < 3; n++) settle("primary", "bad");
+    await pass(6_000);
+    expect(failover.health(clock.now()).upstreams[0]).toMatchObject({ standing: "away", wellSince: null });
+  });
+
   test("a single request at a time is tried on it", async () => {
     const { found, pass, of, clock, failover } = await downed();
     found.primary = {};
@@ -246,7 +263,7 @@ describe("the way back", () => {
 
 describe("both down", () => {
   test("said as a move to nowhere; the first that answers comes first, and serves after its hold", async () => {
-    const { found, pass, failover, clock, events, of } = open();
+    const { found, pass, failover, clock, events, of, well } = open();
     await pass(1_000);
     found.primary = DEAD;
     found.backup = DEAD;
@@ -255,6 +272,8 @@ describe("both down", () => {
     expect(events.filter(({ type }) => type === "failover").at(-1)).toMatchObject({ to: null });
     found.backup = {};
     await pass(3_000);
+    // Breakers that its failures opened need not wait.
+    expect(well).toEqual(["backup"]);
     expect(of("backup").health.failures).toBeLessThan(of("primary").health.failures);
     await pass(45_000);
     expect(failover.health(clock.now())).toMatchObject({ active: "backup", panic: false });
