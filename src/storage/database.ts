@@ -3,7 +3,7 @@ import { type Connection, connect, connectReadonly } from "./connection.ts";
 import { isDamage, type StorageCode, StorageError, toStorageError } from "./error.ts";
 import { type Migration, migrate } from "./migrate.ts";
 import { salvage, setAside } from "./recover.ts";
-import { failure, type Live, NO_HOOKS, transact } from "./transact.ts";
+import { createLive, failure, type Live, NO_HOOKS, transact } from "./transact.ts";
 
 /** A command is one call by name, as it crosses the threads. */
 export type Command = readonly [name: string, arg: unknown];
@@ -163,7 +163,7 @@ function open({ path, schema }: DatabaseOptions): Live {
     const commands = schema.commands(db, (given) => {
       hooks = given;
     });
-    return { db, commands, hooks, stale: false };
+    return createLive(db, commands, hooks);
   } catch (error) {
     db.close();
     throw error;
