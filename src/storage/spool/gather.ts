@@ -18,19 +18,25 @@ interface Waiter<T> {
 /** Bodies that were handed over and not acknowledged: beyond them a disk stalls, and who comes hears it at once. */
 const MAX_UNANSWERED_BYTES = 128 * 1024 * 1024;
 
+const LEAST_BLOCK_BYTES = 4096;
+const MOST_BLOCK_BYTES = 128 * 1024;
+
 /** Joins the puts of one turn of the event loop. */
 export function gatherPuts(call: Call, seal: Seal) {
   let parcel: Parcel | null = null;
   let waiting: (Waiter<Receipt> & { readonly id: NewId })[] = [];
   let unanswered = 0;
+  /** As much as lately: a block that has to grow is copied. */
+  let blockBytes = LEAST_BLOCK_BYTES;
 
   const begin = (): Parcel => {
-    const own = createParcel(seal);
+    const own = createParcel(seal, blockBytes);
     const waiters: typeof waiting = [];
     parcel = own;
     waiting = waiters;
     const late = new Late(() => {
       parcel = null;
+      blockBytes = Math.min(MOST_BLOCK_BYTES, Math.max(LEAST_BLOCK_BYTES, 2 * own.used, blockBytes >> 1));
       return own.take();
     });
     call<PutReply>("spool.put", late).then(

@@ -17,7 +17,7 @@ const PER_MS = 4096;
 const ID = /^([0-9a-f]{8})-([0-9a-f]{4})-7([0-9a-f]{3})-8000-([0-9a-f]{12})$/;
 
 export function idText({ seq, tail }: JobId): string {
-  return `${timeText(Math.floor(seq / PER_MS))}${countText(seq)}${tail.toString(16).padStart(12, "0")}`;
+  return `${timeText(Math.floor(seq / PER_MS))}${countText(seq)}${tailText(tail)}`;
 }
 
 export type IdTexts = (id: JobId) => string;
@@ -32,7 +32,7 @@ export function createIdTexts(): IdTexts {
       slot = ms;
       time = timeText(ms);
     }
-    return `${time}${countText(seq)}${tail.toString(16).padStart(12, "0")}`;
+    return `${time}${countText(seq)}${tailText(tail)}`;
   };
 }
 
@@ -42,8 +42,17 @@ function timeText(ms: number): string {
 }
 
 function countText(seq: number): string {
-  return `${(seq % PER_MS).toString(16).padStart(3, "0")}-8000-`;
+  return `${HEX[seq % PER_MS]}-8000-`;
 }
+
+function tailText(tail: number): string {
+  const high = Math.floor(tail / 2 ** 24);
+  const low = tail % 2 ** 24;
+  return `${HEX[high >> 12]}${HEX[high & 0xfff]}${HEX[low >> 12]}${HEX[low & 0xfff]}`;
+}
+
+/** Of 12 bits. Digit by digit, as a number makes its text itself, a large one takes longer than all the rest of an id. */
+const HEX: readonly string[] = Array.from({ length: 4096 }, (_, n) => n.toString(16).padStart(3, "0"));
 
 /** Null for a text that is no id of this store. */
 export function parseId(text: string): JobId | null {

@@ -8,20 +8,20 @@ import { type Head, LEASED_NUMBERS, type Packed, SETTLE_KINDS, type SettleComman
 /** Jobs on their way to the storage thread, in one message. */
 export interface Parcel {
   add(id: NewId, job: NewJob, now: number): void;
-  /** Bytes of bodies in it. */
+  /** Bytes of bodies in it … */
   readonly size: number;
+  /** … and with their heads. */
+  readonly used: number;
   /** Hands it over; `transfer` is the block of all heads and bodies. */
   take(): { readonly arg: Packed; readonly transfer: ArrayBuffer[] };
 }
 
-/** A block that is handed over can't be used again: the next one begins with about what this one took. */
-const FIRST_BLOCK_BYTES = 16 * 1024;
-
-export function createParcel(seal: Seal): Parcel {
+/** `bytes`: of the block that it begins with. What is handed over can't be used again. */
+export function createParcel(seal: Seal, bytes: number): Parcel {
   const numbers: number[] = [];
   const texts: string[] = [];
   const routes = new Map<string, number>();
-  let block = Buffer.allocUnsafeSlow(FIRST_BLOCK_BYTES);
+  let block = Buffer.allocUnsafeSlow(bytes);
   let used = 0;
   let size = 0;
   const place = (text: string | null): number => (text === null ? -1 : texts.push(text) - 1);
@@ -76,9 +76,12 @@ export function createParcel(seal: Seal): Parcel {
     get size() {
       return size;
     },
+    get used() {
+      return used;
+    },
     take() {
-      const bytes = new Uint8Array(block.buffer, 0, used);
-      return { arg: { numbers: Float64Array.from(numbers), texts, bytes }, transfer: [block.buffer] };
+      const arg = { numbers: Float64Array.from(numbers), texts, bytes: new Uint8Array(block.buffer, 0, used) };
+      return { arg, transfer: [block.buffer] };
     },
   };
 }
