@@ -21,6 +21,7 @@ import { spoolCommand } from "./cli/spool.ts";
 import { statusCommand } from "./cli/status.ts";
 import { tailCommand } from "./cli/tail.ts";
 import { systemClock } from "./core/clock.ts";
+import { shrinkHeap } from "./core/heap.ts";
 import { systemRandom } from "./core/random.ts";
 
 /** The process edge: argv, environment, signals and exit code; nothing else reads them. */
@@ -77,6 +78,8 @@ const commands: readonly Command[] = [
     async (file, env) => {
       const started = await startApp({ ...edge, file, env });
       if (started.ok) app = started.value;
+      // Before it says that it is ready.
+      shrinkHeap();
       return started;
     },
     { onHangup: (fn) => void process.on("SIGHUP", fn) },

@@ -84,7 +84,7 @@ export const drain: Case = {
       ],
       notes: [
         ...(there === null ? [`${bullmqWorker.title} is left out: not installed (${bullmqWorker.install})`] : []),
-        `From the resume of a paused app to the last settled job (asked every 25 ms). Redis: ${REDIS_SYNC}.`,
+        `From the resume of a paused app to the last settled job (asked every 10 ms towards the end). Redis: ${REDIS_SYNC}.`,
         diskNote(bench.folder("disk")),
         othersNote(before, machineTime()),
       ],

@@ -89,17 +89,23 @@ export function waitingOf({ spool }: Status, of: (app: string) => boolean = (app
   return spool.waiting.filter(({ app }) => of(app)).reduce((sum, { queued, leased }) => sum + queued + leased, 0);
 }
 
-/** Asking costs the process about a millisecond, so it is not asked all the time. */
-const POLL_MS = 25;
+/** Asking costs the process about a millisecond, so it is asked often only when the end is near. */
+const POLL_MS = { least: 10, most: 250 };
 const DRAIN_LIMIT_MS = 5 * 60_000;
 
 export async function untilEmpty(status: () => Promise<Status>, of?: (app: string) => boolean): Promise<Status> {
-  const end = performance.now() + DRAIN_LIMIT_MS;
+  const from = performance.now();
+  let first: number | null = null;
   for (;;) {
     const now = await status();
-    if (waitingOf(now, of) === 0) return now;
-    if (performance.now() > end) throw new Error(`${waitingOf(now, of)} jobs still wait after ${DRAIN_LIMIT_MS} ms`);
-    await sleep(POLL_MS);
+    const left = waitingOf(now, of);
+    if (left === 0) return now;
+    const tookMs = performance.now() - from;
+    if (tookMs > DRAIN_LIMIT_MS) throw new Error(`${left} jobs still wait after ${DRAIN_LIMIT_MS} ms`);
+    first ??= left;
+    // Half of the way to where it would be empty at this pace.
+    const halfMs = left < first ? (tookMs * left) / (first - left) / 2 : POLL_MS.least;
+    await sleep(Math.min(POLL_MS.most, Math.max(POLL_MS.least, halfMs)));
   }
 }
 

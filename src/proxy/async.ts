@@ -1,9 +1,9 @@
-import type { Clock } from "../core/clock.ts";
 import { uuidv7 } from "../core/ids.ts";
 import { outcomeField } from "../core/outcome.ts";
 import { queuedAnswer } from "../policy/fallback/spool.ts";
 import { idempotencyKey } from "../policy/idempotency.key.ts";
 import type { NewJob, Receipt } from "../spool/port.ts";
+import type { Bounded } from "./acks.ts";
 import type { Call } from "./call.ts";
 import { ABORTED, complete } from "./complete.ts";
 import { requestIdOf, storedRequest } from "./delivery.ts";
@@ -12,12 +12,12 @@ import type { Rejection } from "./reply.ts";
 import { distrust, type SyncDeps, takeBody, turnAway } from "./sync.ts";
 
 export interface AsyncDeps extends SyncDeps {
-  /** Resolves once the job is safely kept. Rejects where the spool can't. */
-  readonly put: (job: NewJob) => Promise<Receipt>;
+  /** Resolves once the job is safely kept; with null where the spool can't, or does not say so within {@link ACK_MS}. */
+  readonly put: Bounded<NewJob, Receipt>;
 }
 
 /** A disk that stalls must not hold a caller for ever; what it then hears is not that nothing was kept. */
-const ACK_MS = 10_000;
+export const ACK_MS = 10_000;
 
 /**
  * From the body to the 202, which is said only when the job would survive the death of the process:
@@ -35,7 +35,7 @@ export async function serveAsync(call: Call, expectsContinue: boolean, deps: Asy
   const key = idempotency === null ? null : idempotencyKey(call.headers, idempotency, call.body);
   if (key !== null && !key.ok) return refused(call, refuse.keyUnusable(plan, key.error), deps);
   const { app, capability } = call.route;
-  const receipt = await acknowledged(call.shared.clock, deps, {
+  const receipt = await deps.put({
     app,
     capability,
     requestId,
@@ -59,17 +59,6 @@ export async function serveAsync(call: Call, expectsContinue: boolean, deps: Asy
     default:
       return accept(call, receipt.id, receipt.kind === "duplicate", deps);
   }
-}
-
-function acknowledged(clock: Clock, deps: AsyncDeps, job: NewJob): Promise<Receipt | null> {
-  return new Promise((resolve) => {
-    const timer = clock.after(ACK_MS, resolve, null);
-    const end = (receipt: Receipt | null): void => {
-      clock.cancel(timer);
-      resolve(receipt);
-    };
-    deps.put(job).then(end, () => end(null));
-  });
 }
 
 function accept(call: Call, id: string, duplicate: boolean, deps: AsyncDeps): void {

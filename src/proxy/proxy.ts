@@ -5,7 +5,9 @@ import { UNROUTED } from "../core/exchange.ts";
 import { uuidv7 } from "../core/ids.ts";
 import type { Random } from "../core/random.ts";
 import type { Address } from "../core/settings.ts";
-import type { AsyncDeps } from "./async.ts";
+import type { NewJob, Receipt } from "../spool/port.ts";
+import { inTime } from "./acks.ts";
+import { ACK_MS } from "./async.ts";
 import type { CallShared } from "./call.ts";
 import { type Completion, tellRefused } from "./complete.ts";
 import type { FindDelivery } from "./deliveries.ts";
@@ -23,7 +25,8 @@ export interface ProxyDeps {
   readonly random: Random;
   readonly bus: EventBus;
   readonly routing: () => Routing;
-  readonly put: AsyncDeps["put"];
+  /** Resolves once the job is safely kept. Rejects where the spool can't. */
+  readonly put: (job: NewJob) => Promise<Receipt>;
   readonly findDelivery: FindDelivery;
 }
 
@@ -57,7 +60,7 @@ export async function openProxy(deps: ProxyDeps): Promise<ProxyServer> {
     random,
     completion,
     routing,
-    put: deps.put,
+    put: inTime(deps.put, ACK_MS, shared.clock),
     findDelivery: deps.findDelivery,
     servePassthrough: (call, expectsContinue) => {
       if (expectsContinue) call.res.writeContinue();

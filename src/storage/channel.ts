@@ -99,9 +99,8 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
           cause = new StorageError(message.code, message.message);
           return;
         case "replies":
+          if (message.commit !== null) options.onCommit?.(message.commit.ms, message.commit.jobs);
           return settle(message.replies);
-        case "commit":
-          return options.onCommit?.(message.ms, message.jobs);
         case "backup":
           return backedUp(message.path, message.error);
         case "failing":

@@ -6,19 +6,31 @@ export type Connection = Sqlite.Database;
 /** A WAL that a burst made large shrinks to this at the next checkpoint. */
 const WAL_KEPT_BYTES = 64 * 1024 * 1024;
 
+/** Written to the WAL until it is copied into the file: pages that every commit changes are copied once. */
+const CHECKPOINT_BYTES = 16 * 1024 * 1024;
+
+export interface ConnectOptions {
+  /** FULL: a commit survives a power cut. */
+  readonly synchronous?: "NORMAL" | "FULL";
+  /** Of a new file. */
+  readonly pageBytes?: number;
+}
+
 /**
  * Opens the file for its one writer: WAL, and `synchronous=NORMAL`, under which a commit survives the death of the
  * process at once, and a power cut from the next checkpoint on, or FULL, which makes it survive that, too
  * (sqlite.org/pragma.html#pragma_synchronous).
  * A new file is for its owner only (0600), for the directory may be an older one that is open to others.
  */
-export function connect(path: string, synchronous: "NORMAL" | "FULL" = "NORMAL"): Connection {
+export function connect(path: string, { synchronous = "NORMAL", pageBytes = 4096 }: ConnectOptions = {}): Connection {
   const created = !existsSync(path);
   const db = new Sqlite(path, { timeout: 5_000 });
   try {
     // Before the WAL is made, which takes its mode from the file.
     if (created) chmodSync(path, 0o600);
+    db.pragma(`page_size = ${pageBytes}`);
     db.pragma("journal_mode = WAL");
+    db.pragma(`wal_autocheckpoint = ${CHECKPOINT_BYTES / Number(db.pragma("page_size", { simple: true }))}`);
     db.pragma(`synchronous = ${synchronous}`);
     db.pragma(`journal_size_limit = ${WAL_KEPT_BYTES}`);
     db.pragma("foreign_keys = ON");

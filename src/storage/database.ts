@@ -1,9 +1,9 @@
 import { closeSync, openSync } from "node:fs";
-import { type Connection, connect, connectReadonly } from "./connection.ts";
+import { type Connection, type ConnectOptions, connect, connectReadonly } from "./connection.ts";
 import { isDamage, type StorageCode, StorageError, toStorageError } from "./error.ts";
 import { type Migration, migrate } from "./migrate.ts";
 import { salvage, setAside } from "./recover.ts";
-import { failure, type Live, NO_HOOKS, transact } from "./transact.ts";
+import { createLive, failure, type Live, NO_HOOKS, transact } from "./transact.ts";
 
 /** A command is one call by name, as it crosses the threads. */
 export type Command = readonly [name: string, arg: unknown];
@@ -25,10 +25,8 @@ export interface Hooks {
 }
 
 /** What a file holds: its migrations in order, and the statements, prepared on an open connection. */
-export interface Schema {
+export interface Schema extends ConnectOptions {
   readonly file: string;
-  /** FULL: a commit survives a power cut. Default NORMAL. */
-  readonly synchronous?: "FULL";
   readonly migrations: readonly Migration[];
   /** `hook` is to be called at most once. */
   readonly commands: (db: Connection, hook: (hooks: Hooks) => void) => Commands;
@@ -156,14 +154,14 @@ export function openDatabase(options: DatabaseOptions): Database {
 }
 
 function open({ path, schema }: DatabaseOptions): Live {
-  const db = connect(path, schema.synchronous);
+  const db = connect(path, schema);
   let hooks = NO_HOOKS;
   try {
     migrate(db, path, schema.migrations);
     const commands = schema.commands(db, (given) => {
       hooks = given;
     });
-    return { db, commands, hooks, stale: false };
+    return createLive(db, commands, hooks);
   } catch (error) {
     db.close();
     throw error;

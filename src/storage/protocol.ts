@@ -16,12 +16,16 @@ export type FromThread =
   | { readonly kind: "opened" }
   /** It could not start; the thread then ends. */
   | { readonly kind: "refused"; readonly code: StorageCode; readonly message: string }
-  | { readonly kind: "replies"; readonly replies: readonly Reply[] }
-  /** One commit of the spool: how long it took, and how many jobs were put in it. */
-  | { readonly kind: "commit"; readonly ms: number; readonly jobs: number }
+  | { readonly kind: "replies"; readonly replies: readonly Reply[]; readonly commit: Commit | null }
   | { readonly kind: "backup"; readonly path: string; readonly error: string | null }
   /** An operator must know: becomes the event `storage.failing`. `replaced`: the file was damaged, and is another now. */
   | { readonly kind: "failing"; readonly store: string; readonly detail: string; readonly replaced: boolean };
+
+/** One commit of the spool: how long it took, and how many jobs were put in it. */
+export interface Commit {
+  readonly ms: number;
+  readonly jobs: number;
+}
 
 export interface ThreadOptions {
   readonly dataDir: string;

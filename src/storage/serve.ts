@@ -5,7 +5,7 @@ import { dropCopies, makeDataDir } from "./directory.ts";
 import { toStorageError } from "./error.ts";
 import { historySchema } from "./history/history.ts";
 import { acquireOwner, type Owner } from "./owner.ts";
-import type { FromThread, ThreadOptions, ToThread } from "./protocol.ts";
+import type { Commit, FromThread, ThreadOptions, ToThread } from "./protocol.ts";
 import { spoolSchema } from "./spool/schema.ts";
 import { isPacked, PUT_NUMBERS } from "./spool/wire.ts";
 
@@ -63,8 +63,9 @@ export function serve(port: MessagePort, options: ServeOptions): void {
   port.on("message", (first: ToThread) => {
     const { commands, backups, closing } = gather(port, first);
     for (let i = 0; i < commands.length; i += MAX_BATCH) {
-      const replies = answer(commands.slice(i, i + MAX_BATCH), history.db, spool.db, options.now, send);
-      send({ kind: "replies", replies }, buffersOf(replies));
+      const part = commands.length <= MAX_BATCH ? commands : commands.slice(i, i + MAX_BATCH);
+      const answered = answer(part, history.db, spool.db, options.now);
+      send({ kind: "replies", ...answered }, buffersOf(answered.replies));
     }
     for (const { store, path } of backups) backUp(stores.find(({ name }) => name === store)?.db, path, send);
     if (!closing) return;
@@ -109,18 +110,18 @@ function answer(
   history: Database,
   spool: Database,
   now: () => number,
-  send: Send,
-): Reply[] {
+): { readonly replies: Reply[]; readonly commit: Commit | null } {
   const ofSpool = commands.filter(([name]) => name.startsWith("spool."));
-  if (ofSpool.length === 0) return history.run(commands);
+  if (ofSpool.length === 0) return { replies: history.run(commands), commit: null };
   const startedAt = now();
   const fromSpool = spool.run(ofSpool);
-  send({ kind: "commit", ms: now() - startedAt, jobs: jobsIn(ofSpool) });
-  if (ofSpool.length === commands.length) return fromSpool;
+  const commit = { ms: now() - startedAt, jobs: jobsIn(ofSpool) };
+  if (ofSpool.length === commands.length) return { replies: fromSpool, commit };
   const fromHistory = history.run(commands.filter(([name]) => !name.startsWith("spool.")));
   let s = 0;
   let h = 0;
-  return commands.map(([name]) => (name.startsWith("spool.") ? fromSpool[s++] : fromHistory[h++]) as Reply);
+  const replies = commands.map(([name]) => (name.startsWith("spool.") ? fromSpool[s++] : fromHistory[h++]) as Reply);
+  return { replies, commit };
 }
 
 function jobsIn(commands: readonly Command[]): number {

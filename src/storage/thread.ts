@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../core/clock.ts";
+import { shrinkHeap } from "../core/heap.ts";
 import { quickCheck } from "./database.ts";
 import type { ThreadOptions } from "./protocol.ts";
 import { type Check, serve } from "./serve.ts";
@@ -20,6 +21,8 @@ serve(port, {
   now: systemClock.now,
   check: (path) => (statSync(path).size <= SMALL_BYTES ? checkHere(path) : checkBeside(path)),
 });
+
+shrinkHeap();
 
 /** Once what waits on the port has been answered. */
 function checkHere(path: string): Check {

@@ -7,11 +7,29 @@ export interface Live {
   readonly db: Connection;
   readonly commands: Commands;
   readonly hooks: Hooks;
+  /** Runs a batch in one transaction; throws for all where one fails. */
+  readonly together: (batch: readonly Command[]) => Reply[];
   /** Reading anew failed: it is to be done before anything else. */
   stale: boolean;
 }
 
 export const NO_HOOKS: Hooks = { flush: () => {}, reload: () => {}, committed: () => {} };
+
+export function createLive(db: Connection, commands: Commands, hooks: Hooks): Live {
+  // Made once: the wrapper costs more than a small transaction.
+  const { immediate } = db.transaction((batch: readonly Command[]) => {
+    const replies = batch.map((command) => perform(commands, command));
+    hooks.flush();
+    return replies;
+  });
+  return { db, commands, hooks, together: immediate, stale: false };
+}
+
+function perform(commands: Commands, [name, arg]: Command): Reply {
+  const command = commands[name];
+  if (!command) throw new Error(`storage has no command ${name}`);
+  return { ok: true, value: command(arg as never) };
+}
 
 /** All at once; if one fails, once more with a savepoint around each, so that only that one is undone. */
 export function transact(live: Live, batch: readonly Command[]): Reply[] {
@@ -22,25 +40,14 @@ export function transact(live: Live, batch: readonly Command[]): Reply[] {
     live.stale = false;
   };
   if (live.stale) undone();
-  const perform = ([name, arg]: Command): Reply => {
-    const command = commands[name];
-    if (!command) throw new Error(`storage has no command ${name}`);
-    return { ok: true, value: command(arg as never) };
-  };
   try {
-    return db
-      .transaction(() => {
-        const replies = batch.map(perform);
-        hooks.flush();
-        return replies;
-      })
-      .immediate();
+    return live.together(batch);
   } catch (error) {
     if (isDamage(error)) throw error;
     undone();
   }
   const careful = db.transaction((command: Command) => {
-    const reply = perform(command);
+    const reply = perform(commands, command);
     hooks.flush();
     return reply;
   });

@@ -264,6 +264,7 @@ describe("the thread's side", () => {
       { kind: "opened" },
       {
         kind: "replies",
+        commit: null,
         replies: [
           { ok: true, value: undefined },
           { ok: true, value: "v" },

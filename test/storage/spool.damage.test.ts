@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { claim, dead, delivered, ids, listAll, queueAll, states, take, takeOne } from "../contract/spool.rig.ts";
 import { check, counted, inDoubt, JOBS, jobs, leavesOf, openFiles, setAsides, written } from "./spool.files.ts";
-import { junkPages, tempDir } from "./support.ts";
+import { junkPages, pageBytesOf, tempDir } from "./support.ts";
 
 /** More payloads than there can be rows in one page of jobs. */
-const LOST = 80;
+const LOST = 160;
 
 describe("damage that is there at the start", () => {
   test("in rows of jobs: those whose payload is readable are queued again, in doubt, under their id", async () => {
@@ -128,7 +128,7 @@ describe("damage that is there at the start", () => {
   test("in any one page but those of the schema: every job is found, counts are right, and work goes on", async () => {
     const { path, made } = await written(jobs(6, (n) => ({ orderKey: n < 3 ? "player 7" : null })));
     const schema = leavesOf(path, "sqlite_schema");
-    for (let page = 2; page <= statSync(path).size / 4096; page++) {
+    for (let page = 2; page <= statSync(path).size / pageBytesOf(path); page++) {
       if (schema.includes(page)) continue;
       const own = tempDir();
       copyFileSync(path, join(own, "spool.db"));

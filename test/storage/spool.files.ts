@@ -100,10 +100,10 @@ export async function counted(spool: Spool): Promise<{ seen: Record<string, numb
 }
 
 /** Rows of three pages. */
-export const JOBS = 150;
+export const JOBS = 300;
 
-/** One payload a page, and some forty rows a page of `jobs`. */
-const bodyOf = (n: number): Buffer => Buffer.alloc(2_500, `the body ${n};`);
+/** One payload a page, and some eighty to a hundred rows a page of `jobs`. */
+const bodyOf = (n: number): Buffer => Buffer.alloc(5_000, `the body ${n};`);
 export const jobs = (count = JOBS, more: (n: number) => Partial<NewJob> = () => ({})): NewJob[] =>
   Array.from({ length: count }, (_, n) =>
     newJob(createManualClock(), { body: bodyOf(n), requestId: `req-${n}`, ...more(n) }),

@@ -33,6 +33,7 @@ describe("statements", () => {
     const scanned = plans().flatMap(({ plan }) => plan.match(/SCAN \w+/g) ?? []);
     expect([...new Set(scanned)].sort()).toEqual([
       "SCAN counts",
+      "SCAN json_each",
       "SCAN leases",
       "SCAN pragma_freelist_count",
       "SCAN pragma_page_count",

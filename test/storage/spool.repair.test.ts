@@ -25,7 +25,7 @@ test("a spool that was replaced because it was damaged keeps to its bounds", asy
     onTestFinished(() => storage.close());
     return { storage, spool: await storage.openSpool({ bounds: BOUNDS, random: systemRandom, key: undefined }) };
   };
-  const jobs = Array.from({ length: JOBS }, (_, n) => newJob(clock, { body: Buffer.alloc(3_000, `the body ${n};`) }));
+  const jobs = Array.from({ length: JOBS }, (_, n) => newJob(clock, { body: Buffer.alloc(6_000, `the body ${n};`) }));
   const before = await open();
   await queueAll(before.spool, jobs);
   await before.storage.close();

@@ -55,21 +55,24 @@ export function healthRow(more: Partial<StoredHealth> = {}): StoredHealth {
   };
 }
 
-const PAGE_BYTES = 4096;
+/** As the file's header says (sqlite.org/fileformat2.html#page_size). */
+export const pageBytesOf = (path: string): number => readFileSync(path).readUInt16BE(16);
 
 /** Overwrites whole pages, counted from 1, with junk. */
 export function junkPages(path: string, pages: readonly number[]): void {
+  const bytes = pageBytesOf(path);
   const fd = openSync(path, "r+");
-  for (const page of pages) writeSync(fd, Buffer.alloc(PAGE_BYTES, 0xa5), 0, PAGE_BYTES, (page - 1) * PAGE_BYTES);
+  for (const page of pages) writeSync(fd, Buffer.alloc(bytes, 0xa5), 0, bytes, (page - 1) * bytes);
   closeSync(fd);
 }
 
 /** Numbers of the pages that hold this text. */
 export function pagesWith(path: string, text: string): number[] {
   const bytes = readFileSync(path);
+  const size = pageBytesOf(path);
   const pages: number[] = [];
-  for (let page = 1; page <= bytes.length / PAGE_BYTES; page++) {
-    if (bytes.subarray((page - 1) * PAGE_BYTES, page * PAGE_BYTES).includes(text)) pages.push(page);
+  for (let page = 1; page <= bytes.length / size; page++) {
+    if (bytes.subarray((page - 1) * size, page * size).includes(text)) pages.push(page);
   }
   return pages;
 }

@@ -1,30 +1,25 @@
 import type { JobSummary } from "../../core/job.ts";
 import type { Connection } from "../connection.ts";
-import { CANCELLED_REASON, EXPIRED_REASON, FIRST, type JobRow, RETRY, summaryOf } from "./rows.ts";
+import { CANCELLED_REASON, EXPIRED_REASON, FIRST, type JobRow, type Payload, RETRY, summaryOf } from "./rows.ts";
 import type { SpoolState } from "./state.ts";
 import type { JobTable } from "./table.ts";
-import { type ClaimCommand, type ClaimReply, LEASED_NUMBERS, LEASED_TEXTS, type Packed } from "./wire.ts";
-
-interface Payload {
-  readonly head: string;
-  readonly body: Buffer;
-}
+import { type ClaimCommand, type ClaimReply, LEASED_NUMBERS, type Packed } from "./wire.ts";
 
 const LOST = "its payload was lost with a damaged file";
 
 /** Leases due jobs. Leased ones stay in the index and are stepped over: there are never more than a few hundred. */
 export function claimCommand(db: Connection, state: SpoolState, table: JobTable) {
-  const due = db.prepare<[number, number], { seq: number; due: number }>(
-    "SELECT seq, due FROM jobs INDEXED BY due WHERE state = 0 AND route = ? AND lane = ? ORDER BY due, seq",
+  const due = db.prepare<[number, number, number], { seq: number; due: number }>(
+    "SELECT seq, due FROM jobs INDEXED BY due WHERE state = 0 AND route = ? AND lane = ? ORDER BY due, seq LIMIT ?",
   );
-  const payload = db.prepare<[number], Payload>("SELECT head, body FROM payloads WHERE seq = ?");
+  const payload = db.prepare<[number], Payload>("SELECT head, content FROM payloads WHERE seq = ?");
 
   /** Changes must not happen under an open cursor, so what is due is listed first. */
   const look = (route: number, lane: number, now: number, max: number): { seqs: number[]; next: number | null } => {
     const seqs: number[] = [];
-    for (const { seq, due: at } of due.iterate(route, lane)) {
+    for (const { seq, due: at } of due.all(route, lane, state.leasedIn(route, lane) + max + 1)) {
       if (state.leased.has(seq)) continue;
-      if (at > now || seqs.length > max) return { seqs, next: at };
+      if (at > now || seqs.length === max) return { seqs, next: at };
       seqs.push(seq);
     }
     return { seqs, next: null };
@@ -36,11 +31,12 @@ export function claimCommand(db: Connection, state: SpoolState, table: JobTable)
     const route = state.knownRoute(want.route);
     const lane = want.lane === "first" ? FIRST : RETRY;
     const expired: JobSummary[] = [];
-    const picked: (readonly [JobRow, number, Payload])[] = [];
+    const rows: JobRow[] = [];
+    const payloads: Payload[] = [];
     let size = 0;
     let rest = false;
     let ended = false;
-    if (route === undefined) return { jobs: pack([], now, 0), more: false, nextInMs: null, expired };
+    if (route === undefined) return { jobs: pack([], [], [], now), more: false, nextInMs: null, expired };
     const found = look(route, lane, now, want.max);
     for (const seq of found.seqs) {
       const row = table.get(seq);
@@ -52,7 +48,7 @@ export function claimCommand(db: Connection, state: SpoolState, table: JobTable)
         if (dead !== undefined) expired.push(summaryOf(dead, want.route, false, want.wall - now));
         continue;
       }
-      if (picked.length >= want.max || (picked.length > 0 && size + row.size > want.maxBytes)) {
+      if (rows.length > 0 && size + row.size > want.maxBytes) {
         rest = true;
         break;
       }
@@ -63,30 +59,33 @@ export function claimCommand(db: Connection, state: SpoolState, table: JobTable)
         continue;
       }
       size += row.size;
-      picked.push([row, table.lease(row), content]);
+      rows.push(row);
+      payloads.push(content);
     }
+    const attempts = state.lease(rows);
     // One that ended may have let the next of its order key go.
-    const next = rest || ended ? look(route, lane, now, 0) : { seqs: [], next: found.next };
-    const more = rest || next.seqs.length > 0 || (next.next !== null && next.next <= now);
+    const next = rest || ended ? look(route, lane, now, 0).next : found.next;
+    const more = next !== null && next <= now;
     return {
-      jobs: pack(picked, now, size),
+      jobs: pack(rows, payloads, attempts, now),
       more,
-      nextInMs: more || next.next === null ? null : next.next - now,
+      nextInMs: more || next === null ? null : next - now,
       expired,
     };
   };
 }
 
-function pack(picked: readonly (readonly [JobRow, number, Payload])[], now: number, size: number): Packed {
-  const numbers = new Float64Array(picked.length * LEASED_NUMBERS);
-  const texts: (string | null)[] = new Array(picked.length * LEASED_TEXTS);
-  const bytes = new Uint8Array(size);
+function pack(rows: readonly JobRow[], payloads: readonly Payload[], attempts: readonly number[], now: number): Packed {
+  const numbers = new Float64Array(rows.length * LEASED_NUMBERS);
+  const texts: string[] = [];
+  const bytes = new Uint8Array(payloads.reduce((sum, { content }) => sum + content.length, 0));
   let offset = 0;
-  picked.forEach(([row, attempt, { head, body }], i) => {
+  rows.forEach((row, i) => {
+    const { head, content } = payloads[i] as Payload;
     const at = i * LEASED_NUMBERS;
     numbers[at] = row.seq;
     numbers[at + 1] = row.tail;
-    numbers[at + 2] = attempt;
+    numbers[at + 2] = attempts[i] as number;
     numbers[at + 3] = row.attempts;
     numbers[at + 4] = row.sends;
     numbers[at + 5] = row.doubt;
@@ -94,12 +93,12 @@ function pack(picked: readonly (readonly [JobRow, number, Payload])[], now: numb
     numbers[at + 7] = row.at;
     numbers[at + 8] = now - row.since;
     numbers[at + 9] = row.expires - now;
-    numbers[at + 10] = body.length;
-    numbers[at + 11] = row.okey === null ? 0 : 1;
-    texts[i * LEASED_TEXTS] = head;
-    texts[i * LEASED_TEXTS + 1] = row.request_id;
-    bytes.set(body, offset);
-    offset += body.length;
+    numbers[at + 10] = head;
+    numbers[at + 11] = content.length - head;
+    numbers[at + 12] = row.okey === null ? 0 : 1;
+    numbers[at + 13] = row.request_id === null ? -1 : texts.push(row.request_id) - 1;
+    bytes.set(content, offset);
+    offset += content.length;
   });
   return { numbers, texts, bytes };
 }

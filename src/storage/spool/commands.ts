@@ -7,12 +7,13 @@ import { parseId } from "./id.ts";
 import { listCommand } from "./list.ts";
 import { putCommand } from "./put.ts";
 import { createRoom } from "./room.ts";
-import { CANCELLED, CANCELLED_REASON, DEAD, DELIVERED, type JobRow, QUEUED, summaryOf } from "./rows.ts";
+import { CANCELLED, CANCELLED_REASON, DEAD, DELIVERED, HEAD_TEXT, type JobRow, QUEUED, summaryOf } from "./rows.ts";
 import { PRINT_CHARS } from "./seal.ts";
+import { settleCommand } from "./settle.ts";
 import { createState, type SpoolState } from "./state.ts";
 import { sweepCommand } from "./sweep.ts";
 import { createTable, type JobTable } from "./table.ts";
-import type { ChangeCommand, Head, OpenCommand, OpenReply, SettleCommand, SpoolBounds } from "./wire.ts";
+import type { ChangeCommand, Head, OpenCommand, OpenReply, SpoolBounds } from "./wire.ts";
 
 /** A job as it is found: its head is taken apart by the other side, which has the key of what is sealed. */
 export type FoundJob = Omit<StoredJob, "request"> & { readonly head: Head | null };
@@ -29,7 +30,7 @@ export function spoolCommands(db: Connection) {
     },
     "spool.put": putCommand(db, state, table, room),
     "spool.claim": claimCommand(db, state, table),
-    "spool.settle": (all: readonly SettleCommand[]): boolean[] => all.map((one) => settle(state, table, one)),
+    "spool.settle": settleCommand(state, table),
     "spool.hold": ({ now, leases }: { readonly now: number; readonly leases: readonly Lease[] }): void => {
       const held = new Map(leases.map(({ id, attempt }) => [parseId(id)?.seq, attempt]));
       takeBack(state, table, now, (seq, attempt) => held.get(seq) === attempt);
@@ -45,7 +46,7 @@ export function spoolCommands(db: Connection) {
     /** Of keys by their prints: those that something is still sealed with. Reads all requests: only for keys that are gone. */
     "spool.sealedBy": (prints: readonly string[]): string[] =>
       prints.filter((print) =>
-        db.prepare(`SELECT 1 FROM payloads WHERE substr(head ->> 8, 1, ${PRINT_CHARS}) = ? LIMIT 1`).get(print),
+        db.prepare(`SELECT 1 FROM payloads WHERE substr(${HEAD_TEXT} ->> 8, 1, ${PRINT_CHARS}) = ? LIMIT 1`).get(print),
       ),
     "spool.setMeta": ([key, value]: readonly [string, string]): void =>
       void db
@@ -94,32 +95,9 @@ function takeBack(
   for (const [seq, { attempt }] of [...state.leased]) {
     if (keep(seq, attempt)) continue;
     const row = table.get(seq);
-    if (row === undefined) table.unlease(seq);
+    if (row === undefined) state.unlease(seq);
     else table.queue(row, { due: Math.min(row.due, now), doubt: 1 });
   }
-}
-
-function settle(state: SpoolState, table: JobTable, s: SettleCommand): boolean {
-  state.now = s.now;
-  if (state.leased.get(s.seq)?.attempt !== s.attempt) return false;
-  const row = table.get(s.seq);
-  if (row === undefined) return false;
-  table.addTries(s.seq, s.tries);
-  const sends = row.sends + s.tries.length;
-  if (s.kind === "again") {
-    table.queue(row, {
-      // Given back as it came, it keeps its place.
-      due: s.tries.length === 0 && s.delayMs === 0 ? row.due : s.now + s.delayMs,
-      attempts: row.attempts + (s.spent ? 1 : 0),
-      sends,
-      doubt: s.inDoubt ? 1 : 0,
-    });
-    return true;
-  }
-  const attempts = row.attempts + (s.tries.length > 0 ? 1 : 0);
-  if (s.kind === "delivered") table.deliver(row, attempts, sends, s.now);
-  else table.kill(row, s.reason, s.detail, !s.release, attempts, sends, s.now);
-  return true;
 }
 
 const FROM: Readonly<Record<ChangeCommand["act"], readonly number[]>> = {

@@ -1,14 +1,14 @@
 import type { Clock } from "../../core/clock.ts";
-import { DEAD_REASONS } from "../../core/job.ts";
 import type { Random } from "../../core/random.ts";
-import type { AnswerStore, NewJob, Receipt, Settlement, Spool } from "../../spool/port.ts";
-import { type Channel, Late } from "../channel.ts";
+import type { AnswerStore, Settlement, Spool } from "../../spool/port.ts";
+import type { Channel } from "../channel.ts";
 import { StorageError } from "../error.ts";
 import type { FoundJob } from "./commands.ts";
-import { createIds, idText, type JobId, type NewId, parseId } from "./id.ts";
-import { createParcel, type Parcel, readable, unpack } from "./pack.ts";
+import { gatherPuts, gatherSettles } from "./gather.ts";
+import { createIds, createIdTexts, type JobId, parseId } from "./id.ts";
+import { readable, seqOf, unpack } from "./pack.ts";
 import type { Seal } from "./seal.ts";
-import type { ClaimReply, OpenReply, PutResult, SettleCommand, SpoolBounds } from "./wire.ts";
+import type { ClaimReply, OpenReply, SpoolBounds } from "./wire.ts";
 
 /** The spool in `spool.db`, as the main thread has it. */
 export interface SqliteSpool extends Spool, AnswerStore {
@@ -42,26 +42,15 @@ export async function openSqliteSpool(deps: SqliteSpoolDeps, first: SpoolBounds)
   const startedAt = clock.now();
   const now = (): number => Math.round(opened.now + clock.now() - startedAt);
   const nextId = createIds(random, opened.last);
-  const parcels = createTurns(call, seal);
-  const settles = createSettles(call);
+  const puts = gatherPuts(call, seal);
+  const settles = gatherSettles(call);
+  const idTexts = createIdTexts();
   const found = (id: JobId) => ({ id, now: now(), wall: clock.wall() });
 
-  const settle: Spool["settle"] = ({ id, attempt }, s) => {
-    const seq = parseId(id)?.seq;
-    if (seq === undefined) return Promise.resolve(false);
-    return settles.add({
-      now: now(),
-      seq,
-      attempt,
-      tries: s.tries,
-      kind: s.kind,
-      delayMs: s.kind === "again" ? Math.ceil(s.delayMs) : 0,
-      spent: s.kind === "again" && s.spent,
-      inDoubt: s.kind === "again" && s.inDoubt,
-      reason: s.kind === "dead" ? DEAD_REASONS.indexOf(s.reason) : -1,
-      detail: s.kind === "dead" ? s.detail : null,
-      release: s.kind === "dead" && s.release,
-    });
+  const settle: Spool["settle"] = (lease, settlement) => {
+    const seq = seqOf(lease);
+    if (seq === null) return Promise.resolve(false);
+    return settles.add(seq, lease.attempt, settlement, now());
   };
 
   return {
@@ -70,12 +59,12 @@ export async function openSqliteSpool(deps: SqliteSpoolDeps, first: SpoolBounds)
       const known = job.dead === undefined ? null : parseId(job.dead.id);
       const id = job.dead === undefined ? nextId(at) : known && { ...known, text: job.dead.id };
       if (id === null) return Promise.reject(new StorageError("failed", `${job.dead?.id} is no id of this spool`));
-      return parcels.put(id, job, at);
+      return puts.put(id, job, at);
     },
     async claim({ app, capability, ...want }) {
       const route = `${app}/${capability}`;
       const reply = await call<ClaimReply>("spool.claim", { ...want, route, now: now(), wall: clock.wall() });
-      const { jobs, unreadable } = unpack(reply.jobs, app, capability, seal);
+      const { jobs, unreadable } = unpack(reply.jobs, app, capability, seal, idTexts);
       // Where the store is away just now, their leases are met again.
       for (const lease of unreadable) void settle(lease, UNREADABLE).catch(() => undefined);
       return { ...reply, jobs };
@@ -125,96 +114,7 @@ const UNREADABLE: Settlement = {
   tries: [],
 };
 
-/** Bodies that were handed over and not acknowledged: beyond them a disk stalls, and who comes hears it at once. */
-const MAX_UNANSWERED_BYTES = 128 * 1024 * 1024;
-
-interface Waiter<T> {
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 type Call = <T>(name: string, arg: unknown) => Promise<T>;
-
-/** Joins the puts of one turn of the event loop. */
-function createTurns(call: Call, seal: Seal) {
-  let parcel: Parcel | null = null;
-  let waiting: (Waiter<Receipt> & { readonly id: NewId })[] = [];
-
-  let unanswered = 0;
-
-  const begin = (): Parcel => {
-    const own = createParcel(seal);
-    const waiters: typeof waiting = [];
-    parcel = own;
-    waiting = waiters;
-    const late = new Late(() => {
-      parcel = null;
-      return own.take();
-    });
-    call<readonly PutResult[]>("spool.put", late).then(
-      (results) => {
-        unanswered -= own.size;
-        for (const [i, { id, resolve }] of waiters.entries()) resolve(receiptOf(results[i] as PutResult, id));
-      },
-      (error: unknown) => {
-        unanswered -= own.size;
-        // It may never have left.
-        if (parcel === own) parcel = null;
-        for (const { reject } of waiters) reject(error);
-      },
-    );
-    return own;
-  };
-  return {
-    put(id: NewId, job: NewJob, now: number): Promise<Receipt> {
-      if (unanswered + job.body.length > MAX_UNANSWERED_BYTES) {
-        return Promise.reject(new StorageError("busy", "storage is too far behind"));
-      }
-      unanswered += job.body.length;
-      (parcel ?? begin()).add(id, job, now);
-      return new Promise((resolve, reject) => waiting.push({ id, resolve, reject }));
-    },
-  };
-}
-
-function receiptOf(result: PutResult, id: NewId): Receipt {
-  if (result === 0) return { kind: "queued", id: id.text };
-  if (result === "conflict") return { kind: "conflict" };
-  if (result === "jobs" || result === "bytes") return { kind: "full", bound: result };
-  return { kind: "duplicate", id: idText(result) };
-}
-
-/** Joins the settles of one turn. */
-function createSettles(call: Call) {
-  let commands: SettleCommand[] | null = null;
-  let waiting: Waiter<boolean>[] = [];
-  const begin = (): SettleCommand[] => {
-    const own: SettleCommand[] = [];
-    const waiters: typeof waiting = [];
-    commands = own;
-    waiting = waiters;
-    const late = new Late(() => {
-      commands = null;
-      return { arg: own, transfer: [] };
-    });
-    call<readonly boolean[]>("spool.settle", late).then(
-      (results) => {
-        for (const [i, { resolve }] of waiters.entries()) resolve(results[i] === true);
-      },
-      (error: unknown) => {
-        if (commands === own) commands = null;
-        for (const { reject } of waiters) reject(error);
-      },
-    );
-    return own;
-  };
-  return {
-    add(command: SettleCommand): Promise<boolean> {
-      (commands ?? begin()).push(command);
-      return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
-    },
-  };
-}
 
 const KEY_PRINT = "seal";
 

@@ -17,11 +17,42 @@ const PER_MS = 4096;
 const ID = /^([0-9a-f]{8})-([0-9a-f]{4})-7([0-9a-f]{3})-8000-([0-9a-f]{12})$/;
 
 export function idText({ seq, tail }: JobId): string {
-  const ms = Math.floor(seq / PER_MS) + EPOCH_MS;
-  const time = ms.toString(16).padStart(12, "0");
-  const count = (seq % PER_MS).toString(16).padStart(3, "0");
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${count}-8000-${tail.toString(16).padStart(12, "0")}`;
+  return `${timeText(Math.floor(seq / PER_MS))}${countText(seq)}${tailText(tail)}`;
 }
+
+export type IdTexts = (id: JobId) => string;
+
+/** The same for many: of one millisecond there may be hundreds, and what they share is made once. */
+export function createIdTexts(): IdTexts {
+  let slot = -1;
+  let time = "";
+  return ({ seq, tail }) => {
+    const ms = Math.floor(seq / PER_MS);
+    if (ms !== slot) {
+      slot = ms;
+      time = timeText(ms);
+    }
+    return `${time}${countText(seq)}${tailText(tail)}`;
+  };
+}
+
+function timeText(ms: number): string {
+  const time = (ms + EPOCH_MS).toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8)}-7`;
+}
+
+function countText(seq: number): string {
+  return `${HEX[seq % PER_MS]}-8000-`;
+}
+
+function tailText(tail: number): string {
+  const high = Math.floor(tail / 2 ** 24);
+  const low = tail % 2 ** 24;
+  return `${HEX[high >> 12]}${HEX[high & 0xfff]}${HEX[low >> 12]}${HEX[low & 0xfff]}`;
+}
+
+/** Of 12 bits. Digit by digit, as a number makes its text itself, a large one takes longer than all the rest of an id. */
+const HEX: readonly string[] = Array.from({ length: 4096 }, (_, n) => n.toString(16).padStart(3, "0"));
 
 /** Null for a text that is no id of this store. */
 export function parseId(text: string): JobId | null {
@@ -40,19 +71,10 @@ export interface NewId extends JobId {
 /** Draws ids above `floor` and above each other, also where the clock is set back. */
 export function createIds(random: Random, floor: number): (now: number) => NewId {
   let last = floor;
-  // Of one millisecond there may be hundreds: what they share is made once.
-  let slot = -1;
-  let head = "";
+  const text = createIdTexts();
   return (now) => {
     last = Math.max(last + 1, (Math.floor(now) - EPOCH_MS) * PER_MS);
-    const ms = Math.floor(last / PER_MS);
-    if (ms !== slot) {
-      slot = ms;
-      const time = (ms + EPOCH_MS).toString(16).padStart(12, "0");
-      head = `${time.slice(0, 8)}-${time.slice(8)}-7`;
-    }
-    const bytes = random.bytes(6);
-    const count = (last % PER_MS).toString(16).padStart(3, "0");
-    return { seq: last, tail: bytes.readUIntBE(0, 6), text: `${head}${count}-8000-${bytes.toString("hex")}` };
+    const id = { seq: last, tail: random.bytes(6).readUIntBE(0, 6) };
+    return { ...id, text: text(id) };
   };
 }

@@ -3,7 +3,7 @@ import type { Page } from "../../core/stored.ts";
 import type { Connection } from "../connection.ts";
 import { type FoundJob, parseTries } from "./commands.ts";
 import { type JobId, parseId } from "./id.ts";
-import { CANCELLED, DEAD, DELIVERED, type JobRow, STRIPPED, summaryOf } from "./rows.ts";
+import { CANCELLED, DEAD, DELIVERED, type JobRow, type Payload, STRIPPED, summaryOf } from "./rows.ts";
 import type { SpoolState } from "./state.ts";
 import type { JobTable } from "./table.ts";
 import type { Head, ListCommand } from "./wire.ts";
@@ -26,7 +26,7 @@ export function listCommand(db: Connection, state: SpoolState, table: JobTable) 
   const requested = db.prepare<[string, number, number], JobRow>(
     "SELECT * FROM jobs WHERE request_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
   );
-  const payload = db.prepare<[number], { head: string; body: Buffer }>("SELECT head, body FROM payloads WHERE seq = ?");
+  const payload = db.prepare<[number], Payload>("SELECT head, content FROM payloads WHERE seq = ?");
   const log = db.prepare<[number], string>("SELECT log FROM tries WHERE seq = ?").pluck();
 
   const rowsOf = (filter: JobFilter, before: number): JobRow[] => {
@@ -70,15 +70,19 @@ export function listCommand(db: Connection, state: SpoolState, table: JobTable) 
       const content = payload.get(id.seq);
       return {
         ...summaryOf(row, state.routeName(row.route), state.leased.has(row.seq), wall - now),
-        head: content === undefined ? null : (JSON.parse(content.head) as Head),
+        head: content === undefined ? null : headOf(content),
         // A view of its own: what is handed over must not be a window into a larger block.
-        body: content === undefined ? null : new Uint8Array(content.body),
+        body: content === undefined ? null : new Uint8Array(content.content.subarray(content.head)),
         orderKey: row.okey,
         inDoubt: row.doubt === 1,
         tries: parseTries(log.get(id.seq)),
       };
     },
   };
+}
+
+function headOf({ head, content }: Payload): Head {
+  return JSON.parse(content.toString("utf8", 0, head)) as Head;
 }
 
 function matches(job: JobSummary, { states, app, capability, reason, since, until }: JobFilter): boolean {

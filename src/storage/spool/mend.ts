@@ -1,6 +1,6 @@
 import type { Connection } from "../connection.ts";
 import { parseId } from "./id.ts";
-import { FIRST, QUEUED } from "./rows.ts";
+import { FIRST, HEAD_TEXT, QUEUED } from "./rows.ts";
 import { createState, recount } from "./state.ts";
 import { createTable } from "./table.ts";
 import type { Head } from "./wire.ts";
@@ -14,11 +14,12 @@ export function mendSpool(db: Connection): string {
   return db.transaction(() => {
     db.exec("DELETE FROM leases WHERE seq NOT IN (SELECT seq FROM jobs)");
     // Junk in the last page of a long text is not seen by SQLite.
-    db.exec("DELETE FROM payloads WHERE NOT json_valid(head)");
+    db.exec(`DELETE FROM payloads WHERE NOT json_valid(${HEAD_TEXT})`);
     nameRoutes(db);
     const orphans = db
       .prepare<[], { seq: number; head: string; size: number }>(
-        "SELECT seq, head, length(body) AS size FROM payloads WHERE seq NOT IN (SELECT seq FROM jobs)",
+        `SELECT seq, ${HEAD_TEXT} AS head, length(content) - head AS size FROM payloads
+           WHERE seq NOT IN (SELECT seq FROM jobs)`,
       )
       .all();
     const state = createState(db);
@@ -77,7 +78,7 @@ function nameRoutes(db: Connection): void {
     .pluck()
     .all();
   const headOf = db
-    .prepare<[number], string>("SELECT head FROM jobs JOIN payloads USING (seq) WHERE route = ? LIMIT 1")
+    .prepare<[number], string>(`SELECT ${HEAD_TEXT} FROM jobs JOIN payloads USING (seq) WHERE route = ? LIMIT 1`)
     .pluck();
   const add = db.prepare<[number, string]>("INSERT INTO routes (route, name) VALUES (?, ?)");
   for (const route of nameless) {

@@ -1,28 +1,56 @@
-import { DEAD_REASONS, type StoredRequest } from "../../core/job.ts";
-import type { Lease, LeasedJob, NewJob } from "../../spool/port.ts";
-import { idText, type NewId } from "./id.ts";
+import { DEAD_REASONS, type StoredRequest, type TryRecord } from "../../core/job.ts";
+import type { Lease, LeasedJob, NewJob, Settlement } from "../../spool/port.ts";
+import { type IdTexts, type JobId, type NewId, parseId } from "./id.ts";
 import { ORIGINS } from "./rows.ts";
 import type { Seal } from "./seal.ts";
-import { type Head, LEASED_NUMBERS, LEASED_TEXTS, type Packed } from "./wire.ts";
+import { type Head, LEASED_NUMBERS, type Packed, SETTLE_KINDS, type SettleCommand } from "./wire.ts";
 
-/** Jobs on their way to the storage thread: those of one turn of the event loop, in one message. */
+/** Jobs on their way to the storage thread, in one message. */
 export interface Parcel {
   add(id: NewId, job: NewJob, now: number): void;
-  /** Bytes of bodies in it. */
+  /** Bytes of bodies in it … */
   readonly size: number;
-  /** Hands it over; `transfer` is the block of all bodies. */
+  /** … and with their heads. */
+  readonly used: number;
+  /** Hands it over; `transfer` is the block of all heads and bodies. */
   take(): { readonly arg: Packed; readonly transfer: ArrayBuffer[] };
 }
 
-export function createParcel(seal: Seal): Parcel {
+/** `bytes`: of the block that it begins with. What is handed over can't be used again. */
+export function createParcel(seal: Seal, bytes: number): Parcel {
   const numbers: number[] = [];
-  const texts: (string | null)[] = [];
-  const bodies: Uint8Array[] = [];
+  const texts: string[] = [];
+  const routes = new Map<string, number>();
+  let block = Buffer.allocUnsafeSlow(bytes);
+  let used = 0;
   let size = 0;
+  const place = (text: string | null): number => (text === null ? -1 : texts.push(text) - 1);
+  const placeOfRoute = (route: string): number => {
+    const known = routes.get(route);
+    if (known !== undefined) return known;
+    const at = place(route);
+    routes.set(route, at);
+    return at;
+  };
+  const room = (more: number): void => {
+    if (used + more <= block.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(2 * block.length, used + more));
+    block.copy(larger, 0, 0, used);
+    block = larger;
+  };
   return {
     add(id, job, now) {
-      const { key, dead } = job;
+      const { key, dead, body } = job;
       const route = `${job.app}/${job.capability}`;
+      const head = headText(job, id.text, route, seal);
+      // No character takes more than three bytes for each of its units.
+      room(3 * head.length + body.length);
+      const headBytes = block.write(head, used);
+      used += headBytes;
+      // Copied: it may be a window into a buffer that is used again.
+      block.set(body, used);
+      used += body.length;
+      size += body.length;
       numbers.push(
         id.seq,
         id.tail,
@@ -32,38 +60,38 @@ export function createParcel(seal: Seal): Parcel {
         job.sends,
         job.inDoubt ? 1 : 0,
         ORIGINS.indexOf(job.origin),
-        job.body.length,
+        headBytes,
+        body.length,
         dead === undefined ? -1 : DEAD_REASONS.indexOf(dead.reason),
         key === null ? 0 : key.ttlMs,
+        placeOfRoute(route),
+        place(job.requestId),
+        place(job.orderKey),
+        place(key === null ? null : key.hash),
+        place(key === null ? null : key.bodyHash),
+        place(logOf(job.tries)),
+        place(dead?.detail ?? null),
       );
-      texts.push(
-        route,
-        headText(job, id.text, route, seal),
-        job.requestId,
-        job.orderKey,
-        key === null ? null : key.hash,
-        key === null ? null : key.bodyHash,
-        job.tries.length === 0 ? null : job.tries.map((one) => `${JSON.stringify(one)}\n`).join(""),
-        dead?.detail ?? null,
-      );
-      // The body may be a window into a buffer that is used again.
-      const copy = job.body.length === 0 ? job.body : Uint8Array.prototype.slice.call(job.body);
-      bodies.push(copy);
-      size += copy.length;
     },
     get size() {
       return size;
     },
+    get used() {
+      return used;
+    },
     take() {
-      const bytes = new Uint8Array(size);
-      let offset = 0;
-      for (const body of bodies) {
-        bytes.set(body, offset);
-        offset += body.length;
-      }
-      return { arg: { numbers: Float64Array.from(numbers), texts, bytes }, transfer: [bytes.buffer] };
+      const arg = { numbers: Float64Array.from(numbers), texts, bytes: new Uint8Array(block.buffer, 0, used) };
+      return { arg, transfer: [block.buffer] };
     },
   };
+}
+
+/** Tries as they are kept: one JSON text a line. */
+function logOf(tries: readonly TryRecord[]): string | null {
+  const [first] = tries;
+  if (first === undefined) return null;
+  if (tries.length === 1) return `${JSON.stringify(first)}\n`;
+  return tries.map((one) => `${JSON.stringify(one)}\n`).join("");
 }
 
 function headText(
@@ -94,6 +122,58 @@ function headText(
   return JSON.stringify(head);
 }
 
+/** A lease of this driver knows its row, so that its id need not be read again; a copy of it does not. */
+class RowLease implements Lease {
+  readonly id: string;
+  readonly attempt: number;
+  readonly #seq: number;
+
+  constructor(id: string, attempt: number, seq: number) {
+    this.id = id;
+    this.attempt = attempt;
+    this.#seq = seq;
+  }
+
+  static seqOf(lease: Lease): number | null {
+    return #seq in lease ? lease.#seq : (parseId(lease.id)?.seq ?? null);
+  }
+}
+
+export const { seqOf } = RowLease;
+
+/** Ends of leases on their way to the storage thread. */
+export interface Settles {
+  add(seq: number, attempt: number, settlement: Settlement, now: number): void;
+  take(): SettleCommand;
+}
+
+export function createSettles(): Settles {
+  const numbers: number[] = [];
+  const texts: string[] = [];
+  const place = (text: string | null): number => (text === null ? -1 : texts.push(text) - 1);
+  return {
+    add(seq, attempt, s, now) {
+      const again = s.kind === "again" ? s : null;
+      const dead = s.kind === "dead" ? s : null;
+      numbers.push(
+        now,
+        seq,
+        attempt,
+        SETTLE_KINDS.indexOf(s.kind),
+        s.tries.length,
+        again === null ? 0 : Math.ceil(again.delayMs),
+        again?.spent === true ? 1 : 0,
+        again?.inDoubt === true ? 1 : 0,
+        dead === null ? -1 : DEAD_REASONS.indexOf(dead.reason),
+        dead?.release === true ? 1 : 0,
+        place(logOf(s.tries)),
+        place(dead === null ? null : dead.detail),
+      );
+    },
+    take: () => ({ numbers: Float64Array.from(numbers), texts }),
+  };
+}
+
 function requestOf(head: Head, seal: Seal): StoredRequest {
   const [method, rest, target, host, httpVersion, peer, secure, headers, sealed] = head;
   return { method, rest, target, host, httpVersion, peer, secure: secure === 1, headers: seal.open(headers, sealed) };
@@ -106,17 +186,20 @@ export interface Unpacked {
 }
 
 /** Takes leased jobs out of their message. Their bodies are windows into the one block that came. */
-export function unpack({ numbers, texts, bytes }: Packed, app: string, capability: string, seal: Seal): Unpacked {
+export function unpack(packed: Packed, app: string, capability: string, seal: Seal, ids: IdTexts): Unpacked {
+  const { numbers, texts } = packed;
+  const bytes = Buffer.from(packed.bytes.buffer, packed.bytes.byteOffset, packed.bytes.length);
   const jobs: LeasedJob[] = [];
   const unreadable: Lease[] = [];
   let offset = 0;
-  for (let at = 0, i = 0; at < numbers.length; at += LEASED_NUMBERS, i += LEASED_TEXTS) {
+  for (let at = 0; at < numbers.length; at += LEASED_NUMBERS) {
     const num = (n: number): number => numbers[at + n] as number;
-    const id = idText({ seq: num(0), tail: num(1) });
-    const lease = { id, attempt: num(2) };
-    const body = Buffer.from(bytes.buffer, bytes.byteOffset + offset, num(10));
-    offset += body.length;
-    const request = readHead(texts[i] as string, seal);
+    const row: JobId = { seq: num(0), tail: num(1) };
+    const id = ids(row);
+    const lease = new RowLease(id, num(2), row.seq);
+    const from = offset + num(10);
+    const request = readHead(bytes.toString("utf8", offset, from), seal);
+    offset = from + num(11);
     if (request === null) {
       unreadable.push(lease);
       continue;
@@ -125,14 +208,14 @@ export function unpack({ numbers, texts, bytes }: Packed, app: string, capabilit
       app,
       capability,
       lease,
-      requestId: texts[i + 1] ?? id,
+      requestId: texts[num(13)] ?? id,
       request,
-      body,
+      body: bytes.subarray(from, offset),
       attempts: num(3),
       sends: num(4),
       inDoubt: num(5) === 1,
       origin: ORIGINS[num(6)] ?? "async",
-      ordered: num(11) === 1,
+      ordered: num(12) === 1,
       at: num(7),
       ageMs: num(8),
       expiresInMs: num(9),

@@ -1,14 +1,14 @@
 import type { Connection } from "../connection.ts";
 import type { Room } from "./room.ts";
-import { BEHIND, CANCELLED, CANCELLED_REASON, DEAD, FIRST, type JobRow, laneOf, QUEUED } from "./rows.ts";
+import { BEHIND, CANCELLED, CANCELLED_REASON, DEAD, FIRST, laneOf, QUEUED } from "./rows.ts";
 import type { SpoolState } from "./state.ts";
 import type { JobTable } from "./table.ts";
-import { type Packed, PUT_NUMBERS, PUT_TEXTS, type PutResult } from "./wire.ts";
+import { type Packed, PUT_NUMBERS, type PutReply, type PutResult } from "./wire.ts";
 
 /** Takes all jobs of a message. One that is refused spoils no other. */
 export function putCommand(db: Connection, state: SpoolState, table: JobTable, room: Room) {
-  const addPayload = db.prepare<[number, string, Uint8Array]>(
-    "INSERT INTO payloads (seq, head, body) VALUES (?, ?, ?)",
+  const addPayload = db.prepare<[number, number, Uint8Array]>(
+    "INSERT INTO payloads (seq, head, content) VALUES (?, ?, ?)",
   );
   const addTries = db.prepare<[number, string]>("INSERT INTO tries (seq, log) VALUES (?, ?)");
   const findKey = db.prepare<[number, string], { body_hash: string; seq: number; tail: number; until: number }>(
@@ -18,23 +18,23 @@ export function putCommand(db: Connection, state: SpoolState, table: JobTable, r
     "INSERT OR REPLACE INTO keys (route, hash, body_hash, seq, tail, until) VALUES (?, ?, ?, ?, ?, ?)",
   );
 
-  const putOne = (n: Float64Array, at: number, t: Packed["texts"], from: number, body: Uint8Array): PutResult => {
+  const putOne = (n: Float64Array, at: number, texts: Packed["texts"], content: Uint8Array): PutResult => {
     const num = (i: number): number => n[at + i] as number;
-    const text = (i: number): string | null => t[from + i] as string | null;
-    const [seq, tail, now, age, sends, deadReason] = [num(0), num(1), num(3), num(4), num(5), num(9)];
-    const route = state.routeId(text(0) as string);
-    const keyHash = text(4);
+    const text = (i: number): string | null => texts[num(i)] ?? null;
+    const [seq, tail, now, age, sends, size, deadReason] = [num(0), num(1), num(3), num(4), num(5), num(9), num(10)];
+    const route = state.routeId(text(12) as string);
+    const keyHash = text(15);
     if (keyHash !== null) {
       const known = findKey.get(route, keyHash);
       if (known !== undefined && known.until > now)
-        return known.body_hash === text(5) ? { seq: known.seq, tail: known.tail } : "conflict";
+        return known.body_hash === text(16) ? { seq: known.seq, tail: known.tail } : "conflict";
     }
-    if (deadReason >= 0 && table.get(seq) !== undefined) return "conflict";
-    if (deadReason < 0 && state.waiting() >= state.bounds.maxJobs) return "jobs";
-    if (!room.has(body.length)) return "bytes";
-    const okey = text(3);
     const dead = deadReason >= 0;
-    const row: JobRow = {
+    if (dead && table.get(seq) !== undefined) return "conflict";
+    if (!dead && state.waiting() >= state.bounds.maxJobs) return "jobs";
+    if (!room.has(size)) return "bytes";
+    const okey = text(14);
+    table.insert({
       seq,
       tail,
       route,
@@ -49,33 +49,32 @@ export function putCommand(db: Connection, state: SpoolState, table: JobTable, r
       sends,
       doubt: num(6),
       origin: num(7),
-      size: body.length,
+      size,
       ended: dead ? now : null,
       reason: dead ? deadReason : null,
-      detail: dead ? text(7) : null,
-      request_id: text(2),
+      detail: dead ? text(18) : null,
+      request_id: text(13),
       okey,
       holds: okey !== null && !dead ? 1 : 0,
-    };
-    table.insert(row);
-    addPayload.run(seq, text(1) as string, body);
-    const tries = text(6);
+    });
+    addPayload.run(seq, num(8), content);
+    const tries = text(17);
     if (tries !== null) addTries.run(seq, tries);
-    if (keyHash !== null) setKey.run(route, keyHash, text(5) as string, seq, tail, now + num(10));
+    if (keyHash !== null) setKey.run(route, keyHash, text(16) as string, seq, tail, now + num(11));
     return 0;
   };
 
-  return ({ numbers, texts, bytes }: Packed): PutResult[] => {
-    const count = numbers.length / PUT_NUMBERS;
-    const results: PutResult[] = [];
+  return ({ numbers, texts, bytes }: Packed): PutReply => {
+    let results: PutResult[] | null = null;
     room.look(bytes.length);
     let offset = 0;
-    for (let i = 0; i < count; i++) {
-      const length = numbers[i * PUT_NUMBERS + 8] as number;
-      const body = bytes.subarray(offset, offset + length);
-      offset += length;
-      state.now = numbers[i * PUT_NUMBERS + 3] as number;
-      results.push(putOne(numbers, i * PUT_NUMBERS, texts, i * PUT_TEXTS, body));
+    for (let at = 0, i = 0; at < numbers.length; at += PUT_NUMBERS, i++) {
+      const end = offset + (numbers[at + 8] as number) + (numbers[at + 9] as number);
+      state.now = numbers[at + 3] as number;
+      const result = putOne(numbers, at, texts, bytes.subarray(offset, end));
+      offset = end;
+      if (result !== 0) results ??= Array<PutResult>(i).fill(0);
+      results?.push(result);
     }
     return results;
   };

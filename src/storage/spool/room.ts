@@ -18,6 +18,8 @@ export interface Room {
 /** What a job takes beside its body: rows, index entries, the request's head. */
 const JOB_BYTES = 1024;
 const STEP = 1000;
+/** Of so many looks one measures, while less than half of the room is taken. */
+const LOOKS = 64;
 
 export function createRoom(db: Connection, state: SpoolState, table: JobTable): Room {
   const pages = db.prepare<[], number>("SELECT page_count FROM pragma_page_count").pluck();
@@ -28,7 +30,9 @@ export function createRoom(db: Connection, state: SpoolState, table: JobTable): 
   );
   const strip = db.prepare<[number]>("UPDATE jobs SET state = 6 WHERE seq = ?");
   const dropPayload = db.prepare<[number]>("DELETE FROM payloads WHERE seq = ?");
+  /** In use, about: as it was measured, and what was booked since. */
   let bytes = 0;
+  let looks = 0;
 
   const used = (): number => ((pages.get() ?? 0) - (free.get() ?? 0)) * pageSize;
   /** False when there was nothing left to give. */
@@ -47,6 +51,8 @@ export function createRoom(db: Connection, state: SpoolState, table: JobTable): 
     used,
     look(more) {
       const { maxBytes } = state.bounds;
+      // Far from the bound what is booked will do for a while.
+      if (looks++ % LOOKS !== 0 && bytes + more + JOB_BYTES < maxBytes / 2) return;
       bytes = used();
       // A few steps at a time: what is not enough now is gone on with by the next message.
       for (let steps = 0; steps < 8 && bytes + more + JOB_BYTES > maxBytes && give(); steps++) bytes = used();

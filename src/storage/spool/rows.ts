@@ -45,6 +45,19 @@ export interface JobRow {
   readonly holds: number;
 }
 
+/** Of `payloads`: the request's head as a text. */
+export const HEAD_TEXT = "CAST(substr(content, 1, head) AS TEXT)";
+
+/** Of `payloads`. */
+export interface Payload {
+  /** How many bytes of the content are the request's head, as JSON. The body is behind it. */
+  readonly head: number;
+  readonly content: Buffer;
+}
+
+export const COLUMNS =
+  "seq, tail, route, state, lane, due, at, since, expires, age, attempts, sends, doubt, origin, size, ended, reason, detail, request_id, okey, holds";
+
 export function laneOf(sends: number): number {
   return sends > 0 ? RETRY : FIRST;
 }

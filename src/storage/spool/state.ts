@@ -1,13 +1,13 @@
 import { DEAD_REASONS, type DeadReason } from "../../core/job.ts";
 import type { RouteSurvey } from "../../spool/port.ts";
 import type { Connection } from "../connection.ts";
-import { BEHIND, CANCELLED, DEAD, FIRST, type JobRow, QUEUED, RETRY } from "./rows.ts";
+import { BEHIND, CANCELLED, COLUMNS, DEAD, FIRST, type JobRow, QUEUED, RETRY } from "./rows.ts";
 import type { SpoolBounds } from "./wire.ts";
 
 interface Leased {
   readonly attempt: number;
-  readonly route: number;
-  readonly lane: number;
+  /** As in the file: nothing changes a leased row but what ends its lease. */
+  readonly row: JobRow;
 }
 
 /**
@@ -16,7 +16,13 @@ interface Leased {
  * everything is read again.
  */
 export interface SpoolState {
-  readonly leased: Map<number, Leased>;
+  readonly leased: ReadonlyMap<number, Leased>;
+  /** How many are leased of a lane. */
+  leasedIn(route: number, lane: number): number;
+  /** Each under a fence of its own, which it returns, in the same order. */
+  lease(rows: readonly JobRow[]): number[];
+  /** Takes the lease away; the row stays as it is. */
+  unlease(seq: number): void;
   bounds: SpoolBounds;
   fence: number;
   /** The spool's time at the last command; written now and then, so that a restart goes on from there. */
@@ -40,6 +46,8 @@ const KINDS = 64;
 const DELIVERED_KIND = 10;
 const DEAD_KIND = 20;
 
+const LANES = 4;
+
 const UNBOUND: SpoolBounds = {
   maxJobs: Number.MAX_SAFE_INTEGER,
   maxBytes: Number.MAX_SAFE_INTEGER,
@@ -51,9 +59,13 @@ const UNBOUND: SpoolBounds = {
 export function createState(db: Connection): SpoolState {
   const readRoutes = db.prepare<[], { route: number; name: string }>("SELECT route, name FROM routes");
   const addRoute = db.prepare<[string]>("INSERT INTO routes (name) VALUES (?)");
-  const readLeases = db.prepare<[], { seq: number } & Leased>(
-    "SELECT seq, attempt, route, lane FROM leases JOIN jobs USING (seq)",
+  const readLeases = db.prepare<[], JobRow & { attempt: number }>(
+    `SELECT ${COLUMNS}, attempt FROM leases JOIN jobs USING (seq)`,
   );
+  const addLeases = db.prepare<[number, string]>(
+    "INSERT INTO leases (seq, attempt) SELECT value, ? + key FROM json_each(?)",
+  );
+  const removeLeases = db.prepare<[string]>("DELETE FROM leases WHERE seq IN (SELECT value FROM json_each(?))");
   const readCounts = db.prepare<[], { id: number; n: number }>("SELECT id, n FROM counts");
   const writeCount = db.prepare<[number, number]>("INSERT OR REPLACE INTO counts (id, n) VALUES (?, ?)");
   const writeNow = db.prepare<[string]>(
@@ -64,7 +76,20 @@ export function createState(db: Connection): SpoolState {
   const counts = new Map<number, number>();
   const dirty = new Set<number>();
   const leased = new Map<number, Leased>();
+  const byLane = new Map<number, number>();
+  /** Gone here, and not yet in the file: they go from there together. */
+  let ended: number[] = [];
   let writtenNow = 0;
+
+  const book = ({ route, lane }: JobRow, by: 1 | -1): void => {
+    const id = route * LANES + lane;
+    byLane.set(id, (byLane.get(id) ?? 0) + by);
+  };
+  const removeEnded = (): void => {
+    if (ended.length === 0) return;
+    removeLeases.run(JSON.stringify(ended));
+    ended = [];
+  };
 
   const kindOf = ({ state, lane, reason }: Pick<JobRow, "state" | "lane" | "reason">): number => {
     if (state === QUEUED) return lane;
@@ -80,6 +105,27 @@ export function createState(db: Connection): SpoolState {
 
   return {
     leased,
+    leasedIn: (route, lane) => byLane.get(route * LANES + lane) ?? 0,
+    lease(rows) {
+      if (rows.length === 0) return [];
+      // One of them may have had a lease in this transaction.
+      removeEnded();
+      const first = this.fence + 1;
+      this.fence += rows.length;
+      addLeases.run(first, JSON.stringify(rows.map(({ seq }) => seq)));
+      return rows.map((row, i) => {
+        leased.set(row.seq, { attempt: first + i, row });
+        book(row, 1);
+        return first + i;
+      });
+    },
+    unlease(seq) {
+      const lease = leased.get(seq);
+      if (lease === undefined) return;
+      leased.delete(seq);
+      book(lease.row, -1);
+      ended.push(seq);
+    },
     bounds: UNBOUND,
     fence: 0,
     now: 0,
@@ -108,7 +154,8 @@ export function createState(db: Connection): SpoolState {
     },
     surveys() {
       const out = new Map<number, number[]>();
-      for (const { route, lane } of leased.values()) {
+      for (const { row } of leased.values()) {
+        const { route, lane } = row;
         const lanes = out.get(route) ?? [0, 0, 0];
         lanes[lane] = (lanes[lane] ?? 0) + 1;
         out.set(route, lanes);
@@ -134,6 +181,7 @@ export function createState(db: Connection): SpoolState {
       });
     },
     flush() {
+      removeEnded();
       for (const id of dirty) writeCount.run(id, counts.get(id) ?? 0);
       if (dirty.size > 0 && this.now - writtenNow >= 1000) {
         writeNow.run(String(this.now));
@@ -147,12 +195,17 @@ export function createState(db: Connection): SpoolState {
       counts.clear();
       dirty.clear();
       leased.clear();
+      byLane.clear();
+      ended = [];
       for (const { route, name } of readRoutes.all()) {
         ids.set(name, route);
         names.set(route, name);
       }
       for (const { id, n } of readCounts.all()) counts.set(id, n);
-      for (const { seq, attempt, route, lane } of readLeases.all()) leased.set(seq, { attempt, route, lane });
+      for (const { attempt, ...row } of readLeases.all()) {
+        leased.set(row.seq, { attempt, row });
+        book(row, 1);
+      }
       waiting = sum((kind) => kind <= BEHIND);
       writtenNow = 0;
     },

@@ -1,16 +1,17 @@
-import type { JobFilter, JobSummary, TryRecord } from "../../core/job.ts";
+import type { JobFilter, JobSummary } from "../../core/job.ts";
 import type { Act, AnswerToKeep, IdempotencyKey, JobLane } from "../../spool/port.ts";
 import type { JobId } from "./id.ts";
 
 /**
  * What the two threads say to each other about jobs. Many jobs cross as one list of numbers, one of texts and one
- * block of bytes that is handed over, not copied: an object for each would cost more than its row.
+ * block of bytes that is handed over, not copied: an object for each would cost more than its row. Texts are what few
+ * jobs have: numbers say where they are in their list, -1 for none.
  */
 export interface Packed {
   /** So many a job, in the order below. */
   readonly numbers: Float64Array;
-  readonly texts: readonly (string | null)[];
-  /** All bodies, one behind the other. */
+  readonly texts: readonly string[];
+  /** Of each job the request's head (JSON in UTF-8) and its body, one behind the other. */
   readonly bytes: Uint8Array;
 }
 
@@ -18,18 +19,23 @@ export function isPacked(value: unknown): value is Packed {
   return typeof value === "object" && value !== null && "numbers" in value && "texts" in value && "bytes" in value;
 }
 
-/** Numbers of a job that is put: seq, tail, at, now, maxAgeMs, sends, doubt, origin, body length, dead reason (-1: none), key ttl. */
-export const PUT_NUMBERS = 11;
-/** Texts: route, head, request id, order key, key hash, body hash, tries, detail. */
-export const PUT_TEXTS = 8;
+/**
+ * Numbers of a job that is put: seq, tail, at, now, maxAgeMs, sends, doubt, origin, head length, body length, dead
+ * reason (-1: none), key ttl; and where these texts are: route, request id, order key, key hash, body hash, tries,
+ * detail.
+ */
+export const PUT_NUMBERS = 19;
 
 /** Queued; or the job that the key had made; or why not. */
 export type PutResult = 0 | JobId | "conflict" | "jobs" | "bytes";
+/** Of each job; null: all are queued. */
+export type PutReply = readonly PutResult[] | null;
 
-/** Numbers of a leased job: seq, tail, attempt, attempts, sends, doubt, origin, at, ageMs, expiresInMs, body length, ordered. */
-export const LEASED_NUMBERS = 12;
-/** Texts: head, request id. */
-export const LEASED_TEXTS = 2;
+/**
+ * Numbers of a leased job: seq, tail, attempt, attempts, sends, doubt, origin, at, ageMs, expiresInMs, head length, body
+ * length, ordered; and where its request id is.
+ */
+export const LEASED_NUMBERS = 14;
 
 export interface ClaimCommand {
   readonly now: number;
@@ -47,20 +53,17 @@ export interface ClaimReply {
   readonly expired: readonly JobSummary[];
 }
 
-export interface SettleCommand {
-  readonly now: number;
-  readonly seq: number;
-  readonly attempt: number;
-  readonly tries: readonly TryRecord[];
-  readonly kind: "delivered" | "again" | "dead";
-  readonly delayMs: number;
-  readonly spent: boolean;
-  readonly inDoubt: boolean;
-  /** Index of the reason, -1 for none. */
-  readonly reason: number;
-  readonly detail: string | null;
-  readonly release: boolean;
-}
+export type SettleCommand = Pick<Packed, "numbers" | "texts">;
+
+/**
+ * Numbers of one that is settled: now, seq, attempt, kind, how many tries, delayMs, spent, doubt, reason (-1: none),
+ * release; and where these texts are: tries, detail.
+ */
+export const SETTLE_NUMBERS = 12;
+export const SETTLE_KINDS = ["delivered", "again", "dead"] as const;
+
+/** Of each: was the lease still this one? Null: all were. */
+export type SettleReply = readonly boolean[] | null;
 
 export interface SpoolBounds {
   readonly maxJobs: number;

@@ -1,0 +1,43 @@
+import type { SpoolState } from "./state.ts";
+import type { JobTable } from "./table.ts";
+import { type Packed, SETTLE_KINDS, SETTLE_NUMBERS, type SettleCommand, type SettleReply } from "./wire.ts";
+
+/** Ends leases. One that is somebody else's by now, or has ended, changes nothing. */
+export function settleCommand(state: SpoolState, table: JobTable) {
+  const settle = (n: Float64Array, at: number, texts: Packed["texts"]): boolean => {
+    const num = (i: number): number => n[at + i] as number;
+    const [now, seq, attempt, tries] = [num(0), num(1), num(2), num(4)];
+    state.now = now;
+    const lease = state.leased.get(seq);
+    if (lease?.attempt !== attempt) return false;
+    const { row } = lease;
+    const log = texts[num(10)];
+    if (log !== undefined) table.addTries(seq, log);
+    const sends = row.sends + tries;
+    const kind = SETTLE_KINDS[num(3)];
+    if (kind === "again") {
+      table.queue(row, {
+        // Given back as it came, it keeps its place.
+        due: tries === 0 && num(5) === 0 ? row.due : now + num(5),
+        attempts: row.attempts + num(6),
+        sends,
+        doubt: num(7),
+      });
+      return true;
+    }
+    const attempts = row.attempts + (tries > 0 ? 1 : 0);
+    if (kind === "delivered") table.deliver(row, attempts, sends, now);
+    else table.kill(row, num(8), texts[num(11)] ?? null, num(9) === 0, attempts, sends, now);
+    return true;
+  };
+
+  return ({ numbers, texts }: SettleCommand): SettleReply => {
+    let ours: boolean[] | null = null;
+    for (let at = 0, i = 0; at < numbers.length; at += SETTLE_NUMBERS, i++) {
+      const taken = settle(numbers, at, texts);
+      if (!taken) ours ??= Array<boolean>(i).fill(true);
+      ours?.push(taken);
+    }
+    return ours;
+  };
+}
