@@ -22,7 +22,7 @@ export const failoverCommand: Command = {
     remoteOptions(
       failover
         .command("switch <app> <upstream>")
-        .description("pin the traffic of an app to one of its upstreams, however that is, until it is released"),
+        .description("pin the traffic of an app to one of its upstreams, even one that is away, until it is released"),
     ).action(async (app: string, upstream: string, options: RemoteOptions) =>
       settle(await change(io, `${pathOf(app)}/switch`, { to: upstream }, options)),
     );

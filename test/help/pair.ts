@@ -24,7 +24,7 @@ export function beside(name: string, run: () => Promise<void>): void {
 /** Vitest's `onTestFinished`, which knows only the newest of tests that run beside each other. */
 export const finished: CleanUp = (...args) => (own.getStore() ?? onTestFinished)(...args);
 
-export const TOKEN = "a-token-of-the-test";
+const TOKEN = "a-token-of-the-test";
 
 /** Keys of the manifest, each block laid over the usual one of these tests. */
 export interface Quiz {

@@ -44,7 +44,8 @@ const switchRoute = createRoute({
   path: "/failover/{app}/switch",
   operationId: "switchApp",
   summary: "Pin the traffic of an app to one of its upstreams",
-  description: "It stays there, however its upstreams are, until it is released or pinned elsewhere.",
+  description:
+    "It goes there, even to one that is away now, until it is released or pinned elsewhere. While that one fails, the others have it.",
   tags,
   request: {
     params,
