@@ -130,8 +130,8 @@ function introduce(say: Narrator, { proxy, pid, manifest }: Sidecar, primary: To
   say.row("upstreams", "primary, and backup for when it is not well");
   say.row("repeat: always", "this app knows a call that it gets twice");
   say.row(`hold: ${pair.HOLD_S}s`, "well for so long, the primary is tried again");
-  say.line("The hold is short so that you need not wait; without this line it is 30 s. All else");
-  say.line("is as by default: a health check every 2 s, 5 good ones in a row.");
+  say.line("The hold is short so that you need not wait; without this line it is 30 s.");
+  say.line("All else is as by default: a health check every 2 s, 5 good ones in a row.");
 }
 
 async function well(p: Play): Promise<void> {
