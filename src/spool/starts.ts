@@ -94,7 +94,7 @@ export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, t
     if (total >= shares.concurrency) return null;
     for (const app of agenda.more) {
       if (app.active >= shares.perApp) agenda.setAside(app);
-      else if (mayStart(app.active, total, agenda.busyApps, shares)) return app;
+      else if (mayStart(app.active, total, agenda.busyApps - flights.hanging, shares)) return app;
     }
     return null;
   };
