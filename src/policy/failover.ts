@@ -150,7 +150,7 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
     app: () => app,
     look,
     probed,
-    tried(own: UpstreamMember, generation: number, good: boolean, ms: number, now: number): void {
+    tried(own: UpstreamMember, generation: number, good: boolean, ms: number | null, now: number): void {
       step({ type: "trial", member: members.indexOf(own), generation, good, ms }, now, null);
     },
     hangs(own: UpstreamMember, sentAt: number): void {
