@@ -58,7 +58,8 @@ export interface FailoverState {
 export type FailoverEvent =
   /** Something was counted that may have changed things. */
   | { readonly type: "signs"; readonly member: number; readonly signs: Signs }
-  | { readonly type: "probe"; readonly member: number; readonly signs: Signs; readonly good: boolean }
+  /** `trying`: a request is being tried on it. */
+  | { readonly type: "probe"; readonly member: number; readonly signs: Signs; readonly trying: boolean }
   /** Its oldest request is over its limit, and a probe failed. */
   | { readonly type: "hang"; readonly member: number }
   /** A request that was tried on it while it was returning. */
@@ -188,6 +189,8 @@ function tried(member: Returning, event: MemberEvent, now: number, rules: Rules)
       return troubleOf(event.signs, rules) === null ? member : setBack(member, rules);
     case "probe": {
       if (troubleOf(event.signs, rules) !== null || !isWell(event.signs, rules)) return notWell(member);
+      // What comes of a request says more, and it may be that it hangs.
+      if (event.trying) return member;
       const probes = member.probes + 1;
       const enough = probes >= rules.failover.recovery.successes || isProven(member, now, rules);
       return enough ? decided(member, now, rules) : { ...member, probes };

@@ -26,11 +26,11 @@ const well: Signs = {
 };
 const dead: Signs = { ...well, probeFailures: 2, probeSuccesses: 0, bad: 2 };
 
-const probe = (member: number, signs: Signs = well): FailoverEvent => ({
+const probe = (member: number, signs: Signs = well, trying = false): FailoverEvent => ({
   type: "probe",
   member,
   signs,
-  good: signs.probeFailures === 0,
+  trying,
 });
 const look = (member: number, signs: Signs): FailoverEvent => ({ type: "signs", member, signs });
 
@@ -181,6 +181,13 @@ describe("back", () => {
     expect(kinds(next(state, probe(0), 34_000, rules))[0]).toBe("serving");
   });
 
+  test("probes decide nothing while a request is tried on it, however long that takes", () => {
+    let state = returning();
+    for (let n = 1; n <= 20; n++) state = next(state, probe(0, well, true), 32_000 + n, rules);
+    expect(kinds(state)[0]).toBe("returning");
+    expect(kinds(next(state, trial(state, false), 33_000, rules))[0]).toBe("away");
+  });
+
   test("a trial of an older period changes nothing", () => {
     const state = returning();
     const late = { ...trial(state, false), generation: 1 } as FailoverEvent;
@@ -262,7 +269,7 @@ const anyEvents = fc.array(
       fc.record({
         type: fc.constantFrom("probe" as const, "signs" as const),
         member: fc.nat(3),
-        good: fc.boolean(),
+        trying: fc.boolean(),
         signs: fc.record({
           consecutive: fc.nat(4),
           probeFailures: fc.nat(3),
@@ -276,7 +283,7 @@ const anyEvents = fc.array(
       fc.record({
         type: fc.constant("probe" as const),
         member: fc.nat(3),
-        good: fc.constant(true),
+        trying: fc.boolean(),
         signs: fc.constant(well),
       }),
       fc.record({ type: fc.constant("hang" as const), member: fc.nat(3) }),
