@@ -66,9 +66,9 @@ export function untriedCount(targets: readonly Candidate[], tried: number, now: 
   return count;
 }
 
-/** No upstream of several serves: what is tried all the same spends nothing, since it may well be in vain. */
-export function isPanic(targets: readonly Pick<Candidate, "health">[]): boolean {
-  return targets.length > 1 && targets.every(({ health }) => !health.serving);
+/** One that does not serve is tried for want of another, and may well fail; one upstream alone serves, however it is. */
+export function isVain(targets: readonly Pick<Candidate, "health">[], index: number): boolean {
+  return targets.length > 1 && targets[index]?.health.serving === false;
 }
 
 /** Those that serve and whose breaker admits; where there are none, all whose breaker admits. */

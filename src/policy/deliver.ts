@@ -1,7 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import type { Exchange, Reply, Send, Worth } from "../core/exchange.ts";
 import type { Random } from "../core/random.ts";
-import { choose, isPanic, nothingUsable, type Target, untriedCount } from "./choose.ts";
+import { choose, isVain, nothingUsable, type Target, untriedCount } from "./choose.ts";
 import { leavesDoubt } from "./fallback/later.ts";
 
 export interface DeliverPlan {
@@ -30,10 +30,10 @@ export function delivering(plan: DeliverPlan, deps: { readonly clock: Clock; rea
       const target = targets[index] as Target;
       x.tried |= 1 << index;
       x.tryMs = tryMs;
-      // Where no upstream serves, a try may well be in vain: it must not spend the job's attempts.
-      const panic = isPanic(targets);
+      // What may well be in vain must not spend the job's attempts.
+      const vain = isVain(targets, index);
       const reply = await target.send(x);
-      if (panic) x.trial = true;
+      if (vain) x.trial = true;
       const refused = reply.kind === "fault" && !reply.written && UNTRIED.has(reply.reason);
       if (!refused) target.sent(deps.clock.now());
       // What a try brought says more than that another upstream would not even try.

@@ -49,7 +49,7 @@ export interface CellHooks {
   /** Something was counted that may change how it stands. */
   readonly look: (now: number) => void;
   /** The trial of the generation ended. */
-  readonly tried: (generation: number, good: boolean, ms: number, now: number) => void;
+  readonly tried: (generation: number, good: boolean, ms: number | null, now: number) => void;
   /** A mean may only rise over a bound by a try that took longer. */
   readonly slowMs: () => number;
 }
@@ -78,7 +78,7 @@ export function createHealthCell(tally: Tally, hooks: CellHooks): KeptCell {
       if (result === "none") return;
       const good = result === "good";
       countTry(cell.tally, good, ms, now);
-      if (trial) hooks.tried(cell.generation, good, ms ?? 0, now);
+      if (trial) hooks.tried(cell.generation, good, ms, now);
       else if (!good || (ms ?? 0) > hooks.slowMs()) hooks.look(now);
     },
   };

@@ -35,6 +35,25 @@ export function isWell(signs: Signs, { failover, health }: Rules): boolean {
   );
 }
 
+/** One request in this many may fail at most under `min_success_rate`, but no more are asked for. */
+const MAX_PROOF = 200;
+
+/**
+ * Were there `successes` good trials in a row since `since`? Where they come quickly that is too little to tell an
+ * upstream that fails one in ten from one that is well, so within the hold there must be as many as `min_success_rate`
+ * speaks of.
+ */
+export function isProven(
+  { good, since }: { readonly good: number; readonly since: number },
+  now: number,
+  { failover }: Rules,
+): boolean {
+  const { successes, minSuccessRate, holdMs } = failover.recovery;
+  if (good < successes) return false;
+  const telling = Math.min(Math.ceil(100 / Math.max(100 - minSuccessRate, 0.01)), MAX_PROOF);
+  return good >= telling || now - since >= holdMs;
+}
+
 /** Percent; 100 where nothing was counted. */
 export function successRate({ total, bad }: Pick<Signs, "total" | "bad">): number {
   return total === 0 ? 100 : ((total - bad) * 100) / total;

@@ -32,7 +32,7 @@ export interface MemberDeps {
 export interface MemberHooks {
   readonly app: () => AppSettings;
   readonly look: (member: UpstreamMember, now: number) => void;
-  readonly tried: (member: UpstreamMember, generation: number, good: boolean, ms: number, now: number) => void;
+  readonly tried: (member: UpstreamMember, generation: number, good: boolean, ms: number | null, now: number) => void;
   readonly probed: (member: UpstreamMember, report: ProbeReport, now: number) => void;
   readonly hangs: (member: UpstreamMember, sentAt: number) => void;
 }

@@ -1,5 +1,5 @@
 import type { MoveReason } from "../core/health.ts";
-import { isWell, type Rules, troubleOf } from "./failover.judge.ts";
+import { isProven, isWell, type Rules, troubleOf } from "./failover.judge.ts";
 import type { Signs } from "./failover.signs.ts";
 
 /**
@@ -37,10 +37,12 @@ interface Returning extends Period {
   /** What had moved traffic off it, and when. */
   readonly cause: MoveReason;
   readonly awaySince: number;
-  /** Requests tried on it that were good, all in a row, and their time together. */
+  /** Requests tried on it that were good, all in a row. */
   readonly good: number;
+  /** Those of them for which somebody waited, and their time together. */
+  readonly timed: number;
   readonly sumMs: number;
-  /** Good probes, which decide where no request comes. */
+  /** Good probes since the last of them, which decide where no request comes. */
   readonly probes: number;
 }
 
@@ -56,7 +58,8 @@ export interface FailoverState {
 export type FailoverEvent =
   /** Something was counted that may have changed things. */
   | { readonly type: "signs"; readonly member: number; readonly signs: Signs }
-  | { readonly type: "probe"; readonly member: number; readonly signs: Signs; readonly good: boolean }
+  /** `trying`: a request is being tried on it. */
+  | { readonly type: "probe"; readonly member: number; readonly signs: Signs; readonly trying: boolean }
   /** Its oldest request is over its limit, and a probe failed. */
   | { readonly type: "hang"; readonly member: number }
   /** A request that was tried on it while it was returning. */
@@ -65,7 +68,8 @@ export type FailoverEvent =
       readonly member: number;
       readonly generation: number;
       readonly good: boolean;
-      readonly ms: number;
+      /** null for an asynchronous job. */
+      readonly ms: number | null;
     }
   | { readonly type: "pin"; readonly member: number }
   | { readonly type: "release" };
@@ -171,6 +175,7 @@ function recovering(
     holdMs,
     returnedAt,
     good: 0,
+    timed: 0,
     sumMs: 0,
     probes: 0,
   };
@@ -184,34 +189,27 @@ function tried(member: Returning, event: MemberEvent, now: number, rules: Rules)
       return troubleOf(event.signs, rules) === null ? member : setBack(member, rules);
     case "probe": {
       if (troubleOf(event.signs, rules) !== null || !isWell(event.signs, rules)) return notWell(member);
-      if (member.good > 0) return proven(member, now, rules) ? back(member, now) : member;
+      // What comes of a request says more, and it may be that it hangs.
+      if (event.trying) return member;
       const probes = member.probes + 1;
-      return probes >= rules.failover.recovery.successes ? back(member, now) : { ...member, probes };
+      const enough = probes >= rules.failover.recovery.successes || isProven(member, now, rules);
+      return enough ? decided(member, now, rules) : { ...member, probes };
     }
     case "trial": {
       if (event.generation !== member.generation) return member;
       if (!event.good) return setBack(member, rules);
-      const then = { ...member, good: member.good + 1, sumMs: member.sumMs + event.ms };
-      if (!proven(then, now, rules)) return then;
-      return then.sumMs / then.good > rules.failover.recovery.maxResponseTimeMs
-        ? setBack(then, rules)
-        : back(then, now);
+      const { good, timed, sumMs } = member;
+      const took = event.ms === null ? { timed, sumMs } : { timed: timed + 1, sumMs: sumMs + event.ms };
+      const then = { ...member, ...took, good: good + 1, probes: 0 };
+      return isProven(then, now, rules) ? decided(then, now, rules) : then;
     }
   }
 }
 
-/** One request in this many may fail at most under `min_success_rate`, but no more are asked for. */
-const MAX_PROOF = 200;
-
-/**
- * `successes` good requests in a row. Where they come quickly that is too little to tell an upstream that fails one in
- * ten from one that is well, so within the hold there must be as many as `min_success_rate` speaks of.
- */
-function proven(member: Returning, now: number, { failover }: Rules): boolean {
-  const { successes, minSuccessRate, holdMs } = failover.recovery;
-  if (member.good < successes) return false;
-  const telling = Math.min(Math.ceil(100 / Math.max(100 - minSuccessRate, 0.01)), MAX_PROOF);
-  return member.good >= telling || now - member.since >= holdMs;
+/** There were trials or probes enough, all good: back it comes, unless its requests took too long. */
+function decided(member: Returning, now: number, rules: Rules): Serving | Away {
+  const slow = member.sumMs > member.timed * rules.failover.recovery.maxResponseTimeMs;
+  return slow ? setBack(member, rules) : back(member, now);
 }
 
 function back(member: Returning, now: number): Serving {

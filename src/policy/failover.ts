@@ -7,7 +7,7 @@ import { changesOf } from "./failover.changes.ts";
 import type { HangWatch } from "./failover.hang.ts";
 import { rulesOf } from "./failover.judge.ts";
 import { createMember, healthEvent, type MemberDeps, type UpstreamMember } from "./failover.member.ts";
-import { isGood, resized, signsOf } from "./failover.signs.ts";
+import { resized, signsOf } from "./failover.signs.ts";
 import { snapshot } from "./failover.snapshot.ts";
 import {
   activeOf,
@@ -129,7 +129,7 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
     const { down } = own;
     const serving = own.cell.serving;
     if (backed()) {
-      step({ type: "probe", member: index, signs: signsOf(tally, now), good: isGood(report) }, now, null);
+      step({ type: "probe", member: index, signs: signsOf(tally, now), trying: own.cell.trying }, now, null);
       // Where none serves, the first that answers is better than nothing.
       if (tally.probeSuccesses === 1 && activeOf(state, rules) < 0) well(own);
       // It does not answer, so what waits there waits in vain.
@@ -150,7 +150,7 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
     app: () => app,
     look,
     probed,
-    tried(own: UpstreamMember, generation: number, good: boolean, ms: number, now: number): void {
+    tried(own: UpstreamMember, generation: number, good: boolean, ms: number | null, now: number): void {
       step({ type: "trial", member: members.indexOf(own), generation, good, ms }, now, null);
     },
     hangs(own: UpstreamMember, sentAt: number): void {

@@ -24,7 +24,10 @@ export interface ProberDeps {
 /** This many failures in a row are an alert, so the third is looked for as quickly as the second. */
 export const ALERT_AFTER = 3;
 
-/** Intervals are up to a tenth shorter than set, so that the probes of many apps do not come all at once. */
+/**
+ * Intervals are up to a tenth shorter than set, and the first of a single upstream is as much longer, so that the probes
+ * of many apps do not come all at once.
+ */
 const SPREAD = 0.1;
 
 /** A single upstream is asked after one interval first: there is nowhere to move, so nothing depends on it. */
@@ -71,7 +74,8 @@ export function createProber({ clock, random, probe, onReport }: ProberDeps): Pr
       const first = settings === null;
       const changed = settings?.intervalMs !== given.intervalMs;
       settings = given;
-      if (first) again(hasBackup ? random.float() * given.fastIntervalMs : given.intervalMs);
+      if (first)
+        again(hasBackup ? random.float() * given.fastIntervalMs : given.intervalMs * (1 + SPREAD * random.float()));
       else if (changed && running === null) again(given.intervalMs * (1 - SPREAD * random.float()));
     },
     stop() {

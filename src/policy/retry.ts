@@ -39,7 +39,7 @@ export function retrying(plan: RetryPlan, deps: RetryDeps): Send {
       const reply = await tries.run(target);
       const verdict = tries.verdict(target, reply);
       if (verdict.kind === "done") return verdict.reply;
-      x.retries.push(reasonOf(reply));
+      x.retries.push(reply.reason ?? "status");
       if (verdict.waitMs > 0 && !(await backOff(deps.clock, x, verdict.waitMs))) {
         tries.repeatEnded();
         return GONE;
@@ -90,8 +90,7 @@ class Tries {
     const x = this.#x;
     if (x.gone) return null;
     this.#now = this.#deps.clock.now();
-    const chosen = this.#next;
-    const index = chosen >= 0 ? chosen : choose(this.#plan.targets, x, this.#now, this.#deps.random, this.#over);
+    const index = this.#choose(this.#next);
     if (index < 0) return null;
     this.#current = index;
     this.#next = -1;
@@ -99,6 +98,16 @@ class Tries {
     this.#moved = x.tried !== 0 && (x.tried & bit) === 0;
     x.tried |= bit;
     return this.#plan.targets[index] as Target;
+  }
+
+  /** The upstream of the next try; -1 for none. Traffic may have left that of a repeat while its backoff ran. */
+  #choose(weighed: number): number {
+    const { targets } = this.#plan;
+    if (weighed >= 0 && (targets.length === 1 || targets[weighed]?.health.serving === true)) return weighed;
+    let early = 0;
+    for (let i = 0; i < this.#tracks.length; i++) if ((this.#tracks[i]?.notBefore ?? 0) > this.#now) early |= 1 << i;
+    const index = choose(targets, this.#x, this.#now, this.#deps.random, this.#over | early);
+    return index < 0 ? weighed : index;
   }
 
   /** The reply when no upstream admits any more: what a try brought, if there was one. */
@@ -161,7 +170,10 @@ class Tries {
     const { targets, retry } = this.#plan;
     const x = this.#x;
     const untried = this.#untried(now) > 0;
-    const index = untried ? -1 : choose(targets, x, now, this.#deps.random, this.#over);
+    // Not one that returns: by the end of a backoff others may be tried there.
+    const index = untried
+      ? -1
+      : choose(targets, { tried: x.tried, repeatable: false }, now, this.#deps.random, this.#over);
     const track = this.#track(index < 0 ? this.#current : index);
     const verdict = decide({
       worth,
@@ -231,8 +243,4 @@ function letGo(reply: Reply): Reply {
     retryAfterMs: reply.retryAfterMs,
     proxyError: "http_response_body_size",
   });
-}
-
-function reasonOf(reply: Reply): Reason {
-  return reply.reason ?? "status";
 }

@@ -63,7 +63,7 @@ export function createTarget(parts: TargetParts, clock: Clock): Target {
       const place = parts.watched !== null && x.lane === "sync" ? watchOver(parts.watched, x, startedAt) : null;
       if (!slots.tryEnter()) {
         if (place !== null) waitsForSlot(place);
-        const refused = await waitForSlot(parts, clock, x);
+        const refused = await waitForSlot(parts, clock, x, place);
         if (refused !== null) {
           breaker.settle(permit, "none", clock.now());
           health.settle(stand, "none", null, clock.now());
@@ -103,7 +103,7 @@ function waitsForSlot(place: Place): void {
   place.movable = true;
 }
 
-async function waitForSlot(parts: TargetParts, clock: Clock, x: Exchange): Promise<Reply | null> {
+async function waitForSlot(parts: TargetParts, clock: Clock, x: Exchange, place: Place | null): Promise<Reply | null> {
   const from = clock.now();
   const entered = await parts.slots.wait(x, x.deadlineAt - from, clock, x.lane);
   const now = clock.now();
@@ -112,10 +112,12 @@ async function waitForSlot(parts: TargetParts, clock: Clock, x: Exchange): Promi
   x.tryMs = Math.min(x.tryMs, x.deadlineAt - now);
   switch (entered) {
     case "entered":
-      // The slot may have come in the very turn in which time ran out or the caller left.
-      if (x.tryMs >= 1 && !x.gone) return null;
+      // The slot may have come in the very turn in which time ran out, the caller left, or all that waited moved on: who
+      // moves before this one frees slots.
+      if (x.tryMs >= 1 && !x.gone && place?.listed !== false) return null;
       parts.slots.leave();
-      return x.gone ? LEFT : noSlotInTime(parts);
+      if (x.gone) return LEFT;
+      return place?.listed === false ? movesOn(parts) : noSlotInTime(parts);
     case "gone":
       return LEFT;
     case "full":
@@ -126,11 +128,15 @@ async function waitForSlot(parts: TargetParts, clock: Clock, x: Exchange): Promi
     case "timeout":
       return noSlotInTime(parts);
     case "moved":
-      return fault("overload", `upstream ${parts.name} hangs: the request moves on`, { upstream: parts.name });
+      return movesOn(parts);
   }
 }
 
 const LEFT = fault("reset", "the caller went away", { aborted: true });
+
+function movesOn({ name }: TargetParts): Reply {
+  return fault("overload", `upstream ${name} hangs: the request moves on`, { upstream: name });
+}
 
 function noSlotInTime({ name }: TargetParts): Reply {
   return fault("overload", `no slot of upstream ${name} became free in time`, { upstream: name, retryAfterMs: 1000 });

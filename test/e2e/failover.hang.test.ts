@@ -83,6 +83,22 @@ test("what is only waiting for a slot was not written, so it moves though it may
   expect(primary.calls()).toBe(before + 2);
 });
 
+test("what waits for a slot moves, too, though those before it free theirs as they move", async () => {
+  const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
+  const given = { health: RARELY, recovery: FOR_LONG, webhooks: { hook: SLOW }, app: { concurrency: { max: 2 } } };
+  const sidecar = await startQuiz([primary, backup], given);
+  for (let n = 0; n < 20; n++) await sidecar.hook();
+  await primary.behave({ kind: "hang" });
+  const before = primary.calls();
+  const written = [sidecar.hook(), sidecar.hook()];
+  await primary.called(before + 2);
+  const answers = await Promise.all([...written, ...Array.from({ length: 5 }, () => sidecar.hook())]);
+  expect(counted(answers)).toEqual({ ok: 7 });
+  expect(counted(answers, from)).toEqual({ backup: 7 });
+  expect(primary.calls()).toBe(before + 2);
+  expect([sidecar.app.inFlight(), sidecar.app.heldBytes()]).toEqual([0, 0]);
+});
+
 test("with no backup that could take them, requests go on waiting where they are, through any number of failed probes", async () => {
   const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
   const sidecar = await startQuiz([primary, backup], { health: HASTY, recovery: FOR_LONG, webhooks: { hook: SLOW } });

@@ -63,6 +63,18 @@ test("a failover calls the endpoint: method, URL, headers and body are filled in
   expect(rig.counts).toEqual({ "hook sent": 1 });
 });
 
+test("a move to nowhere points nothing there: what names where traffic goes is not called, and what does not, is", async () => {
+  const { app, rig } = await start();
+  rig.apply([httpChannel({ url: app.url, body: { url: "{event:to_url}/hooks" } })]);
+  rig.notifier.record(upstreamMoved({ to: null }));
+  expect(await rig.line(1)).toMatchObject({ level: "error", fields: { status: 0, attempts: 1 } });
+  rig.apply([httpChannel({ url: app.url, body: { left: "{event:from_url}" } })]);
+  rig.notifier.record(upstreamMoved({ to: null }));
+  await rig.line(2);
+  expect(app.got.map(({ body }) => JSON.parse(String(body)) as unknown)).toEqual([{ left: "http://10.0.0.5:9000" }]);
+  expect(rig.counts).toEqual({ "hook failed": 1, "hook sent": 1 });
+});
+
 test("without a body of its own the event itself is sent, and GET sends none", async () => {
   const { app, rig } = await start();
   rig.apply([httpChannel({ url: app.url })]);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { choose as chooseFor, isPanic, nothingUsable, type Target, untriedCount } from "../../src/policy/choose.ts";
+import { choose as chooseFor, isVain, nothingUsable, type Target, untriedCount } from "../../src/policy/choose.ts";
 import { UNWATCHED } from "../../src/policy/failover.cell.ts";
 import { createSeededRandom } from "../help/seeded-random.ts";
 
@@ -70,15 +70,16 @@ test("one that is away is passed over, whatever its priority, and is not what a 
 test("where none serves, whatever a breaker admits is tried, the one with the fewest failures in a row first", () => {
   const failed = (failures: number) => target({ stand: { ...away, failures } });
   const upstreams = [failed(9), failed(2), failed(5)];
-  expect(isPanic(upstreams)).toBe(true);
   expect(choose(upstreams, 0, 0)).toBe(1);
   expect(choose(upstreams, 0b010, 0)).toBe(2);
   expect(untriedCount(upstreams, 0b010, 0)).toBe(2);
   expect(choose([target({ stand: away, open: true }), target({ stand: away, open: true })], 0, 0)).toBe(-1);
 });
 
-test("one upstream alone never panics: it serves, however it is", () => {
-  expect(isPanic([target({ stand: away })])).toBe(false);
+test("a try of one that does not serve may be in vain, though another serves; one upstream alone serves, however it is", () => {
+  expect(isVain([target({ stand: away }), target({ open: true })], 0)).toBe(true);
+  expect(isVain([target({ stand: away }), target()], 1)).toBe(false);
+  expect(isVain([target({ stand: away })], 0)).toBe(false);
 });
 
 test("a returning upstream takes one request that may be repeated, and nothing else", () => {

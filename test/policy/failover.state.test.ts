@@ -26,11 +26,11 @@ const well: Signs = {
 };
 const dead: Signs = { ...well, probeFailures: 2, probeSuccesses: 0, bad: 2 };
 
-const probe = (member: number, signs: Signs = well): FailoverEvent => ({
+const probe = (member: number, signs: Signs = well, trying = false): FailoverEvent => ({
   type: "probe",
   member,
   signs,
-  good: signs.probeFailures === 0,
+  trying,
 });
 const look = (member: number, signs: Signs): FailoverEvent => ({ type: "signs", member, signs });
 
@@ -40,7 +40,7 @@ function run(events: readonly (readonly [number, FailoverEvent])[], from = initi
 }
 
 const kinds = (state: FailoverState): string[] => state.members.map(({ kind }) => kind);
-const trial = (state: FailoverState, good = true, ms = 20): FailoverEvent => ({
+const trial = (state: FailoverState, good = true, ms: number | null = 20): FailoverEvent => ({
   type: "trial",
   member: 0,
   generation: state.members[0]?.generation ?? 0,
@@ -149,6 +149,45 @@ describe("back", () => {
     expect(kinds(state)[0]).toBe("away");
   });
 
+  test("slow trials set it back, too, where a good probe says that another hold is over", () => {
+    let state = returning();
+    for (let n = 1; n <= 10; n++) state = next(state, trial(state, true, 3_000), 31_000 + 3_000 * n, rules);
+    expect(kinds(state)[0]).toBe("away");
+    state = returning();
+    for (let n = 1; n <= 9; n++) state = next(state, trial(state, true, 3_000), 31_000 + 3_000 * n, rules);
+    expect(kinds(state)[0]).toBe("returning");
+    expect(kinds(next(state, probe(0), 1_000 + 2 * holdMs, rules))[0]).toBe("away");
+  });
+
+  test("jobs, for which nobody waits, do not make slow trials look quick", () => {
+    let state = returning();
+    for (let n = 0; n < 25; n++) {
+      state = next(state, trial(state, true, 3_000), 32_000, rules);
+      state = next(state, trial(state, true, null), 32_000, rules);
+    }
+    expect(kinds(state)[0]).toBe("away");
+    state = returning();
+    for (let n = 0; n < 50; n++) state = next(state, trial(state, true, null), 32_000, rules);
+    expect(kinds(state)[0]).toBe("serving");
+  });
+
+  test("probes decide where requests came, but come no more", () => {
+    let state = next(returning(), trial(returning()), 32_000, rules);
+    for (let n = 1; n <= 4; n++) state = next(state, probe(0), 32_000 + n, rules);
+    // As long as requests come, they decide.
+    state = next(state, trial(state), 33_000, rules);
+    for (let n = 1; n <= 4; n++) state = next(state, probe(0), 33_000 + n, rules);
+    expect(kinds(state)[0]).toBe("returning");
+    expect(kinds(next(state, probe(0), 34_000, rules))[0]).toBe("serving");
+  });
+
+  test("probes decide nothing while a request is tried on it, however long that takes", () => {
+    let state = returning();
+    for (let n = 1; n <= 20; n++) state = next(state, probe(0, well, true), 32_000 + n, rules);
+    expect(kinds(state)[0]).toBe("returning");
+    expect(kinds(next(state, trial(state, false), 33_000, rules))[0]).toBe("away");
+  });
+
   test("a trial of an older period changes nothing", () => {
     const state = returning();
     const late = { ...trial(state, false), generation: 1 } as FailoverEvent;
@@ -230,7 +269,7 @@ const anyEvents = fc.array(
       fc.record({
         type: fc.constantFrom("probe" as const, "signs" as const),
         member: fc.nat(3),
-        good: fc.boolean(),
+        trying: fc.boolean(),
         signs: fc.record({
           consecutive: fc.nat(4),
           probeFailures: fc.nat(3),
@@ -244,7 +283,7 @@ const anyEvents = fc.array(
       fc.record({
         type: fc.constant("probe" as const),
         member: fc.nat(3),
-        good: fc.constant(true),
+        trying: fc.boolean(),
         signs: fc.constant(well),
       }),
       fc.record({ type: fc.constant("hang" as const), member: fc.nat(3) }),
@@ -253,7 +292,7 @@ const anyEvents = fc.array(
         member: fc.nat(3),
         generation: fc.integer({ min: 1, max: 9 }),
         good: fc.boolean(),
-        ms: fc.nat(3_000),
+        ms: fc.option(fc.nat(3_000)),
       }),
     ),
   ),

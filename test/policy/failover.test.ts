@@ -4,6 +4,7 @@ import type { ProbeReport } from "../../src/core/health.ts";
 import type { AppSettings, UpstreamSettings } from "../../src/core/settings.ts";
 import type { NewMove, StoredHealth, StoredPin } from "../../src/core/stored.ts";
 import { createFailover } from "../../src/policy/failover.ts";
+import { createProber } from "../../src/policy/health.prober.ts";
 import { FAILOVER, HEALTH } from "../help/failover.rules.ts";
 import { createManualClock } from "../help/manual-clock.ts";
 import { createSeededRandom } from "../help/seeded-random.ts";
@@ -115,8 +116,27 @@ describe("probes", () => {
     const one = open({ ...appOf([upstream("only", 0)]), health: { ...HEALTH, intervalMs: 300_000 } });
     await one.pass(299_000);
     expect(one.probes).toEqual([]);
-    await one.pass(1_100);
+    await one.pass(31_100);
     expect(one.probes).toEqual(["only"]);
+  });
+
+  test("of many apps with one upstream each do not come all at once", () => {
+    const clock = createManualClock();
+    const random = createSeededRandom(5);
+    const at: number[] = [];
+    for (let n = 0; n < 100; n++) {
+      const probe = () => {
+        at.push(clock.now());
+        return new Promise<ProbeReport>(() => undefined);
+      };
+      createProber({ clock, random, probe, onReport: () => undefined }).configure(
+        { ...HEALTH, intervalMs: 300_000 },
+        false,
+      );
+    }
+    for (let n = 0; n < 330; n++) clock.advance(1_000);
+    expect(at).toHaveLength(100);
+    expect(new Set(at).size).toBeGreaterThan(20);
   });
 
   test("that fail move traffic within the time that the manifest was proved for", async () => {
@@ -136,7 +156,7 @@ describe("probes", () => {
       health: { ...HEALTH, intervalMs: 300_000 },
     });
     found.only = DEAD;
-    await pass(300_100);
+    await pass(330_100);
     await pass(5_000);
     const downs = events.flatMap((event) => (event.type === "upstream.down" ? [event] : []));
     expect(downs.map(({ alert, consecutiveFailures }) => [alert, consecutiveFailures])).toEqual([

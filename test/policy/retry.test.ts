@@ -35,6 +35,7 @@ interface Scripted {
   readonly clock: ManualClock;
   readonly sends: { readonly upstream: string; readonly tryMs: number; readonly at: number }[];
   readonly send: Send;
+  readonly stands: readonly { serving: boolean; returning: boolean }[];
   /** Sends, and moves the clock on until the reply is there. */
   readonly run: Send;
 }
@@ -49,6 +50,7 @@ function scripted(
   const clock = createManualClock();
   const random = createSeededRandom(1);
   const sends: Scripted["sends"] = [];
+  const stands = Object.keys(upstreams).map((_, i) => ({ ...UNWATCHED, rank: priority ?? i }));
   const breakers = createBreakers({ clock, emit: () => undefined, persist: () => undefined });
   const retry = { ...RETRY, ...given };
   const worthOf: RetryPlan["worthOf"] = (reply) =>
@@ -60,7 +62,7 @@ function scripted(
       {
         name,
         weight: 1,
-        health: { ...UNWATCHED, rank: priority ?? i },
+        health: stands[i] ?? UNWATCHED,
         watched: null,
         breaker: breakers.cell({ app: "a", capability: "c", upstream: name, url: "http://x" }, BREAKER),
         slots,
@@ -84,6 +86,7 @@ function scripted(
     clock,
     sends,
     send,
+    stands,
     run: async (x) => {
       const reply = send(x);
       let settled = false;
@@ -220,6 +223,26 @@ test("a caller that leaves during a backoff ends it, without another try", async
   expect(await reply).toMatchObject({ kind: "fault", aborted: true });
   expect(sends).toHaveLength(1);
   expect(clock.pending()).toBe(0);
+});
+
+test("traffic that leaves an upstream during a backoff takes the repeat along", async () => {
+  const { send, sends, stands, clock } = scripted({ primary: [FAILING, RESET], backup: [FAILING, OK] });
+  const reply = send(createExchange({ repeatable: true }));
+  await new Promise(setImmediate);
+  expect(sends.map(({ upstream }) => upstream)).toEqual(["primary", "backup"]);
+  Object.assign(stands[0] as object, { serving: false });
+  clock.advance(100);
+  expect(await reply).toBe(OK);
+  expect(sends.map(({ upstream }) => upstream)).toEqual(["primary", "backup", "backup"]);
+});
+
+test("no repeat waits for an upstream that is returning: it takes one request at a time, and each would come at once", async () => {
+  const { run, sends, stands } = scripted({ primary: [OK], backup: [FAILING, OK] });
+  Object.assign(stands[0] as object, { serving: false, returning: true, trying: true });
+  const reply = run(createExchange({ repeatable: true }));
+  Object.assign(stands[0] as object, { trying: false });
+  expect(await reply).toBe(OK);
+  expect(sends.map(({ upstream }) => upstream)).toEqual(["backup", "backup"]);
 });
 
 test("Retry-After of an upstream is never shortened by a move away and back", async () => {

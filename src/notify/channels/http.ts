@@ -19,15 +19,23 @@ export interface HttpDeps extends CallDeps {
 
 export function createHttpChannel(settings: HttpSettings, deps: HttpDeps): Channel {
   const fill = compileCall(settings);
+  const pointsSomewhere = /\{(?:event:|body:\/)to_url\}/.test(JSON.stringify(settings));
   return {
     name: settings.name,
     retry: settings.retry,
     async attempt(notice, signal) {
+      // What would be made of an empty URL is no address: whatever is pointed there was better off where it pointed.
+      if (pointsSomewhere && isMove(notice) && notice.record.to_url === undefined)
+        return failed("final", 0, "traffic has nowhere to go, so there is no to_url");
       const call = fill(notice);
       if (call === null) return failed("final", 0, "a value of the event makes a . or .. segment of the URL's path");
       return judge(call, await callOnce(call, signal, deps), deps);
     },
   };
+}
+
+function isMove({ type }: Notice): boolean {
+  return type === "failover" || type === "failback";
 }
 
 /** null: the event has a value that would lead to another path than the manifest's. */
