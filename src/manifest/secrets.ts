@@ -29,8 +29,10 @@ export function secretsOf(manifest: Manifest): Set<string> {
 
 /** Keys of the manifest whose value is a secret, whatever is wrong with its form. */
 const KEYS: ReadonlySet<string> = new Set(["secret", "secrets", "token", "password"]);
-/** Keys of maps whose keys are names that others chose. */
-const MAPS: ReadonlySet<string> = new Set(["headers", "set", "body"]);
+/** Maps whose keys say whether the value is a secret: fields and, of what notifications send, members of JSON. */
+const FIELDS: ReadonlySet<string> = new Set(["headers", "set"]);
+/** Maps whose keys are names of things, and say nothing: an app may be called token. */
+const NAMES: ReadonlySet<string> = new Set(["apps", "webhooks", "capabilities", "context", "channels"]);
 
 /**
  * The same of a file as it is written: what is refused never comes into a manifest, and is quoted when it is. Here a
@@ -50,14 +52,21 @@ export function secretsIn(root: Node): Set<string> {
     } else {
       for (const [key, { node: inner }] of node.entries) {
         if (hidden) secrets.add(key);
-        const named = path.some((part) => MAPS.has(part)) && isSecretField(key);
         addLine(key, secrets);
-        walk(inner, [...path, key], hidden || named || KEYS.has(key));
+        walk(inner, [...path, key], hidden || isSecretAt(path, key));
       }
     }
   };
   walk(root, [], false);
   return secrets;
+}
+
+function isSecretAt(path: readonly string[], key: string): boolean {
+  const parent = path.at(-1) ?? "";
+  if (NAMES.has(parent)) return false;
+  const told = path[0] === "notify" && path.includes("body");
+  const answered = path.includes("fallback") && path.includes("body");
+  return told || FIELDS.has(parent) ? isSecretField(key) : !answered && KEYS.has(key);
 }
 
 function isChannelUrl([notify, channels, , key, ...more]: readonly string[]): boolean {
