@@ -63,6 +63,8 @@ function texts(marks: Marks): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(BROKEN).map(([name, yaml]) => [name, yaml(m)]));
 }
 
+/** On a busy machine what is waited for may come late. */
+const WAIT = { timeout: 20_000 };
 const HEAD = 'version: 1\nlisten: { proxy: "127.0.0.1:0", admin: "127.0.0.1:0" }\ndata_dir: ./data\n';
 
 test("a manifest that is refused says nothing of its secrets, wherever it is refused", {
@@ -91,7 +93,7 @@ test("a manifest that is refused says nothing of its secrets, wherever it is ref
     );
   }
   await expect
-    .poll(() => events.text().match(/event: manifest\.rejected/g)?.length ?? 0)
+    .poll(() => events.text().match(/event: manifest\.rejected/g)?.length ?? 0, WAIT)
     .toBeGreaterThanOrEqual(all.length);
   await events.end();
   outputs.add("the event stream", events.text());

@@ -28,6 +28,8 @@ test("a mark is found in every spelling", () => {
 });
 
 const API = "/api/v1/admin";
+/** On a busy machine what is waited for may come late. */
+const WAIT = { timeout: 20_000 };
 
 /** Asks all that can be asked, as a viewer and as an operator. */
 async function askEverything(
@@ -41,7 +43,7 @@ async function askEverything(
   // A health check whose answer repeats how it was asked.
   rig.app.behave(echo(200));
   const health = `${API}/health/apps/pair`;
-  await expect.poll(async () => (await desk.ask("viewer", "GET", health)).text).toContain('"details":{"url":');
+  await expect.poll(async () => (await desk.ask("viewer", "GET", health)).text, WAIT).toContain('"details":{"url":');
   for (const role of ["viewer", "operator"] as const) {
     for (const path of everyGet({ app: "pair", capability: "answer", id: dead.quiet })) {
       if (!path.endsWith("/export")) await desk.ask(role, "GET", path);
@@ -152,8 +154,8 @@ test("no secret comes out anywhere but where it is to be", { timeout: 60_000 }, 
   await askEverything(rig, dead);
   await rig.desk.ask("operator", "POST", `${API}/circuit-breaker/echo/answer/trip`, { for_ms: 1000 });
   await sidecar.event("breaker.opened");
-  await expect.poll(events.text).toContain("breaker.opened");
-  await expect.poll(() => tail.text()).toContain("breaker.opened");
+  await expect.poll(events.text, WAIT).toContain("breaker.opened");
+  await expect.poll(() => tail.text(), WAIT).toContain("breaker.opened");
   await events.end();
   outputs.add("the event stream", events.text());
   outputs.add("outrigger tail", await tail.end());
