@@ -5,6 +5,7 @@ import { type Prepared, prepare } from "./app/prepare.ts";
 import { type App, type AppOptions, openServices, type StartOptions } from "./app/services.ts";
 import { type StartWatch, watchFromStart } from "./app/watch.ts";
 import { sleep } from "./core/clock.ts";
+import { errorText } from "./core/error.text.ts";
 import { err, ok, type Result } from "./core/result.ts";
 import { isLogLevel } from "./observe/log.ts";
 import { openProxy } from "./proxy/proxy.ts";
@@ -91,6 +92,7 @@ async function run(
     crashed(error) {
       log.error({ err: error }, "an error that nobody expected: the process ends");
       log.flush();
+      return log.masked(errorText(error));
     },
     flushLog: log.flush,
   };

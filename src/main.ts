@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
-import { inspect } from "node:util";
 import { type App, startApp } from "./app.ts";
 import { appsCommand } from "./cli/apps.ts";
 import { breakerCommand } from "./cli/breaker.ts";
@@ -21,6 +20,7 @@ import { spoolCommand } from "./cli/spool.ts";
 import { statusCommand } from "./cli/status.ts";
 import { tailCommand } from "./cli/tail.ts";
 import { systemClock } from "./core/clock.ts";
+import { errorText } from "./core/error.text.ts";
 import { shrinkHeap } from "./core/heap.ts";
 import { systemRandom } from "./core/random.ts";
 
@@ -38,8 +38,7 @@ process.on("SIGTERM", onSignal);
 let app: App | null = null;
 // A bug: what state it left behind nobody knows, so nothing goes on. Rejections that nobody handled come here, too.
 process.on("uncaughtException", (error) => {
-  process.stderr.write(`${inspect(error)}\n`);
-  app?.crashed(error);
+  process.stderr.write(`${app?.crashed(error) ?? errorText(error)}\n`);
   process.exit(1);
 });
 process.on("exit", () => app?.flushLog());

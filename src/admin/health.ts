@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { timeText } from "../core/event.record.ts";
 import { type AppHealth, HEALTH_STATUSES, MOVE_REASONS, STANDINGS, type UpstreamHealth } from "../core/health.ts";
 import { REASONS } from "../core/outcome.ts";
+import { redactJson } from "../core/redact.ts";
 import type { StoredMove } from "../core/stored.ts";
 import { timeSchema } from "./wire.ts";
 
@@ -70,10 +71,9 @@ export const appDetailSchema = appHealthSchema
       upstreamSchema.extend({
         last_check: lastCheckSchema
           .extend({
-            details: z
-              .record(z.string(), z.unknown())
-              .nullable()
-              .openapi({ description: "The JSON object that the app answered with, where it was one and small." }),
+            details: z.record(z.string(), z.unknown()).nullable().openapi({
+              description: "The JSON object that the app answered with, where it was one and small; secrets as `***`.",
+            }),
           })
           .nullable(),
       }),
@@ -122,8 +122,8 @@ export function appHealthView(health: AppHealth): AppHealthView {
 export function appDetailView(health: AppHealth): AppDetailView {
   const upstreams = health.upstreams.map((upstream) => {
     const { last_check, ...rest } = upstreamView(upstream);
-    const details = upstream.lastCheck?.details ?? null;
-    return { ...rest, last_check: last_check && { ...last_check, details: details && { ...details } } };
+    const details = redactJson(upstream.lastCheck?.details ?? null) as Record<string, unknown> | null;
+    return { ...rest, last_check: last_check && { ...last_check, details } };
   });
   return { ...appHealthView(health), upstreams };
 }

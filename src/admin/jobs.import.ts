@@ -4,8 +4,8 @@ import { isFieldValue, isToken, type RawHeaders } from "../core/headers.ts";
 import { isRequestId } from "../core/ids.ts";
 import { DEAD_REASONS, type StoredJob, type TryRecord } from "../core/job.ts";
 import { REASONS } from "../core/outcome.ts";
+import { REDACTED } from "../core/redact.ts";
 import { ENCODINGS, WORTHS } from "./jobs.ts";
-import { REDACTED } from "./redact.ts";
 import { nameSchema } from "./wire.ts";
 
 /** Lines of an export, read back. What is sent later is checked as strictly as what comes from a caller. */

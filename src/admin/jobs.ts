@@ -3,8 +3,9 @@ import { timeText } from "../core/event.record.ts";
 import type { RawHeaders } from "../core/headers.ts";
 import { DEAD_REASONS, JOB_STATES, type JobSummary, type StoredJob, type TryRecord } from "../core/job.ts";
 import { REASONS } from "../core/outcome.ts";
+import { redactHeaders } from "../core/redact.ts";
 import type { Page } from "../core/stored.ts";
-import { redactHeaders, redactQuery } from "./redact.ts";
+import { redactQuery } from "./redact.ts";
 import { timeSchema } from "./wire.ts";
 
 /** Jobs as the API shows and exports them. */

@@ -61,7 +61,8 @@ const OF_REQUESTS: ReadonlySet<EventType> = new Set<EventType>([
   "delivery.retry",
 ]);
 
-export function createEventRing(sizes: RingSizes = SIZES): EventRing {
+/** `mask` replaces secrets in what leaves: labels are what callers and manifests say. */
+export function createEventRing(sizes: RingSizes = SIZES, mask: (text: string) => string = unmasked): EventRing {
   const requests = createRing(sizes.requests);
   const others = createRing(sizes.others);
   const wakers = new Set<() => void>();
@@ -74,7 +75,7 @@ export function createEventRing(sizes: RingSizes = SIZES): EventRing {
         requests.skip(++lastId);
         return;
       }
-      (OF_REQUESTS.has(event.type) ? requests : others).add(createSlot(++lastId, event));
+      (OF_REQUESTS.has(event.type) ? requests : others).add(createSlot(++lastId, event, mask));
       for (const wake of wakers) wake();
     },
     lastId: () => lastId,
@@ -97,11 +98,13 @@ export function createEventRing(sizes: RingSizes = SIZES): EventRing {
   };
 }
 
+const unmasked = (text: string): string => text;
+
 interface Slot extends NumberedEvent {
   readonly event: OutriggerEvent;
 }
 
-function createSlot(id: number, event: OutriggerEvent): Slot {
+function createSlot(id: number, event: OutriggerEvent, mask: (text: string) => string): Slot {
   const kept =
     event.type === "manifest.rejected" ? { ...event, problems: event.problems.slice(0, MAX_PROBLEMS) } : event;
   let text: string | null = null;
@@ -110,7 +113,9 @@ function createSlot(id: number, event: OutriggerEvent): Slot {
     type: event.type,
     event: kept,
     text() {
-      text ??= JSON.stringify(eventRecord(kept));
+      text ??= JSON.stringify(eventRecord(kept), (_key, value: unknown) =>
+        typeof value === "string" ? mask(value) : value,
+      );
       return text;
     },
   };

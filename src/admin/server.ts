@@ -40,7 +40,7 @@ const CLOSE_GRACE_MS = 1_000;
 
 export function createAdminServer(services: AdminServices, bind: Bind, options: AdminServerOptions = {}): AdminServer {
   const { clock } = services;
-  const ring = createEventRing(options.ring);
+  const ring = createEventRing(options.ring, services.mask);
   const streams = createStreams(clock, ring, options.streams);
   let address: Address = { kind: "tcp", host: "127.0.0.1", port: 0 };
   const app = createAdminApp(services, streams, () => address);

@@ -29,6 +29,8 @@ export interface AdminServices {
   readonly manifest: ManifestService;
   /** The bus: the event stream is fed from it. */
   readonly events: { on(listener: Listener): () => void };
+  /** Replaces the secrets of the running manifest in a text that is to be shown. */
+  readonly mask: (text: string) => string;
   readonly audit: {
     /** Keeps an entry; never throws, nobody waits for it. */
     add(entry: NewAudit): void;

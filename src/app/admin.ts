@@ -47,6 +47,7 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
     log.info({ file: `${dataDir}/admin-token` }, "no admin token is configured: one is in this file");
   }
   const startedAt = options.clock.wall();
+  const mask = (text: string): string => manifests.current.loaded.mask(text);
   let address = "";
   const services: AdminServices = {
     clock: options.clock,
@@ -61,9 +62,14 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
       listen: { proxy: parts.proxy.address, admin: address },
       inFlight: parts.inFlight(),
     }),
-    routes: () => manifests.current.plans.map(routeInfo),
+    routes: () => manifests.current.plans.map((plan) => routeInfo(plan, mask)),
     breakers: breakerService(parts),
-    failover: failoverService({ failovers: parts.failovers, history: parts.storage.history, clock: options.clock }),
+    failover: failoverService({
+      failovers: parts.failovers,
+      history: parts.storage.history,
+      clock: options.clock,
+      mask,
+    }),
     deliveries: deliveryService({
       deliveries: parts.deliveries,
       clock: options.clock,
@@ -72,6 +78,7 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
     }),
     manifest: manifestService(parts),
     events: parts.bus,
+    mask,
     audit: {
       // Nobody waits for the audit log; where it fails, `storage.failing` has said so already.
       add: (entry) => void parts.storage.history.addAudit(entry).catch(() => undefined),
@@ -94,16 +101,16 @@ async function tokenSource({ manifests, options }: AdminParts): Promise<() => re
   return () => (configured().length > 0 ? configured() : own);
 }
 
-function routeInfo({ settings }: RoutePlan): RouteInfo {
+function routeInfo({ settings }: RoutePlan, mask: (text: string) => string): RouteInfo {
   return {
     app: settings.app.name,
     capability: settings.capability,
     mode: settings.mode,
-    match: settings.match,
+    match: { ...settings.match, headers: settings.match.headers.map(([name, value]) => [name, mask(value)]) },
     timeoutMs: settings.timeoutMs,
     attempts: settings.retry.attempts,
     fallback: settings.fallback.map((one) => one.strategy),
-    upstreams: settings.upstreams.map(({ name, url, priority }) => ({ name, url, priority })),
+    upstreams: settings.upstreams.map(({ name, url, priority }) => ({ name, url: mask(url), priority })),
   };
 }
 

@@ -60,8 +60,8 @@ export interface App {
   reload(by: string): Promise<Result<unknown, readonly string[]>>;
   /** Stops in order: readiness off, a last while of accepting, drain, abort what is left, close the stores. */
   stop(): Promise<void>;
-  /** For the process edge: logs the error of which the process is about to die. */
-  crashed(error: unknown): void;
+  /** For the process edge: logs the error of which the process is about to die, and gives it as text for stderr. */
+  crashed(error: unknown): string;
   /** For the process edge: writes out what of the log is held, wherever the process ends. */
   flushLog(): void;
 }
@@ -91,7 +91,9 @@ export async function openServices(
 ): Promise<Services> {
   const { clock } = options;
   const { dataDir, limits, spool } = first.loaded.manifest;
-  let secrets = first.loaded.secrets;
+  const ownSecrets = (options.env.OUTRIGGER_SPOOL_KEY ?? "").split(",").filter((key) => key !== "");
+  let secrets: readonly string[] = [...first.loaded.secrets, ...ownSecrets];
+  let before: readonly string[] = [];
   let egress = compileEgress(first.loaded.manifest.egress, null);
   const log = createLog({ clock, level: options.level, destination: options.logTo, secrets: () => secrets });
   started.defer(() => log.flush());
@@ -161,7 +163,9 @@ export async function openServices(
     idempotencyKeys: createIdempotencyKeys(),
     keepRevision: (applied) => keepRevision(storage, applied),
     applied: ({ loaded, plans }) => {
-      secrets = loaded.secrets;
+      // Requests under way are still those of the manifest before.
+      secrets = [...new Set([...loaded.secrets, ...before, ...ownSecrets])];
+      before = loaded.secrets;
       egress = compileEgress(loaded.manifest.egress, null);
       memory.limit = loaded.manifest.limits.buffered;
       metrics.retain(

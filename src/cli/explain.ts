@@ -1,7 +1,9 @@
-import { headerValue } from "../core/headers.ts";
+import { headerValue, isSecretName } from "../core/headers.ts";
+import { REDACTED } from "../core/redact.ts";
 import type { RouteSettings } from "../core/settings.route.ts";
 import { type Explanation, explainRoute } from "../manifest/explain.ts";
 import { formatProblem, loadManifest } from "../manifest/load.ts";
+import type { Mask } from "../manifest/mask.ts";
 import { formatDuration } from "../manifest/units.ts";
 import { compileSchema } from "../policy/response.schema.ts";
 import { createRouter } from "../proxy/router.ts";
@@ -65,7 +67,7 @@ function explain(method: string, path: string, options: Options, io: Io): ExitCo
   const explanation = explainRoute(loaded.value, found.value.key, method);
   if (explanation === null) throw new Error(`the router knows ${found.value.key}, the manifest does not`);
   if (options.json) io.stdout(`${JSON.stringify(explanation, null, 2)}\n`);
-  else print(explanation, found.value, options.all === true, io);
+  else print(explanation, upstreamsText(found.value, loaded.value.mask), found.value, options.all === true, io);
   return 0;
 }
 
@@ -82,7 +84,9 @@ function noRoute(allow: readonly string[] | null, { method, path, routes }: Aske
   }
   io.stderr(`404: no route answers ${method} ${path}\n`);
   const shown = routes.slice(0, 10).map(({ match, key }) => {
-    const headers = match.headers.map(([name, value]) => ` -H "${name}: ${value}"`).join("");
+    const headers = match.headers
+      .map(([name, value]) => ` -H "${name}: ${isSecretName(name) ? REDACTED : value}"`)
+      .join("");
     return `  ${match.methods?.join("|") ?? "any"} ${match.host ?? ""}${match.path}${headers}  (${key})\n`;
   });
   if (shown.length === 0) io.stderr("the manifest has no routes: add an app with webhooks\n");
@@ -91,11 +95,13 @@ function noRoute(allow: readonly string[] | null, { method, path, routes }: Aske
   return 1;
 }
 
-function print(explanation: Explanation, settings: RouteSettings, all: boolean, io: Io): void {
+function upstreamsText({ upstreams, path }: RouteSettings, mask: Mask): string {
+  return upstreams.map(({ url }) => mask(url + path)).join(", ");
+}
+
+function print(explanation: Explanation, to: string, settings: RouteSettings, all: boolean, io: Io): void {
   const { bold } = paint(io);
-  io.stdout(
-    `${bold(explanation.route)}  ${settings.mode}  to ${settings.upstreams.map((u) => `${u.url}${settings.path}`).join(", ")}\n\n`,
-  );
+  io.stdout(`${bold(explanation.route)}  ${settings.mode}  to ${to}\n\n`);
   printValues(explanation.values, all, io);
   printTimeline(explanation.timeline, settings, io);
 }

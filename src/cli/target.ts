@@ -38,7 +38,7 @@ export function findTarget(io: Io, options: TargetOptions): Result<Target, Failu
   const place = parseAdmin(named);
   if (place === null)
     return err({
-      wrong: `${named} is no admin URL`,
+      wrong: `${named.replace(/[^/@\s]*@/, "***@")} is no admin URL`,
       hint: "Try: --admin http://127.0.0.1:9090 or --admin unix:/path.sock",
     });
   const own = token === null && isThisMachine(place) ? fromManifest(io, options, null) : null;

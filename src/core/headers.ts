@@ -56,7 +56,8 @@ export function isToken(text: string): boolean {
 }
 
 /** Credentials and signatures, by the words that their names are made of. */
-const SECRET = /authorization|cookie|signature|hmac|token|secret|password|api-?key/i;
+const SECRET =
+  /authorization|cookie|signature|hmac|token|secret|passw|credential|(?:api|access|private|signing)-?key|(?:^|-)(?:auth|jwt|sig|pwd)(?:-|$)|^key$/i;
 
 /**
  * Does a field or parameter of this name hold a secret? Then it is never shown, and sealed where it is stored. Some

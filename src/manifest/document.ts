@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type { Files } from "./files.ts";
 import { interpolate } from "./interpolate.ts";
 import type { Report } from "./problem.ts";
+import { secretsIn } from "./secrets.ts";
 import { parseYaml, type Source } from "./source.ts";
 import { locate, type Node, nodeAt, toTree, UNKNOWN } from "./tree.ts";
 import { validate } from "./validate.ts";
@@ -81,7 +82,9 @@ export function parseFile(file: string, path: string, trusted: boolean, loading:
     complain,
     lineOf: (offset) => source.position(offset).line,
   });
-  return root === null ? null : { source, root, trusted };
+  if (root === null) return null;
+  for (const secret of secretsIn(root)) loading.secrets.add(secret);
+  return { source, root, trusted };
 }
 
 /** Checks a parsed file against its schema; null where nothing of it can be used. Everything wrong is reported. */

@@ -32,7 +32,11 @@ export function explainRoute(loaded: LoadedManifest, routeKey: string, method = 
   const { name: _name, ...app } = route.app.settings;
   const values = [
     ...flatten(own, []).map((leaf) => explain(leaf, routeOrigin(route, leaf.path), loaded)),
-    { path: "upstreams", value: settings.upstreams.map((u) => `${u.name} ${u.url}`), origin: upstreamsOrigin(route) },
+    {
+      path: "upstreams",
+      value: settings.upstreams.map((u) => loaded.mask(`${u.name} ${u.url}`)),
+      origin: upstreamsOrigin(route),
+    },
     ...flatten(app, [])
       // `pathNamed` is how the code knows whether a path was written: its origin says that already.
       .filter(({ path }) => path[0] !== "upstreams" && path.at(-1) !== "pathNamed")

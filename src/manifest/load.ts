@@ -8,12 +8,13 @@ import { type Environment, readEnvironment } from "./environment.ts";
 import { createFiles, type ReadFile } from "./files.ts";
 import { deepFreeze } from "./freeze.ts";
 import { loadIncluded } from "./include.ts";
-import { createMask, type Mask, maskManifest, secretsOf } from "./mask.ts";
+import { createMask, type Mask, maskManifest } from "./mask.ts";
 import { createReport, type ManifestProblem } from "./problem.ts";
 import { prove } from "./prove.ts";
 import type { CheckSchema } from "./resolve.route.ts";
 import { type Resolved, resolveManifest } from "./resolve.ts";
 import { manifestSchema } from "./schema.ts";
+import { secretsOf } from "./secrets.ts";
 import { reportUnsupported } from "./unsupported.ts";
 
 export { restartKeys } from "./diff.ts";

@@ -8,7 +8,16 @@ const MASK = "***";
 /** Shorter ones would blank out half of every text they are part of. */
 const MIN_INSIDE_TEXT = 6;
 
-/** Replaces known secrets in a text; a short one only where it is the whole text or stands in quotes. */
+/** What is a secret by its form, wherever it stands: a key of Standard Webhooks, user and password in a URL. */
+const FORMS = [
+  [/\bwh(?:sec|sk)_[A-Za-z0-9+/=_-]+/g, MASK],
+  [/:\/\/[^@/\s"]+@/g, `://${MASK}@`],
+] as const;
+
+/**
+ * Replaces known secrets in a text, and what looks like one; a short one only where it is the whole text or stands in
+ * quotes.
+ */
 export type Mask = (text: string) => string;
 
 export function createMask(secrets: Iterable<string>): Mask {
@@ -19,48 +28,11 @@ export function createMask(secrets: Iterable<string>): Mask {
   return (text) => {
     if (known.has(text)) return MASK;
     let masked = text;
+    for (const [form, instead] of FORMS) masked = masked.replace(form, instead);
     for (const secret of long) masked = masked.replaceAll(secret, MASK);
     for (const secret of short) masked = masked.replaceAll(`"${secret}"`, `"${MASK}"`);
     return masked;
   };
-}
-
-const SECRET_HEADER = /^(authorization|cookie|x-api-key|api-key)$|token|secret|key|password|signature/i;
-
-/** Every secret that a manifest holds by the meaning of its key, however it was written there. */
-export function secretsOf(manifest: Manifest): Set<string> {
-  const secrets = new Set<string>();
-  for (const { token } of manifest.admin.tokens) secrets.add(token);
-  for (const { sign } of manifest.apps) for (const secret of sign?.secrets ?? []) secrets.add(secret);
-  for (const { inbound, headers } of manifest.routes) {
-    for (const secret of inbound?.secrets ?? []) secrets.add(secret);
-    for (const [name, value] of headers.set) if (SECRET_HEADER.test(name)) secrets.add(value);
-  }
-  if (manifest.redis) addPassword(manifest.redis.url, secrets);
-  for (const channel of manifest.notify.channels) {
-    if (channel.type === "email") addPassword(channel.smtp, secrets);
-    // Chat services put the credential into the path of the URL.
-    else secrets.add(channel.url);
-    if ("secret" in channel && channel.secret !== null) secrets.add(channel.secret);
-    if ("headers" in channel)
-      for (const [name, value] of channel.headers) if (SECRET_HEADER.test(name)) secrets.add(value);
-    if ("body" in channel) addNamed(channel.body, secrets);
-  }
-  return secrets;
-}
-
-/** What stands under a secret's name in a JSON body, such as a routing key; a template is none. */
-function addNamed(value: JsonValue, secrets: Set<string>): void {
-  if (value === null || typeof value !== "object") return;
-  for (const [name, inner] of Object.entries(value)) {
-    if (typeof inner !== "string") addNamed(inner, secrets);
-    else if (SECRET_HEADER.test(name) && !inner.includes("{")) secrets.add(inner);
-  }
-}
-
-function addPassword(url: string, secrets: Set<string>): void {
-  const [, userinfo] = /^[a-z]+:\/\/([^@/]*)@/i.exec(url) ?? [];
-  if (userinfo !== undefined && userinfo !== "") secrets.add(userinfo);
 }
 
 /** The manifest as JSON for people: secrets are `***`, a route names its app, a file's bytes are only counted. */

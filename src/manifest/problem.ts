@@ -72,7 +72,7 @@ export function createReport(main: string): Report {
     list(severity, mask) {
       const mine = found
         .filter((p) => p.severity === severity)
-        .map((p) => ({ ...p, message: shorten(mask(p.message)) }));
+        .map((p) => ({ ...p, path: mask(p.path), message: shorten(mask(p.message)) }));
       const files = [...new Set([main, ...mine.map((p) => p.file)])];
       const rank = (p: ManifestProblem): number => (p.file === "" ? files.length : files.indexOf(p.file));
       mine.sort((a, b) => rank(a) - rank(b) || a.line - b.line || a.col - b.col);

@@ -1,6 +1,7 @@
 import ipaddr from "ipaddr.js";
 import type { Address, UpstreamSettings } from "../core/settings.ts";
 import type { Report } from "./problem.ts";
+import { namesSecret } from "./prove.refs.ts";
 import { tainted } from "./prove.route.ts";
 import type { Resolved, ResolvedApp, ResolvedRoute } from "./resolve.ts";
 import { formatDuration } from "./units.ts";
@@ -18,11 +19,20 @@ export function proveApps({ apps, routes, manifest, main }: Resolved, report: Re
     if (settings.upstreams.length > 1 && !document.tainted([...path, "health"])) proveDetection(app, report);
     if (!main.tainted(["listen"])) proveNotOurselves(app, own, manifest.listen, report);
     warnOfPlainHttp(app, own, report);
+    if (!document.tainted([...path, "context"])) proveContext(app, report);
     if (own.length === 0) continue;
     if (settings.owner === null && !document.tainted([...path, "owner"])) {
       report.warn(document.place(path), path, "no owner: nobody is told when this app fails");
     }
     warnOfLostPosts(app, own, report);
+  }
+}
+
+function proveContext({ document, path, settings: { context } }: ResolvedApp, report: Report): void {
+  for (const { label, from } of context) {
+    const wrong = namesSecret(from);
+    const at = [...path, "context", label];
+    if (wrong !== null) report.error(document.place(at, "value"), at, wrong);
   }
 }
 

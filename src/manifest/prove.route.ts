@@ -2,6 +2,7 @@ import type { LimitSettings } from "../core/settings.service.ts";
 import { originOf } from "./origin.ts";
 import type { Report } from "./problem.ts";
 import { proveInbound } from "./prove.inbound.ts";
+import { namesSecret } from "./prove.refs.ts";
 import type { Resolved, ResolvedRoute } from "./resolve.ts";
 import { formatDuration, formatSize } from "./units.ts";
 
@@ -129,7 +130,10 @@ function proveRecovery({ settings: { breaker }, layers }: ResolvedRoute, say: Sa
 }
 
 function proveOrder({ settings }: ResolvedRoute, say: Say): void {
-  if (settings.orderBy === null || settings.mode === "async") return;
+  if (settings.orderBy === null) return;
+  const wrong = namesSecret(settings.orderBy.key);
+  if (wrong !== null) say([["order_by"]], wrong);
+  if (settings.mode === "async") return;
   say([["order_by"]], `order_by needs mode: async; this route is ${settings.mode}, where callers set the order`);
 }
 

@@ -99,13 +99,23 @@ function compose(text: string, complain: Complain): Document.Parsed | null {
   return document;
 }
 
+/** The library's own words quote the text, which may be a secret: one that begins with `*` or `!`, say. */
+const IN_OUR_WORDS: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: "a tab cannot indent in YAML: use spaces",
+  TAG_RESOLVE_FAILED: "a tag means nothing here: put a text that begins with ! in quotes",
+  BAD_COLLECTION_TYPE: "a tag means nothing here: put a text that begins with ! in quotes",
+  BAD_DIRECTIVE: "a directive means nothing here: put a text that begins with % in quotes",
+  BAD_DQ_ESCAPE: "no escape sequence of YAML: in double quotes a backslash is written \\\\",
+  BAD_ALIAS: "an alias that can't be read: put a text that begins with * in quotes",
+};
+
 function syntaxMessage(
   text: string,
   e: { readonly code: string; readonly message: string; readonly pos: readonly number[] },
 ): string {
   const at = e.pos[0] ?? 0;
   const line = text.slice(text.lastIndexOf("\n", at - 1) + 1, (text.indexOf("\n", at) + 1 || text.length + 1) - 1);
-  const said = e.code === "TAB_AS_INDENT" ? "a tab cannot indent in YAML: use spaces" : lowerFirst(e.message);
+  const said = IN_OUR_WORDS[e.code] ?? lowerFirst(e.message.replace(/(?:: "| characters: ).*$/s, ""));
   const flow = /[[{].*\$\{/.test(line) ? `; inside [ ] or { } a \${NAME} needs quotes around it` : "";
   return `${said}${flow}`;
 }

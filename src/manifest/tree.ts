@@ -59,7 +59,8 @@ export function toTree(root: YamlNode, { expand, complain, lineOf }: Walk): Node
     const target = anchors.get(name);
     if (!target) {
       // Said once, where it was written, not again wherever an alias repeats it.
-      if (insideAlias === 0) complain(offset, path, `the alias *${name} has no anchor before it`);
+      if (insideAlias === 0)
+        complain(offset, path, "this alias has no anchor before it: put a text that begins with * in quotes");
       return { kind: "scalar", offset, value: UNKNOWN };
     }
     insideAlias++;

@@ -102,7 +102,9 @@ function missing(value: unknown, path: readonly PropertyKey[]): string | null {
 
 function wrongType(expected: string, value: unknown, path: readonly PropertyKey[]): string {
   const kinds: Readonly<Record<string, string>> = { object: "a map", record: "a map", array: "a list", string: "text" };
-  return missing(value, path) ?? `expected ${kinds[expected] ?? expected}, got ${shown(value)}`;
+  // Quoted it would help nobody, and what is written in the place of `sign` or `admin.tokens` is often the secret itself.
+  const got = typeof value === "string" ? "text" : shown(value);
+  return missing(value, path) ?? `expected ${kinds[expected] ?? expected}, got ${got}`;
 }
 
 /** Of the forms a value may have, the one whose author meant it: the form that got past the value's own kind. */

@@ -1,6 +1,7 @@
 import { openSync } from "node:fs";
 import pino from "pino";
 import type { Clock } from "../core/clock.ts";
+import { errorText } from "../core/error.text.ts";
 import { eventRecord } from "../core/event.record.ts";
 import type { Listener, OutriggerEvent, RequestCompleted } from "../core/events.ts";
 import { createLineWriter } from "./log.writer.ts";
@@ -21,6 +22,8 @@ export interface Log {
   error(fields: LogFields, message: string): void;
   /** Writes the events of the bus; see {@link eventLevel} for which at what level. */
   readonly record: Listener;
+  /** A text as it may be written elsewhere: with `***` for the secrets of the running manifest. */
+  masked(text: string): string;
   /** Writes out what is held, before the process ends. Never throws. */
   flush(): void;
 }
@@ -58,6 +61,7 @@ export function createLog(options: LogOptions): Log {
       base: null,
       timestamp: () => `,"time":"${new Date(clock.wall()).toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: errorFields },
       redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`]), censor: "***" },
       hooks: { streamWrite: mask },
     },
@@ -83,7 +87,20 @@ export function createLog(options: LogOptions): Log {
       const { type, at: _time, ...fields } = eventRecord(event);
       write(at, { event: type, ...fields }, eventMessage(event));
     },
+    masked: mask,
     flush: writer.flush,
+  };
+}
+
+/** Of an error what {@link errorText} says, and its code; no other property. */
+function errorFields(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { code } = error as NodeJS.ErrnoException;
+  return {
+    type: error.name,
+    message: error.message,
+    ...(typeof code === "string" && { code }),
+    stack: errorText(error),
   };
 }
 
@@ -160,7 +177,7 @@ function createMask(secrets: () => readonly string[]): (line: string) => string 
       known = current;
       spellings = current
         .filter((secret) => secret.length >= MIN_SECRET_LENGTH)
-        .map((secret) => JSON.stringify(secret).slice(1, -1))
+        .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
         // The longest first: one may hold another.
         .sort((a, b) => b.length - a.length);
     }

@@ -1,6 +1,6 @@
 import type { Clock } from "../core/clock.ts";
 import type { Exchange, Worth } from "../core/exchange.ts";
-import { headerValue, type RawHeaders } from "../core/headers.ts";
+import { headerValue, isSecretName, type RawHeaders } from "../core/headers.ts";
 import type { Reason } from "../core/outcome.ts";
 import { ok, type Result } from "../core/result.ts";
 import type { RouteSettings } from "../core/settings.route.ts";
@@ -58,8 +58,8 @@ function bind(parts: Parts, clock: Clock): ResponseCheck {
       const hintMs = status >= 400 ? retryAfterMs(headers, clock.wall()) : null;
       const rating = parts.classifier.ofStatus(status, hintMs !== null);
       const checked = hasBody(x.method, status) ? body : null;
-      if (rating.worth === "ok") return checked === null ? OK : judgeGood(parts, headers, checked, status);
-      return judgeBad(parts, rating, status, hintMs, checked);
+      if (rating.worth === "ok") return checked === null ? OK : judgeGood(parts, x, headers, checked, status);
+      return judgeBad(parts, x, rating, status, hintMs, checked);
     },
   };
 }
@@ -69,7 +69,7 @@ function hasBody(method: string, status: number): boolean {
   return method !== "HEAD" && status !== 204 && status !== 304;
 }
 
-function judgeGood(parts: Parts, headers: RawHeaders, body: Buffer, status: number): Judgement {
+function judgeGood(parts: Parts, x: Exchange, headers: RawHeaders, body: Buffer, status: number): Judgement {
   const { format, schema, classifier } = parts;
   const mustBeJson = schema !== null || format === "envelope";
   if (!mustBeJson && (format === "raw" || !mayBeFailure(body))) return OK;
@@ -82,19 +82,26 @@ function judgeGood(parts: Parts, headers: RawHeaders, body: Buffer, status: numb
     return judgement(classifier.invalidResponse, null, "it is JSON, but no envelope");
   }
   if (envelope?.success === false) {
-    return judgement(classifier.ofEnvelope(envelope.code, envelope.retryable, status, false), null, said(envelope));
+    return judgement(classifier.ofEnvelope(envelope.code, envelope.retryable, status, false), null, said(envelope, x));
   }
   const broken = schema === null ? null : schema(value, body.length, parts.budget);
   return broken === null ? OK : judgement(classifier.invalidResponse, null, broken);
 }
 
-function judgeBad(parts: Parts, rating: Rating, status: number, hintMs: number | null, body: Buffer | null): Judgement {
+function judgeBad(
+  parts: Parts,
+  x: Exchange,
+  rating: Rating,
+  status: number,
+  hintMs: number | null,
+  body: Buffer | null,
+): Judgement {
   if (rating.reason === "invalid_response") return judgement(rating, hintMs, `response.status does not hold ${status}`);
   if (body === null || parts.format === "raw" || !mayBeFailure(body)) return judgement(rating, hintMs, null);
   const envelope = envelopeOf(parseJson(body));
   if (envelope?.success !== false) return judgement(rating, hintMs, null);
   const { code, retryable } = envelope;
-  return judgement(parts.classifier.ofEnvelope(code, retryable, status, hintMs !== null), hintMs, said(envelope));
+  return judgement(parts.classifier.ofEnvelope(code, retryable, status, hintMs !== null), hintMs, said(envelope, x));
 }
 
 function judgement(rating: Rating, hintMs: number | null, detail: string | null): Judgement {
@@ -109,6 +116,15 @@ function whyNoJson(headers: RawHeaders): string {
 }
 
 // The app's own word for the error, where it is a word: anything longer could be payload.
-function said(envelope: Extract<Envelope, { success: false }>): string {
-  return /^[A-Za-z0-9_.-]{1,64}$/.test(envelope.code) ? `envelope error ${envelope.code}` : "envelope error";
+function said({ code }: Extract<Envelope, { success: false }>, x: Exchange): string {
+  return /^[A-Za-z0-9_.-]{1,64}$/.test(code) && !wasGiven(code, x) ? `envelope error ${code}` : "envelope error";
+}
+
+/** Is it a credential that the app was sent? Some say in their error which token they did not like. */
+function wasGiven(code: string, { outHeaders, rest }: Exchange): boolean {
+  for (let i = 0; i + 1 < outHeaders.length; i += 2) {
+    if (!isSecretName(outHeaders[i] as string)) continue;
+    if ((outHeaders[i + 1] as string).split(/[\s,;=]+/).includes(code)) return true;
+  }
+  return rest.split(/[?&=]/).includes(code);
 }

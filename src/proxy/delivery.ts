@@ -6,6 +6,7 @@ import { KEPT_ANSWER_BYTES, type StoredRequest, type TryRecord } from "../core/j
 import type { MemoryLedger } from "../core/memory.ts";
 import type { Reason } from "../core/outcome.ts";
 import type { Random } from "../core/random.ts";
+import { redactHeaders } from "../core/redact.ts";
 import { type Outgoing, readHead } from "./outgoing.ts";
 import type { RoutePlan } from "./plan.ts";
 
@@ -118,8 +119,13 @@ export function triesOf(x: Exchange, last: Reply | null, clock: Clock): TryRecor
   });
 }
 
+// Nobody sends an answer again, so nobody needs its credentials.
 function answerOf({ headers, body }: Answer): Pick<TryRecord, "headers" | "body" | "bodyBytes"> {
-  return { headers, body: body.subarray(0, KEPT_ANSWER_BYTES).toString("base64"), bodyBytes: body.length };
+  return {
+    headers: redactHeaders(headers),
+    body: body.subarray(0, KEPT_ANSWER_BYTES).toString("base64"),
+    bodyBytes: body.length,
+  };
 }
 
 /** A try ended by us says nothing of the app. */

@@ -88,6 +88,7 @@ export function adminServices(given: Partial<AdminServices> = {}): AdminServices
       explain: () => ({ kind: "none" }),
     },
     events: { on: () => () => {} },
+    mask: (text) => text,
     audit: { add: () => {}, list: async () => ({ items: [], next: null }) },
     onError: () => {},
     ...given,

@@ -103,6 +103,17 @@ test("an error code that could be payload is not repeated in the detail", () => 
   expect(judge(auto, 200, '{"success":false,"error":{"code":"Ada Lovelace <ada@x>"}}').detail).toBe("envelope error");
 });
 
+test("an error code that is a credential the app was sent is not repeated either", () => {
+  const sent = createExchange({
+    outHeaders: ["Authorization", "Bearer tok-1", "Cookie", "a=b; session=tok-2", "X-Room", "room-1"],
+    rest: "?room=room-2&token=tok-3",
+  });
+  const said = (code: string): string | null =>
+    auto.judge(sent, 500, [], Buffer.from(JSON.stringify({ success: false, error: { code } }))).detail;
+  for (const code of ["tok-1", "tok-2", "tok-3"]) expect(said(code)).toBe("envelope error");
+  expect(said("room-1")).toBe("envelope error room-1");
+});
+
 test("a body that HEAD, 204 and 304 do not have is not missed", () => {
   expect(judge(envelope, 204, "").worth).toBe("ok");
   expect(judge(envelope, 304, "").worth).toBe("ok");

@@ -108,3 +108,39 @@ test("a key may be given where there was none: what was stored before is still s
   const { spool } = await openWith(dir, "a key");
   expect((await takeOne(spool)).request.headers).toEqual(HEADERS);
 });
+
+const KEY = { hash: "aGFzaA", bodyHash: "Ym9keQ", ttlMs: 60_000 };
+const ROUTE = { app: "quiz", capability: "winner" };
+
+async function answered(key?: string) {
+  const files = await openWith(tempDir(), key);
+  const answer = { status: 200, headers: HEADERS, body: Buffer.from("you won"), outcome: "ok" };
+  await files.spool.remember(ROUTE, KEY, answer);
+  return files;
+}
+
+test("an answer that is kept for a repeated key has its secrets sealed, too", async () => {
+  const { dir, spool, storage } = await answered("a key");
+  expect(bytesIn(dir).includes("in-the-open")).toBe(true);
+  expect(bytesIn(dir).includes(SECRET)).toBe(false);
+  expect((await spool.recall(ROUTE, KEY.hash))?.headers).toEqual(HEADERS);
+  await storage.close();
+  await expect(openWith(dir, "another key")).rejects.toThrow("OUTRIGGER_SPOOL_KEY");
+});
+
+test("NEW,OLD still gives the answer that OLD sealed, and NEW alone is refused while it is there", async () => {
+  const { dir, storage } = await answered("old");
+  await storage.close();
+  const second = await openWith(dir, "new,old");
+  expect((await second.spool.recall(ROUTE, KEY.hash))?.headers).toEqual(HEADERS);
+  await second.storage.close();
+  await expect(openWith(dir, "new")).rejects.toThrow("OUTRIGGER_SPOOL_KEY");
+});
+
+test("an answer that was kept without a key is still given with one", async () => {
+  const { dir, storage } = await answered();
+  expect(bytesIn(dir).includes(SECRET)).toBe(true);
+  await storage.close();
+  const { spool } = await openWith(dir, "a key");
+  expect((await spool.recall(ROUTE, KEY.hash))?.headers).toEqual(HEADERS);
+});

@@ -1,9 +1,9 @@
 import type { StoredAnswer } from "../../spool/port.ts";
 import type { Connection } from "../connection.ts";
 import type { SpoolState } from "./state.ts";
-import type { RememberCommand } from "./wire.ts";
+import type { AnswerRow, RememberCommand } from "./wire.ts";
 
-interface AnswerRow {
+interface Row {
   readonly body_hash: string;
   readonly status: number;
   readonly headers: string;
@@ -13,7 +13,7 @@ interface AnswerRow {
 
 /** Answers of synchronous routes, by route and key. */
 export function answerCommands(db: Connection, state: SpoolState) {
-  const find = db.prepare<[number, string, number], AnswerRow>(
+  const find = db.prepare<[number, string, number], Row>(
     "SELECT body_hash, status, headers, body, outcome FROM answers WHERE route = ? AND hash = ? AND until > ?",
   );
   const save = db.prepare<[number, string, string, number, number, string, Uint8Array, string]>(
@@ -29,14 +29,14 @@ export function answerCommands(db: Connection, state: SpoolState) {
       readonly now: number;
       readonly route: string;
       readonly hash: string;
-    }): StoredAnswer | null => {
+    }): AnswerRow<StoredAnswer> | null => {
       const id = state.knownRoute(route);
       const row = id === undefined ? undefined : find.get(id, hash, now);
       if (row === undefined) return null;
       return {
         bodyHash: row.body_hash,
         status: row.status,
-        headers: JSON.parse(row.headers) as string[],
+        headers: row.headers,
         body: new Uint8Array(row.body),
         outcome: row.outcome,
       };
@@ -44,7 +44,7 @@ export function answerCommands(db: Connection, state: SpoolState) {
     "spool.remember": ({ now, route, key, answer }: RememberCommand): void => {
       const { status, headers, body, outcome } = answer;
       const until = now + key.ttlMs;
-      save.run(state.routeId(route), key.hash, key.bodyHash, until, status, JSON.stringify(headers), body, outcome);
+      save.run(state.routeId(route), key.hash, key.bodyHash, until, status, headers, body, outcome);
     },
   };
 }

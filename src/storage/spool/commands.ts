@@ -43,11 +43,16 @@ export function spoolCommands(db: Connection) {
     /** Reads one word that belongs to the file. */
     "spool.meta": (key: string): string | null =>
       db.prepare<[string], string>("SELECT value FROM meta WHERE key = ?").pluck().get(key) ?? null,
-    /** Of keys by their prints: those that something is still sealed with. Reads all requests: only for keys that are gone. */
-    "spool.sealedBy": (prints: readonly string[]): string[] =>
-      prints.filter((print) =>
-        db.prepare(`SELECT 1 FROM payloads WHERE substr(${HEAD_TEXT} ->> 8, 1, ${PRINT_CHARS}) = ? LIMIT 1`).get(print),
-      ),
+    /**
+     * Of keys by their prints: those that a request or an answer is still sealed with. Reads all of them: only for keys
+     * that are gone.
+     */
+    "spool.sealedBy": (prints: readonly string[]): string[] => {
+      const ofRequest = `SELECT 1 FROM payloads WHERE substr(${HEAD_TEXT} ->> 8, 1, ${PRINT_CHARS}) = @print`;
+      const ofAnswer = `SELECT 1 FROM answers WHERE substr(headers ->> '$.sealed', 1, ${PRINT_CHARS}) = @print`;
+      const find = db.prepare(`SELECT EXISTS (${ofRequest}) OR EXISTS (${ofAnswer})`).pluck();
+      return prints.filter((print) => find.get({ print }) === 1);
+    },
     "spool.setMeta": ([key, value]: readonly [string, string]): void =>
       void db
         .prepare("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")

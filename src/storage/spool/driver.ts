@@ -1,14 +1,15 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Random } from "../../core/random.ts";
-import type { AnswerStore, Settlement, Spool } from "../../spool/port.ts";
+import type { AnswerStore, Settlement, Spool, StoredAnswer } from "../../spool/port.ts";
 import type { Channel } from "../channel.ts";
 import { StorageError } from "../error.ts";
+import { answerHead, readAnswerHead } from "./answer.head.ts";
 import type { FoundJob } from "./commands.ts";
 import { gatherPuts, gatherSettles } from "./gather.ts";
 import { createIds, createIdTexts, type JobId, parseId } from "./id.ts";
 import { readable, seqOf, unpack } from "./pack.ts";
 import type { Seal } from "./seal.ts";
-import type { ClaimReply, OpenReply, SpoolBounds } from "./wire.ts";
+import type { AnswerRow, ClaimReply, OpenReply, SpoolBounds } from "./wire.ts";
 
 /** The spool in `spool.db`, as the main thread has it. */
 export interface SqliteSpool extends Spool, AnswerStore {
@@ -88,13 +89,18 @@ export async function openSqliteSpool(deps: SqliteSpoolDeps, first: SpoolBounds)
       }),
     sweep: () => call("spool.sweep", { now: now(), wall: clock.wall() }),
     survey: () => call("spool.survey", now()),
-    recall: ({ app, capability }, hash) => call("spool.recall", { now: now(), route: `${app}/${capability}`, hash }),
-    remember: ({ app, capability }, key, { body, ...answer }) =>
+    async recall({ app, capability }, hash) {
+      const asked = { now: now(), route: `${app}/${capability}`, hash };
+      const found = await call<AnswerRow<StoredAnswer> | null>("spool.recall", asked);
+      const headers = found && readAnswerHead(found.headers, seal);
+      return found && headers && { ...found, headers };
+    },
+    remember: ({ app, capability }, key, { body, headers, ...answer }) =>
       call("spool.remember", {
         now: now(),
         route: `${app}/${capability}`,
         key,
-        answer: { ...answer, body: Uint8Array.prototype.slice.call(body) },
+        answer: { ...answer, headers: answerHead(headers, seal), body: Uint8Array.prototype.slice.call(body) },
       }),
     configure(next) {
       bounds = next;

@@ -108,8 +108,11 @@ export interface RememberCommand {
   readonly now: number;
   readonly route: string;
   readonly key: IdempotencyKey;
-  readonly answer: AnswerToKeep;
+  readonly answer: AnswerRow<AnswerToKeep>;
 }
+
+/** An answer whose headers are as the file has them. */
+export type AnswerRow<T extends AnswerToKeep> = Omit<T, "headers"> & { readonly headers: string };
 
 /** The head of a stored request: its fields in a fixed order. Header values that are secrets may be sealed. */
 export type Head = readonly [
