@@ -7,6 +7,7 @@ import type { RouteSettings } from "../core/settings.route.ts";
 import type { SpoolSettings } from "../core/settings.service.ts";
 import type { StoredPause } from "../core/stored.ts";
 import { backoffMs } from "../policy/backoff.ts";
+import { anyUsable } from "../policy/choose.ts";
 import { type Later, leavesDoubt } from "../policy/fallback/later.ts";
 import { Delivery, endedByUs, storedRequest, triesOf } from "../proxy/delivery.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
@@ -178,7 +179,7 @@ function deliveryRoute(plan: RoutePlan, deps: DeliveriesDeps): DeliveryRoute {
     retry: laterRetry(settings),
     onDead: settings.orderBy?.onDead ?? "release",
     takeToken: ref.mode === "async" ? takeToken : null,
-    admits: (now) => targets.some((target) => target.admits(now)),
+    admits: (now) => anyUsable(targets, now),
     retryAfterMs(now) {
       let soonest: number | null = null;
       for (const target of targets) {

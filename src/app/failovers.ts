@@ -65,20 +65,18 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
   };
 
   const open = (settings: AppSettings): AppFailover => {
-    const failover = createFailover(settings, {
+    return createFailover(settings, pins.get(settings.name) ?? null, {
       clock,
       random,
       emit: bus.emit,
       saveHealth,
+      recall: (id) => rows.get(upstreamKey(id)) ?? null,
       savePin,
       addMove: history.addMove,
       onWell: deps.onWell,
       probe: (upstream, health, timeoutMs) =>
         deps.probe(known.get(settings.name)?.settings ?? settings, upstream, health, timeoutMs),
     });
-    const own = [...rows.values()].filter(({ app }) => app === settings.name);
-    failover.restore(own, pins.get(settings.name) ?? null);
-    return failover;
   };
 
   return {

@@ -31,7 +31,7 @@ export interface ProbeReport {
 export const STANDINGS = ["serving", "away", "returning"] as const;
 export type Standing = (typeof STANDINGS)[number];
 
-/** Why traffic moved: the triggers of `failover`, what probes say, what they say again, and an operator. */
+/** Why traffic moved: the triggers of `failover`, what probes say, what they say again, an operator, and a reload. */
 export const MOVE_REASONS = [
   "consecutive_failures",
   "response_time",
@@ -40,6 +40,7 @@ export const MOVE_REASONS = [
   "probe",
   "recovered",
   "operator",
+  "manifest",
 ] as const;
 export type MoveReason = (typeof MOVE_REASONS)[number];
 

@@ -50,5 +50,5 @@ export interface Chains {
   readonly send: Send;
   /** For a stored job: one attempt. */
   readonly deliver: Send;
-  readonly targets: readonly Pick<Target, "admits" | "retryAfterMs">[];
+  readonly targets: readonly Pick<Target, "admits" | "health" | "retryAfterMs">[];
 }

@@ -37,7 +37,7 @@ export interface Chooser {
 
 /**
  * Picks the upstream of the next try. One that is returning takes one request at a time; then come those that serve and
- * whose breaker admits: untried by preference, then by weight; then tried. Where none of those is left, whatever a
+ * whose breaker admits: untried by preference, then by weight; then tried. Where none serves at all, whatever a
  * breaker admits is better than nothing (panic): the one with the fewest failures in a row. Bits in `over` are
  * upstreams on which the tries of this request have ended. Returns its index, or -1 where every breaker is open.
  * One upstream, the common case, costs one comparison.
@@ -71,17 +71,27 @@ export function isVain(targets: readonly Pick<Candidate, "health">[], index: num
   return targets.length > 1 && targets[index]?.health.serving === false;
 }
 
-/** Those that serve and whose breaker admits; where there are none, all whose breaker admits. */
-function usableBits(targets: readonly Candidate[], now: number): { readonly bits: number; readonly serving: boolean } {
+/** Is there one that a request could go to now? */
+export function anyUsable(targets: readonly Pick<Candidate, "health" | "admits">[], now: number): boolean {
+  return targets.length === 1 ? targets[0]?.admits(now) === true : usableBits(targets, now).bits !== 0;
+}
+
+/**
+ * Those that serve and whose breaker admits. Where none serves, whatever its breaker says, all whose breaker admits:
+ * one that is away is no way round an open breaker.
+ */
+function usableBits(
+  targets: readonly Pick<Candidate, "health" | "admits">[],
+  now: number,
+): { readonly bits: number; readonly serving: boolean } {
   let admitting = 0;
   let serving = 0;
   for (let i = 0; i < targets.length; i++) {
     const target = targets[i] as Candidate;
-    if (!target.admits(now)) continue;
-    admitting |= 1 << i;
     if (target.health.serving) serving |= 1 << i;
+    if (target.admits(now)) admitting |= 1 << i;
   }
-  return serving === 0 ? { bits: admitting, serving: false } : { bits: serving, serving: true };
+  return serving === 0 ? { bits: admitting, serving: false } : { bits: serving & admitting, serving: true };
 }
 
 /** Among `bits`, which is not 0: by preference, then by weight. */

@@ -1,6 +1,8 @@
 import type { MoveReason } from "../core/health.ts";
+import type { AppSettings } from "../core/settings.ts";
 import type { Rules } from "./failover.judge.ts";
-import { activeOf, type FailoverEvent, type FailoverState, type Member, rankOf } from "./failover.state.ts";
+import type { Member } from "./failover.period.ts";
+import { activeOf, type FailoverEvent, type FailoverState, rankOf } from "./failover.state.ts";
 
 /** What one step of the machine means to whoever looks on. */
 export interface Change {
@@ -46,11 +48,18 @@ function changeOf(before: FailoverState, after: FailoverState, i: number, event:
     const move = { kind: "failover", from: i, to, reason: is.cause, since: null } as const;
     return { member: i, serves: false, move: carried ? move : null };
   }
-  // What an operator pins is told once, with the pin.
+  // What an operator pins is told once, with the pin, and where the last one left, with its leaving.
   const rank = rankOf(after, i, rules);
-  const takes = event.type !== "pin" && (from < 0 || rank <= rankOf(before, from, rules));
+  const left = from >= 0 && after.members[from]?.kind !== "serving";
+  const takes = event.type !== "pin" && !left && (from < 0 || rank <= rankOf(before, from, rules));
   const best = after.members.every((_, k) => rankOf(after, k, rules) >= rank);
   const since = was.kind === "returning" ? was.awaySince : was.since;
   const move = { kind: best ? "failback" : "failover", from, to: i, reason: "recovered", since } as const;
   return { member: i, serves: true, move: takes ? move : null };
+}
+
+/** Is it a way back? Of two upstreams by name, of which the first may be gone from the manifest. */
+export function kindOf(from: string, to: string | null, { upstreams }: AppSettings): "failover" | "failback" {
+  const priorityOf = (name: string | null) => upstreams.find((one) => one.name === name)?.priority;
+  return (priorityOf(to) ?? Number.POSITIVE_INFINITY) <= (priorityOf(from) ?? -1) ? "failback" : "failover";
 }

@@ -99,7 +99,7 @@ export function healthEvent(
     url: settings.url,
     status: probe?.status ?? "unknown",
     consecutiveFailures: cell.failures,
-    alert: down && cell.tally.probeFailures >= ALERT_AFTER,
+    alert: down && cell.failures >= ALERT_AFTER,
     detail: probe?.detail ?? null,
   };
 }

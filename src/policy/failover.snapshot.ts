@@ -3,8 +3,9 @@ import type { AppSettings } from "../core/settings.ts";
 import type { StoredPin } from "../core/stored.ts";
 import { type Rules, successRate } from "./failover.judge.ts";
 import type { UpstreamMember } from "./failover.member.ts";
+import type { Member } from "./failover.period.ts";
 import { signsOf } from "./failover.signs.ts";
-import { activeOf, type FailoverState, type Member } from "./failover.state.ts";
+import { activeOf, type FailoverState } from "./failover.state.ts";
 
 /** What there is of an app. */
 interface Whole {

@@ -1,5 +1,14 @@
-import type { MoveReason } from "../core/health.ts";
 import { isProven, isWell, type Rules, troubleOf } from "./failover.judge.ts";
+import {
+  type Away,
+  away,
+  back,
+  type Member,
+  notWell,
+  type Returning,
+  type Serving,
+  setBack,
+} from "./failover.period.ts";
 import type { Signs } from "./failover.signs.ts";
 
 /**
@@ -10,43 +19,6 @@ import type { Signs } from "./failover.signs.ts";
  * requests. Each period has a generation, so that a late result of an older one changes nothing. Times are monotonic
  * milliseconds.
  */
-
-interface Period {
-  /** One higher with each change of standing. */
-  readonly generation: number;
-  readonly since: number;
-  /** How long it must next be well before it returns. */
-  readonly holdMs: number;
-  /** When it last came back; null if never. */
-  readonly returnedAt: number | null;
-}
-
-interface Serving extends Period {
-  readonly kind: "serving";
-}
-
-interface Away extends Period {
-  readonly kind: "away";
-  readonly cause: MoveReason;
-  /** All criteria of recovery hold since then; null while they do not. */
-  readonly wellSince: number | null;
-}
-
-interface Returning extends Period {
-  readonly kind: "returning";
-  /** What had moved traffic off it, and when. */
-  readonly cause: MoveReason;
-  readonly awaySince: number;
-  /** Requests tried on it that were good, all in a row. */
-  readonly good: number;
-  /** Those of them for which somebody waited, and their time together. */
-  readonly timed: number;
-  readonly sumMs: number;
-  /** Good probes since the last of them, which decide where no request comes. */
-  readonly probes: number;
-}
-
-export type Member = Serving | Away | Returning;
 
 export interface FailoverState {
   /** In the order of the manifest. */
@@ -98,7 +70,18 @@ export function next(state: FailoverState, event: FailoverEvent, now: number, ru
   if (member === undefined) return state;
   const changed = advance(state, member, event, now, rules);
   if (changed === member) return state;
-  return { ...state, members: state.members.with(event.member, changed) };
+  return relieved({ ...state, members: state.members.with(event.member, changed) }, now, rules);
+}
+
+/** Where the last one that served has gone, one that was well for its hold has nothing left to prove. */
+function relieved(state: FailoverState, now: number, rules: Rules): FailoverState {
+  if (state.members.some(({ kind }) => kind === "serving")) return state;
+  let best = -1;
+  for (const [i, { kind }] of state.members.entries()) {
+    if (kind === "returning" && (best < 0 || rankOf(state, i, rules) < rankOf(state, best, rules))) best = i;
+  }
+  const member = state.members[best];
+  return member?.kind !== "returning" ? state : { ...state, members: state.members.with(best, back(member, now)) };
 }
 
 /** What is preferred: smaller first. A pinned upstream comes before all. */
@@ -130,21 +113,6 @@ function advance(state: FailoverState, member: Member, event: MemberEvent, now: 
     case "returning":
       return tried(member, event, now, rules);
   }
-}
-
-/** Off it goes. One that had come back only a short while ago must be well for twice as long. */
-function away(member: Serving, cause: MoveReason, now: number, { failover }: Rules): Away {
-  const { holdMs, holdMaxMs } = failover.recovery;
-  const flaps = member.returnedAt !== null && now - member.returnedAt < holdMaxMs;
-  return {
-    kind: "away",
-    generation: member.generation + 1,
-    since: now,
-    cause,
-    wellSince: null,
-    holdMs: flaps ? Math.min(member.holdMs * 2, holdMaxMs) : holdMs,
-    returnedAt: member.returnedAt,
-  };
 }
 
 function recovering(
@@ -212,32 +180,14 @@ function decided(member: Returning, now: number, rules: Rules): Serving | Away {
   return slow ? setBack(member, rules) : back(member, now);
 }
 
-function back(member: Returning, now: number): Serving {
-  const { generation, holdMs } = member;
-  return { kind: "serving", generation: generation + 1, since: now, holdMs, returnedAt: now };
-}
-
-/** A request that was tried on it failed: it must be well anew, for twice as long. */
-function setBack(member: Returning, { failover }: Rules): Away {
-  const holdMs = Math.min(member.holdMs * 2, failover.recovery.holdMaxMs);
-  return {
-    ...notWell(member),
-    wellSince: null,
-    holdMs: Math.max(holdMs, failover.recovery.holdMs),
-    since: member.awaySince,
-  };
-}
-
-function notWell({ generation, awaySince, cause, holdMs, returnedAt }: Returning): Away {
-  return { kind: "away", generation: generation + 1, since: awaySince, cause, wellSince: null, holdMs, returnedAt };
-}
-
-/** An operator knows better: what is pinned serves, however it stood. */
+/** An operator knows better: what is pinned serves, however it stood, and nothing is tried on the others. */
 function pinned(state: FailoverState, index: number, now: number): FailoverState {
-  const member = state.members[index];
-  if (member === undefined) return state;
-  if (member.kind === "serving") return state.pin === index ? state : { ...state, pin: index };
-  const { generation, holdMs, returnedAt } = member;
-  const serving: Serving = { kind: "serving", generation: generation + 1, since: now, holdMs, returnedAt };
-  return { members: state.members.with(index, serving), pin: index };
+  if (state.members[index] === undefined) return state;
+  const members = state.members.map((member, i): Member => {
+    if (i !== index) return member.kind === "returning" ? notWell(member) : member;
+    if (member.kind === "serving") return member;
+    const { generation, holdMs, returnedAt } = member;
+    return { kind: "serving", generation: generation + 1, since: now, holdMs, returnedAt };
+  });
+  return state.pin === index && members.every((one, i) => one === state.members[i]) ? state : { members, pin: index };
 }

@@ -1,7 +1,7 @@
 import type { StoredHealth } from "../core/stored.ts";
 import type { Rules } from "./failover.judge.ts";
 import type { UpstreamMember } from "./failover.member.ts";
-import type { Member } from "./failover.state.ts";
+import type { Member } from "./failover.period.ts";
 
 /** An upstream's standing on its way to disk and back: inside time is monotonic, on disk it is the wall clock's. */
 
@@ -34,6 +34,8 @@ export function restoreMember(
   wall: number,
 ): Member {
   own.probe = row.probe;
+  // An alert that was given is not given again.
+  if (row.status === "unhealthy") own.cell.tally.probeFailures = row.consecutiveFailures;
   own.down = rules !== null && row.standing !== "serving";
   return rules === null ? member : fromStored(row, rules, now, wall);
 }

@@ -3,21 +3,14 @@ import type { AppHealth, ProbeReport } from "../core/health.ts";
 import type { AppSettings, UpstreamSettings } from "../core/settings.ts";
 import type { NewMove, StoredHealth, StoredPin, UpstreamId } from "../core/stored.ts";
 import { enterPeriod, type HealthCell } from "./failover.cell.ts";
-import { changesOf } from "./failover.changes.ts";
+import { changesOf, kindOf } from "./failover.changes.ts";
 import type { HangWatch } from "./failover.hang.ts";
 import { rulesOf } from "./failover.judge.ts";
 import { createMember, healthEvent, type MemberDeps, type UpstreamMember } from "./failover.member.ts";
+import type { Member } from "./failover.period.ts";
 import { resized, signsOf } from "./failover.signs.ts";
 import { snapshot } from "./failover.snapshot.ts";
-import {
-  activeOf,
-  type FailoverEvent,
-  type FailoverState,
-  initialState,
-  type Member,
-  next,
-  rankOf,
-} from "./failover.state.ts";
+import { activeOf, type FailoverEvent, type FailoverState, initialState, next, rankOf } from "./failover.state.ts";
 import { restoreMember, served, toStored } from "./failover.stored.ts";
 import { ALERT_AFTER } from "./health.prober.ts";
 
@@ -28,8 +21,6 @@ export interface AppFailover {
   of(upstream: UpstreamSettings): { readonly health: HealthCell; readonly watch: HangWatch } | null;
   /** Settings of a reload. Upstreams that keep their name and URL keep their state. */
   configure(app: AppSettings): void;
-  /** Takes over what was stored, before anything was learnt. */
-  restore(rows: readonly StoredHealth[], pin: StoredPin | null): void;
   /** Forgets what was normal on routes that are not named. */
   retain(routes: ReadonlySet<string>): void;
   health(now: number): AppHealth;
@@ -44,6 +35,8 @@ export interface AppFailover {
 export interface FailoverDeps extends MemberDeps {
   readonly emit: (event: OutriggerEvent) => void;
   readonly saveHealth: (row: StoredHealth) => void;
+  /** What was last saved of it, in this process or another; null for nothing. */
+  readonly recall: (id: UpstreamId) => StoredHealth | null;
   /** Null takes the app's pin away. */
   readonly savePin: (app: string, pin: StoredPin | null) => void;
   readonly addMove: (move: NewMove) => void;
@@ -55,13 +48,13 @@ export interface FailoverDeps extends MemberDeps {
 const SAVE_MS = 60_000;
 
 /** The shell that holds one app's machine, its tallies and its timers. */
-export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailover {
+export function createFailover(first: AppSettings, stored: StoredPin | null, deps: FailoverDeps): AppFailover {
   const { clock } = deps;
   let app = first;
   let rules = rulesOf(app);
   let members: readonly UpstreamMember[] = [];
   let state: FailoverState = initialState(0, rules, clock.now());
-  let pin: StoredPin | null = null;
+  let pin = stored;
 
   const backed = (): boolean => members.length > 1;
   const nameOf = (index: number): string | null => members[index]?.settings.name ?? null;
@@ -134,11 +127,11 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
       if (tally.probeSuccesses === 1 && activeOf(state, rules) < 0) well(own);
       // It does not answer, so what waits there waits in vain.
       if (serving && !own.cell.serving && !report.answered) moveWaiting(own);
-    } else {
-      const fails = tally.probeFailures >= rules.health.unhealthyAfter;
-      if (fails !== down) say(own, fails);
     }
-    if (down && tally.probeFailures === ALERT_AFTER) say(own, true);
+    const fails =
+      (backed() && !own.cell.serving) || tally.probeFailures >= Math.min(rules.health.unhealthyAfter, ALERT_AFTER);
+    if (fails !== own.down) say(own, fails);
+    else if (down && tally.probeFailures === ALERT_AFTER) say(own, true);
     if (now - own.savedAt >= SAVE_MS) save(index, now);
   };
 
@@ -163,6 +156,7 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
   };
 
   const configure = (given: AppSettings): void => {
+    const before = nameOf(activeOf(state, rules));
     app = given;
     const { windowMs } = rules.failover;
     rules = rulesOf(app);
@@ -172,13 +166,16 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
     const all = app.upstreams.map((settings) => {
       const known = old.get(keyOf(settings));
       old.delete(keyOf(settings));
-      if (known === undefined) return { own: createMember(settings, hooks, deps), member: fresh };
+      if (known === undefined) return opened(settings, fresh, now);
       known.own.settings = settings;
       if (windowMs !== rules.failover.windowMs)
         known.own.cell.tally = resized(known.own.cell.tally, rules.failover.windowMs, now);
       return known;
     });
-    for (const { own } of old.values()) stopMember(own);
+    for (const { own, member } of old.values()) {
+      stopMember(own);
+      deps.saveHealth(toStored(app.name, own, member, now, clock.wall()));
+    }
     members = all.map(({ own }) => own);
     const single = all.length === 1;
     const index = pin === null ? -1 : members.findIndex(({ settings }) => settings.name === pin?.upstream);
@@ -189,6 +186,19 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
     };
     settle();
     for (const { prober } of members) prober.configure(app.health, !single);
+    const to = nameOf(activeOf(state, rules));
+    // Another manifest sends traffic elsewhere.
+    if (before !== null && before !== to) {
+      moved({ kind: kindOf(before, to, app), from: before, to, reason: "manifest", by: null, durationMs: 0 });
+    }
+  };
+
+  /** A new member, as it was when this or another process last knew it. */
+  const opened = (settings: UpstreamSettings, fresh: Member, now: number): { own: UpstreamMember; member: Member } => {
+    const own = createMember(settings, hooks, deps);
+    const row = deps.recall({ app: app.name, upstream: settings.name, url: settings.url });
+    const kept = app.upstreams.length > 1 ? rules : null;
+    return { own, member: row === null ? fresh : restoreMember(own, fresh, row, kept, now, clock.wall()) };
   };
 
   configure(first);
@@ -199,18 +209,6 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
       return own === undefined ? null : { health: own.cell, watch: own.watch };
     },
     configure,
-    restore(rows, stored) {
-      const now = clock.now();
-      const wall = clock.wall();
-      const restored = members.map((own, i) => {
-        const row = rows.find((one) => one.upstream === own.settings.name && one.url === own.settings.url);
-        const member = state.members[i] as Member;
-        return row === undefined ? member : restoreMember(own, member, row, backed() ? rules : null, now, wall);
-      });
-      pin = stored;
-      state = { members: restored, pin: members.findIndex(({ settings }) => settings.name === stored?.upstream) };
-      settle();
-    },
     retain(routes) {
       for (const { watch } of members) watch.retain(routes);
     },

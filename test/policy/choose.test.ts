@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { choose as chooseFor, isVain, nothingUsable, type Target, untriedCount } from "../../src/policy/choose.ts";
+import {
+  anyUsable,
+  choose as chooseFor,
+  isVain,
+  nothingUsable,
+  type Target,
+  untriedCount,
+} from "../../src/policy/choose.ts";
 import { UNWATCHED } from "../../src/policy/failover.cell.ts";
 import { createSeededRandom } from "../help/seeded-random.ts";
 
@@ -67,6 +74,13 @@ test("one that is away is passed over, whatever its priority, and is not what a 
   expect(untriedCount(upstreams, 0b10, 0)).toBe(0);
 });
 
+test("one that is away is no way round the open breaker of the one that serves", () => {
+  const upstreams = [target({ stand: away }), target({ priority: 1, open: true })];
+  expect(choose(upstreams, 0, 0)).toBe(-1);
+  expect(anyUsable(upstreams, 0)).toBe(false);
+  expect(anyUsable([target({ stand: away }), target({ stand: away, open: true })], 0)).toBe(true);
+});
+
 test("where none serves, whatever a breaker admits is tried, the one with the fewest failures in a row first", () => {
   const failed = (failures: number) => target({ stand: { ...away, failures } });
   const upstreams = [failed(9), failed(2), failed(5)];
@@ -115,7 +129,7 @@ test("whatever the upstreams: never an unusable one while a usable one exists, a
       const chosen = choose(upstreams, tried, 0);
       const admitting = list.flatMap((one, i) => (one.open ? [] : [i]));
       const serving = admitting.filter((i) => list[i]?.serving);
-      const usable = serving.length > 0 ? serving : admitting;
+      const usable = list.some((one) => one.serving) ? serving : admitting;
       const fresh = usable.filter((i) => (tried & (1 << i)) === 0);
       if (usable.length === 0) return chosen === -1;
       const pool = fresh.length > 0 ? fresh : usable;

@@ -72,12 +72,12 @@ test("where none serves, what is tried all the same spends nothing", async () =>
   expect([sends.toSorted(), trial]).toEqual([["backup", "primary"], true]);
 });
 
-test("nor does what goes to one that is away because the breaker of the other is open", async () => {
+test("nothing goes to one that is away because the breaker of the other is open", async () => {
   const { sends, trial } = await attempt({
     primary: { reply: REFUSED, serving: false },
     backup: { reply: FAILING, open: true },
   });
-  expect([sends, trial]).toEqual([["primary"], true]);
+  expect([sends, trial]).toEqual([[], false]);
 });
 
 test("one that serves and fails spends the attempt", async () => {

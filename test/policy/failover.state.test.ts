@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isWell, type Rules, troubleOf } from "../../src/policy/failover.judge.ts";
+import type { Member } from "../../src/policy/failover.period.ts";
 import type { Signs } from "../../src/policy/failover.signs.ts";
 import {
   activeOf,
   type FailoverEvent,
   type FailoverState,
   initialState,
-  type Member,
   next,
 } from "../../src/policy/failover.state.ts";
 import { FAILOVER, HEALTH } from "../help/failover.rules.ts";
@@ -214,6 +214,13 @@ describe("back", () => {
   });
 });
 
+describe("the last one", () => {
+  test("that serves leaves the traffic to one that is returning, which has nothing left to prove", () => {
+    const state = next(returning(), probe(1, dead), 32_000, rules);
+    expect(kinds(state)).toEqual(["serving", "away"]);
+  });
+});
+
 describe("flaps", () => {
   test("each doubles the hold, up to its maximum, until it has served for long", () => {
     let state = initialState(2, rules, 0);
@@ -250,6 +257,19 @@ describe("a pin", () => {
     ]);
     expect(kinds(state)).toEqual(["serving", "serving"]);
     expect(activeOf(state, rules)).toBe(0);
+  });
+
+  test("ends what is tried on another, which then only stands by", () => {
+    let state = run([[40_000, { type: "pin", member: 1 }]], returning());
+    expect(kinds(state)).toEqual(["away", "serving"]);
+    state = run(
+      [
+        [41_000, probe(0)],
+        [41_000 + holdMs, probe(0)],
+      ],
+      state,
+    );
+    expect([kinds(state), activeOf(state, rules)]).toEqual([["serving", "serving"], 1]);
   });
 
   test("does not hold traffic on an upstream that fails", () => {

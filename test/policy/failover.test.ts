@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import type { OutriggerEvent } from "../../src/core/events.ts";
 import type { ProbeReport } from "../../src/core/health.ts";
 import type { AppSettings, UpstreamSettings } from "../../src/core/settings.ts";
-import type { NewMove, StoredHealth, StoredPin } from "../../src/core/stored.ts";
+import { type NewMove, type StoredHealth, type StoredPin, upstreamKey } from "../../src/core/stored.ts";
 import { createFailover } from "../../src/policy/failover.ts";
 import { createProber } from "../../src/policy/health.prober.ts";
 import { FAILOVER, HEALTH } from "../help/failover.rules.ts";
@@ -46,15 +46,16 @@ function open(app = appOf(), stored: { rows?: StoredHealth[]; pin?: StoredPin } 
   const found: Record<string, Found> = {};
   const events: OutriggerEvent[] = [];
   const moves: NewMove[] = [];
-  const rows = new Map<string, StoredHealth>();
+  const rows = new Map((stored.rows ?? []).map((row) => [upstreamKey(row), row]));
   const probes: string[] = [];
   const well: string[] = [];
   let pin: StoredPin | null = stored.pin ?? null;
-  const failover = createFailover(app, {
+  const failover = createFailover(app, pin, {
     clock,
     random: createSeededRandom(5),
     emit: (event) => events.push(event),
-    saveHealth: (row) => rows.set(row.upstream, row),
+    saveHealth: (row) => rows.set(upstreamKey(row), row),
+    recall: (id) => rows.get(upstreamKey(id)) ?? null,
     savePin: (_, given) => {
       pin = given;
     },
@@ -81,7 +82,6 @@ function open(app = appOf(), stored: { rows?: StoredHealth[]; pin?: StoredPin } 
       });
     },
   });
-  failover.restore(stored.rows ?? [], pin);
   onTestFinished(failover.stop);
   const pass = async (ms: number): Promise<void> => {
     for (let left = ms; left > 0; left -= 50) {
@@ -168,6 +168,17 @@ describe("probes", () => {
     found.only = {};
     await pass(300_000);
     expect(events.at(-1)).toMatchObject({ type: "upstream.up", upstream: "only" });
+  });
+
+  test("three failures in a row are an alert though it takes more of them to move traffic, and however they were found", async () => {
+    const { found, pass, events } = open({ ...appOf(), health: { ...HEALTH, unhealthyAfter: 10 } });
+    await pass(500);
+    found.backup = DEAD;
+    await pass(3_600);
+    expect(events.filter(({ type }) => type === "upstream.down")).toMatchObject([{ upstream: "backup", alert: true }]);
+    const live = open();
+    for (let n = 0; n < 3; n++) live.settle("primary", "bad");
+    expect(live.events[0]).toMatchObject({ type: "upstream.down", consecutiveFailures: 3, alert: true });
   });
 
   test("of an app that has no such path say nothing against it", async () => {
@@ -325,6 +336,30 @@ describe("what is kept", () => {
     expect(failover.health(clock.now()).active).toBe("backup");
     failover.configure(appOf([{ ...upstream("primary", 0), url: "http://elsewhere" }, upstream("backup", 1)]));
     expect(failover.health(clock.now())).toMatchObject({ active: "primary", upstreams: [{ lastCheck: null }, {}] });
+  });
+
+  test("an upstream that one manifest leaves out and the next has again is as it was", async () => {
+    const { failover, found, pass, clock } = open();
+    await pass(1_000);
+    found.primary = DEAD;
+    await pass(5_000);
+    failover.configure(appOf([upstream("third", 2), upstream("backup", 1)]));
+    failover.configure(appOf());
+    expect(failover.health(clock.now())).toMatchObject({ active: "backup", upstreams: [{ standing: "away" }, {}] });
+  });
+
+  test("a reload that sends traffic elsewhere is a move like any other, and one that does not is none", async () => {
+    const { failover, moves, pass } = open();
+    await pass(1_000);
+    failover.configure({ ...appOf(), owner: "somebody" });
+    expect(moves).toEqual([]);
+    failover.configure(appOf([upstream("primary", 2), upstream("backup", 1)]));
+    failover.configure(appOf([upstream("backup", 1), upstream("third", 3)]));
+    failover.configure(appOf([upstream("third", 3), upstream("fourth", 4)]));
+    expect(moves.map(({ kind, from, to, reason }) => [kind, from, to, reason])).toEqual([
+      ["failback", "primary", "backup", "manifest"],
+      ["failover", "backup", "third", "manifest"],
+    ]);
   });
 
   test("another window counts anew, but failures in a row go on", () => {
