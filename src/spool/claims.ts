@@ -34,6 +34,7 @@ const CLAIM_BYTES = 4 * 1024 * 1024;
 const BUFFER_BYTES = 64 * 1024 * 1024;
 /** Asked for at a time: what they will bring is not known yet. */
 const MAX_ASKED = 32;
+const ROOM_ASKED_MS = 250;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
 
@@ -44,8 +45,20 @@ export function createClaims({ spool, clock }: DelivererDeps, buffers: Buffers, 
   let notBefore = 0;
   let unsure = false;
   let holding = false;
+  let roomAskedFrom = 0;
 
-  const isTight = (): boolean => buffers.bytes + asking.size * CLAIM_BYTES > BUFFER_BYTES;
+  const isFull = (): boolean => buffers.bytes > 2 * BUFFER_BYTES;
+  const noRoom = (): boolean => {
+    if (!isFull()) return false;
+    const now = clock.now();
+    // All that wait here are looked at for it, and more may be parked a moment later.
+    if (now >= roomAskedFrom) {
+      roomAskedFrom = now + ROOM_ASKED_MS;
+      told.tight();
+    }
+    told.wakeAt(roomAskedFrom);
+    return isFull();
+  };
   const failed = (): void => {
     unsure = true;
     failures++;
@@ -117,9 +130,8 @@ export function createClaims({ spool, clock }: DelivererDeps, buffers: Buffers, 
         }
         if (!sure() || asking.size >= MAX_ASKED) return false;
         // Each lane may have one job, so that none starves; beyond twice the bound it waits for others to be sent.
-        if (isTight()) told.tight();
-        const tight = isTight();
-        if (tight && buffers.bytes > 2 * BUFFER_BYTES) return false;
+        const tight = buffers.bytes + asking.size * CLAIM_BYTES > BUFFER_BYTES;
+        if (tight && noRoom()) return false;
         if (tight && lane.buffer.length > 0) continue;
         const forgotten = new Set<string>();
         const asked = ask(state, lane, tight ? 1 : wanted, forgotten).then(() => {
