@@ -34,7 +34,7 @@ export interface JobTable {
 
 /**
  * Of tries kept with a job. Some spend no attempt, so that nothing else bounds their number; a few hundred with all
- * that is kept of an answer have room. Beyond it the oldest go.
+ * that is kept of an answer have room. Beyond it the oldest go, each a whole line.
  */
 const MAX_LOG_CHARS = 4 * 1024 * 1024;
 const KEPT_LOG_CHARS = 3 * 1024 * 1024;
@@ -65,7 +65,6 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
   const addLog = db.prepare(
     `INSERT INTO tries (seq, log) VALUES (?, ?) ON CONFLICT (seq) DO UPDATE SET log = CASE
        WHEN length(log) < ${MAX_LOG_CHARS} THEN log
-       -- From the first whole line of what is kept.
        ELSE substr(log, length(log) - ${KEPT_LOG_CHARS} + instr(substr(log, length(log) - ${KEPT_LOG_CHARS}), char(10)))
        END || excluded.log`,
   );
