@@ -6,7 +6,7 @@ import { openSqliteSpool } from "../../src/storage/spool/driver.ts";
 import { createSeal } from "../../src/storage/spool/seal.ts";
 import { again, claim, ids, listAll, newJob, queueAll, states, take, takeOne, tried } from "../contract/spool.rig.ts";
 import { createManualClock } from "../help/manual-clock.ts";
-import { jobs, openFiles, written } from "./spool.files.ts";
+import { jobs, openFiles, UNBOUND, written } from "./spool.files.ts";
 
 const MIB = 1024 * 1024;
 
@@ -92,4 +92,18 @@ test("of very many tries with all that their answers said, the newest are kept, 
   expect(kept.length).toBeGreaterThan(200);
   expect(kept.length).toBeLessThan(400);
   expect(kept).toEqual(kept.map((_, i) => 400 - kept.length + i));
+});
+
+test("a spool that refuses a large job for want of bytes is full, though a few are left", async () => {
+  const { spool, clock } = await openFiles();
+  spool.configure({ ...UNBOUND, maxBytes: 4 * MIB });
+  const large = newJob(clock, { body: Buffer.alloc(1.5 * MIB) });
+  expect((await spool.put(large)).kind).toBe("queued");
+  expect((await spool.put(large)).kind).toBe("queued");
+  expect(await spool.survey()).toMatchObject({ full: null });
+  expect(await spool.put(large)).toEqual({ kind: "full", bound: "bytes" });
+  expect(await spool.survey()).toMatchObject({ full: "bytes" });
+  await spool.change("cancel", ids(await listAll(spool)));
+  await spool.change("delete", ids(await listAll(spool)));
+  expect(await spool.survey()).toMatchObject({ full: null });
 });
