@@ -22,6 +22,7 @@ export interface BadLine {
   readonly message: string;
 }
 
+/** The newest of them are kept. */
 const MAX_TRIES = 1_000;
 
 const instant = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
@@ -84,8 +85,8 @@ const lineSchema = z.object({
         body_bytes: z.int().min(0).nullable().default(null),
       }),
     )
-    .max(MAX_TRIES)
-    .default([]),
+    .default([])
+    .transform((tries) => tries.slice(-MAX_TRIES)),
 });
 type Line = z.infer<typeof lineSchema>;
 

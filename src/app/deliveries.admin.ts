@@ -26,7 +26,10 @@ export function deliveryService({ deliveries, clock, bus, routes }: DeliveryAdmi
       // Let go of first, so that one that is cancelled is not sent meanwhile.
       if (act === "cancel") deliverer.forget(new Set(ids));
       const changed = await asked(spool.change(act, ids));
-      for (const { id, app, capability, requestId } of changed) {
+      for (const job of changed) {
+        const { id, app, capability, requestId } = job;
+        // Its route may be known to nobody yet, as after an import: then it waits for its manifest.
+        if (act === "retry" || act === "resend") deliverer.queued(job);
         deliverer.wake(app, capability);
         if (act === "retry") bus.emit({ type: "dlq.retried", at: clock.wall(), app, capability, id, requestId, by });
       }

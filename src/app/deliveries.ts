@@ -58,25 +58,28 @@ export interface DeliveriesDeps {
 export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettings): Promise<Deliveries> {
   const { storage, clock, random, bus } = deps;
   const { history } = storage;
+  let running: Deliverer | null = null;
   const spool = await storage.openSpool({
     bounds: boundsOf(settings),
     random,
     key: deps.key,
     onCommit: deps.onCommit,
-    onBack: () => deliverer.unsure(),
+    // Before there is one, nothing is held and nothing was read.
+    onBack: () => running?.unsure(),
   });
   // Where it can't be written down, it holds until the next start: `storage.failing` has said so.
   const pauses = createPauses(await history.loadPauses(), {
     save: (pause: StoredPause) => void history.savePause(pause).catch(() => undefined),
     remove: (app, capability) => void history.removePause(app, capability).catch(() => undefined),
   });
-  const deliverer: Deliverer = createDeliverer({
+  const deliverer = createDeliverer({
     spool,
     clock,
     pauses,
     emit: bus.emit,
     backoffMs: (retry, n) => backoffMs(retry, n, random),
   });
+  running = deliverer;
   const upkeep = createUpkeep({ spool, clock, emit: bus.emit });
   const off = bus.on((event: OutriggerEvent) => {
     // An expired one may have let the next of its order key go.

@@ -24,6 +24,8 @@ interface Told {
   readonly wakeAt: (at: number) => void;
   readonly dead: (job: JobSummary) => void;
   readonly unwanted: (state: RouteState, job: LeasedJob) => void;
+  /** Memory is short: what can't go soon may be given back. */
+  readonly tight: () => void;
 }
 
 /** Of bodies, in one claim. */
@@ -32,17 +34,31 @@ const CLAIM_BYTES = 4 * 1024 * 1024;
 const BUFFER_BYTES = 64 * 1024 * 1024;
 /** Asked for at a time: what they will bring is not known yet. */
 const MAX_ASKED = 32;
+const ROOM_ASKED_MS = 250;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
 
 export function createClaims({ spool, clock }: DelivererDeps, buffers: Buffers, told: Told): Claims {
-  const asking = new Set<Promise<void>>();
-  const forgotten = new Set<string>();
+  /** With what each of them is to give back: only those that were under way can bring it. */
+  const asking = new Map<Promise<void>, Set<string>>();
   let failures = 0;
   let notBefore = 0;
   let unsure = false;
   let holding = false;
+  let roomAskedFrom = 0;
 
+  const isFull = (): boolean => buffers.bytes > 2 * BUFFER_BYTES;
+  const noRoom = (): boolean => {
+    if (!isFull()) return false;
+    const now = clock.now();
+    // All that wait here are looked at for it, and more may be parked a moment later.
+    if (now >= roomAskedFrom) {
+      roomAskedFrom = now + ROOM_ASKED_MS;
+      told.tight();
+    }
+    told.wakeAt(roomAskedFrom);
+    return isFull();
+  };
   const failed = (): void => {
     unsure = true;
     failures++;
@@ -68,7 +84,12 @@ export function createClaims({ spool, clock }: DelivererDeps, buffers: Buffers, 
     return false;
   };
 
-  const ask = async (state: RouteState, lane: LaneState, max: number): Promise<void> => {
+  const ask = async (
+    state: RouteState,
+    lane: LaneState,
+    max: number,
+    forgotten: ReadonlySet<string>,
+  ): Promise<void> => {
     lane.claiming = true;
     // What is put from now on may not be in the answer.
     lane.due = false;
@@ -110,22 +131,22 @@ export function createClaims({ spool, clock }: DelivererDeps, buffers: Buffers, 
         if (!sure() || asking.size >= MAX_ASKED) return false;
         // Each lane may have one job, so that none starves; beyond twice the bound it waits for others to be sent.
         const tight = buffers.bytes + asking.size * CLAIM_BYTES > BUFFER_BYTES;
-        if (tight && buffers.bytes > 2 * BUFFER_BYTES) return false;
+        if (tight && noRoom()) return false;
         if (tight && lane.buffer.length > 0) continue;
-        const asked = ask(state, lane, tight ? 1 : wanted).then(() => {
+        const forgotten = new Set<string>();
+        const asked = ask(state, lane, tight ? 1 : wanted, forgotten).then(() => {
           asking.delete(asked);
-          if (asking.size === 0) forgotten.clear();
           told.arrived(state);
         });
-        asking.add(asked);
+        asking.set(asked, forgotten);
       }
       return true;
     },
     forget(ids) {
-      if (asking.size > 0) for (const id of ids) forgotten.add(id);
+      for (const forgotten of asking.values()) for (const id of ids) forgotten.add(id);
     },
     async stop() {
-      await Promise.all(asking);
+      await Promise.all(asking.keys());
     },
     unsure() {
       unsure = true;

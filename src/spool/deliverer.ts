@@ -117,7 +117,12 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
   });
   const ending = createEnding(deps, buffers, { settled: touch, gone: parkGone });
   const agenda = createAgenda({ parkedNow, expire: (state, now) => endOld(state, now) });
-  const told = { held, arrived: touch, sure: soon, wakeAt, dead: ending.expired, unwanted: ending.giveBack };
+  /** Routes with an open breaker keep a little here each, but so many of them must not starve all others. */
+  const tight = (): void => {
+    const now = clock.now();
+    for (const state of buffers.lanes.values()) if (parkedNow(state, now) !== null) letGo(state, () => true);
+  };
+  const told = { held, arrived: touch, sure: soon, wakeAt, dead: ending.expired, unwanted: ending.giveBack, tight };
   const claims = createClaims(deps, buffers, told);
   const starts = createStarts(agenda, buffers, ending, { parkedNow, wakeAt, landed: touch });
 

@@ -13,7 +13,7 @@ export interface Ending {
   ended(flight: Flight, sent: Sent, claimedAt: number): void;
   /** Leased, and too old before it had a slot. */
   tooOld(state: RouteState, job: LeasedJob): void;
-  /** Found too old by the store. */
+  /** Ended by the store, which found it too old, or damaged. */
   expired(job: JobSummary): void;
   /** As it came; `stop` waits for it. */
   giveBack(state: RouteState, job: LeasedJob): void;
@@ -154,7 +154,8 @@ export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told):
           ...sent,
           attempts: job.attempts,
           expiresInMs: job.expiresInMs - (clock.now() - claimedAt),
-          backoffMs: retry === null ? 0 : deps.backoffMs(retry, job.attempts + 1),
+          // What spends nothing must not be repeated as fast as the first for ever.
+          backoffMs: retry === null ? 0 : deps.backoffMs(retry, 1 + (sent.trial ? job.sends : job.attempts)),
         },
         retry ?? { attempts: 1 },
       );

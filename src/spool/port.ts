@@ -90,7 +90,7 @@ export interface Claimed {
   readonly more: boolean;
   /** Until the next one of this lane is due, where none is now; null where none waits. */
   readonly nextInMs: number | null;
-  /** Found too old: now dead. */
+  /** Found too old, or without its payload after a file was damaged: now ended. */
   readonly expired: readonly JobSummary[];
 }
 

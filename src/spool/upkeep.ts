@@ -69,7 +69,6 @@ export function createUpkeep({ spool, clock, emit }: UpkeepDeps): Upkeep {
     busy = true;
     try {
       for (let ms = await step(); running && ms !== null; ms = await step()) await sleep(clock, ms);
-      await look();
     } catch {
       // It is away: the next round.
     }
@@ -78,6 +77,8 @@ export function createUpkeep({ spool, clock, emit }: UpkeepDeps): Upkeep {
   const begin = (): void => {
     timer = clock.after(ROUND_MS, begin, undefined);
     void round();
+    // Not after the round: through a million jobs that takes minutes, in which a spool fills up.
+    void look();
   };
 
   return {

@@ -95,6 +95,8 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
           worker = started;
           if (closing) started.postMessage(CLOSE);
           return opened();
+        case "recovering":
+          return clock.cancel(late);
         case "refused":
           cause = new StorageError(message.code, message.message);
           return;

@@ -2,7 +2,7 @@ import { closeSync, openSync } from "node:fs";
 import { type Connection, type ConnectOptions, connect, connectReadonly } from "./connection.ts";
 import { isDamage, type StorageCode, StorageError, toStorageError } from "./error.ts";
 import { type Migration, migrate } from "./migrate.ts";
-import { salvage, setAside } from "./recover.ts";
+import { finishRebuild, rebuild } from "./rebuild.ts";
 import { createLive, failure, type Live, NO_HOOKS, transact } from "./transact.ts";
 
 /** A command is one call by name, as it crosses the threads. */
@@ -55,6 +55,8 @@ export interface DatabaseOptions {
   readonly wall: () => number;
   /** Hears of a state that an operator must know: once when it begins, not with every command. */
   readonly onFailing: (detail: string) => void;
+  /** Begins to read out a damaged file: of a large one that takes minutes. */
+  readonly onRecovering?: () => void;
 }
 
 /** Opens and migrates the file; a damaged one is repaired first. Throws `StorageError`. */
@@ -67,6 +69,9 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   function openOrReplace(): Live {
     try {
+      const damaged = finishRebuild(path, wall());
+      if (damaged !== null)
+        onFailing(`${path} was damaged; it is kept as ${damaged}; recovered: all that was readable`);
       return open(options);
     } catch (error) {
       if (isDamage(error)) return replace(toStorageError(error).message);
@@ -75,13 +80,11 @@ export function openDatabase(options: DatabaseOptions): Database {
   }
 
   function replace(reason: string): Live {
+    options.onRecovering?.();
+    const { damaged, found } = rebuild(path, options.schema, wall());
     repairs++;
-    const damaged = setAside(path, wall());
     const fresh = open(options);
-    const found = salvage(damaged, fresh.db);
-    const mended = options.schema.mend === undefined ? "" : `; ${options.schema.mend(fresh.db)}`;
-    fresh.hooks.reload();
-    onFailing(`${path} was damaged (${reason}); it is kept as ${damaged}; recovered: ${found}${mended}`);
+    onFailing(`${path} was damaged (${reason}); it is kept as ${damaged}; recovered: ${found}`);
     return fresh;
   }
 

@@ -14,6 +14,8 @@ export type ToThread =
 
 export type FromThread =
   | { readonly kind: "opened" }
+  /** A damaged file is read out before it is opened: that may take minutes. */
+  | { readonly kind: "recovering" }
   /** It could not start; the thread then ends. */
   | { readonly kind: "refused"; readonly code: StorageCode; readonly message: string }
   | { readonly kind: "replies"; readonly replies: readonly Reply[]; readonly commit: Commit | null }

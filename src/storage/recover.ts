@@ -24,7 +24,10 @@ interface Salvage {
   readonly complete: boolean;
 }
 
-/** Copies every readable row of `damaged` into `db`, table by table. Returns one clause for people; throws nothing. */
+/**
+ * Copies every readable row of `damaged` into `db`, table by table. Returns one clause for people. Throws only where
+ * the copy has no room: what can't be read is damage, what can't be written is not.
+ */
 export function salvage(damaged: string, db: Connection): string {
   let old: Connection | null = null;
   try {
@@ -35,7 +38,9 @@ export function salvage(damaged: string, db: Connection): string {
       .map(({ table, rows, complete }) => `${table} ${rows} rows${complete ? "" : " (the rest was unreadable)"}`)
       .join(", ");
   } catch (error) {
-    return `nothing (${toStorageError(error).message})`;
+    const problem = toStorageError(error);
+    if (problem.code === "full") throw problem;
+    return `nothing (${problem.message})`;
   } finally {
     old?.close();
   }

@@ -91,7 +91,10 @@ function openStore(schema: Schema, options: ServeOptions, send: Send): Store {
     send({ kind: "failing", store: name, detail, replaced });
   };
   const path = join(options.dataDir, schema.file);
-  const db = openDatabase({ path, schema, wall: options.wall, onFailing: failing });
+  const onRecovering = (): void => {
+    if (opened === null) send({ kind: "recovering" });
+  };
+  const db = openDatabase({ path, schema, wall: options.wall, onFailing: failing, onRecovering });
   // What was replaced before it was open, nobody has told anything yet.
   opened = db;
   repairs = db.repairs();

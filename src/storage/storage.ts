@@ -84,7 +84,7 @@ export interface SpoolOptions {
   readonly key: string | undefined;
   /** How long each commit took, and how many jobs were put in it. */
   readonly onCommit?: (ms: number, jobs: number) => void;
-  /** The thread had died and is there again. */
+  /** The thread had died and is there again, or the file was damaged and is another now: it knows less than was told it. */
   readonly onBack?: () => void;
 }
 
@@ -113,10 +113,11 @@ export async function openStorage(
     clock,
     onFailing: (store, detail, isNew) => {
       onEvent({ type: "storage.failing", at: clock.wall(), store, detail });
-      // A file that was replaced knows neither bounds nor where fences begin.
+      // A file that was replaced knows neither bounds nor where fences begin, and what waits in it may be due anew.
       if (store === "spool" && isNew) {
         replaced = true;
         spool?.reopened();
+        spoolOptions?.onBack?.();
       }
     },
     onBack: () => {

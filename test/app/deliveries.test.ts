@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
+import { deliveryService } from "../../src/app/deliveries.admin.ts";
 import { openDeliveries } from "../../src/app/deliveries.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { createEventBus, type OutriggerEvent } from "../../src/core/events.ts";
@@ -6,9 +7,12 @@ import { createMemoryLedger } from "../../src/core/memory.ts";
 import { systemRandom } from "../../src/core/random.ts";
 import type { SpoolSettings } from "../../src/core/settings.service.ts";
 import { openStorage } from "../../src/storage/storage.ts";
+import { again, queueAll, take } from "../contract/spool.rig.ts";
 import { hang, testRoute } from "../help/deliverer.route.ts";
+import { storedJob } from "../help/deliveries.ts";
 import { createExchange } from "../help/exchange.ts";
-import { tempDir } from "../storage/support.ts";
+import { jobs, leavesOf, openFiles } from "../storage/spool.files.ts";
+import { junkPages, tempDir } from "../storage/support.ts";
 
 const SPOOL: SpoolSettings = {
   driver: "sqlite",
@@ -23,8 +27,7 @@ const SPOOL: SpoolSettings = {
 };
 
 /** The asynchronous path over a real file, with one route whose app hangs. */
-async function opened() {
-  const dataDir = tempDir();
+async function opened(dataDir = tempDir()) {
   const events: OutriggerEvent[] = [];
   const bus = createEventBus((error) => {
     throw error;
@@ -53,7 +56,7 @@ async function opened() {
   deliveries.deliverer.apply([route], SPOOL);
   await deliveries.deliverer.start();
   const later = deliveries.later({ app: { name: "quiz" }, capability: "winner", retry: { maxAgeMs: 60_000 } });
-  return { ...deliveries, events, route, later };
+  return { ...deliveries, deliveries, bus, events, route, later };
 }
 
 test("what was left behind too late, and is taken back, is neither sent on nor kept", async () => {
@@ -68,4 +71,40 @@ test("what was left behind too late, and is taken back, is neither sent on nor k
   const next = await later.keep(createExchange({ id: "third" }));
   await expect.poll(() => route.ids()).toEqual([out, next]);
   expect(events.map(({ type }) => type)).toEqual(Array(3).fill("delivery.queued"));
+});
+
+test("what is due anew in a file that was recovered is fetched, though nothing else happens on its route", async () => {
+  const clock = systemClock;
+  const { dir, path, spool, storage } = await openFiles(tempDir(), { wall: clock.wall() });
+  const small = { at: clock.wall(), body: Buffer.from("{}") };
+  await queueAll(
+    spool,
+    jobs(1_200, () => small),
+  );
+  // Nothing is due for an hour, as far as anybody knows.
+  const leased = await take(spool);
+  await Promise.all(leased.map(({ lease }) => spool.settle(lease, again(0, 3_600_000))));
+  await storage.close();
+  const { spool: now, route, events } = await opened(dir);
+  // The check of the file is over once the thread is idle again.
+  for (let n = 0; n < 3; n++) await now.recall({ app: "quiz", capability: "winner" }, "none");
+  expect(route.sends).toEqual([]);
+  junkPages(path, leavesOf(path, "jobs").slice(-3, -2));
+  await now.list({ filter: {}, limit: 1, cursor: null });
+  expect(events.map(({ type }) => type)).toContain("storage.failing");
+  // Those whose row was lost are queued again, in doubt.
+  await expect.poll(() => route.sends.map(({ job }) => job.inDoubt)).toEqual([true]);
+});
+
+test("what is imported and retried for a route that nobody knows waits visibly, and goes when a manifest names it", async () => {
+  const { deliveries, bus } = await opened();
+  const service = deliveryService({ deliveries, clock: systemClock, bus, routes: () => [] });
+  const NEW = { app: "poll", capability: "closed" };
+  const job = storedJob({ ...NEW, id: "018bcfe5-6800-7000-8000-000000000000", orderKey: null });
+  expect(await service.import({ ...job, expiresAt: job.at + 86_400_000 })).toBe(true);
+  expect(await service.change("retry", [job.id], "ops")).toHaveLength(1);
+  expect((await service.survey()).routes).toMatchObject([{ ...NEW, parked: { cause: "no_route" } }]);
+  const route = testRoute(NEW, { answer: hang });
+  deliveries.deliverer.apply([route], SPOOL);
+  await expect.poll(() => route.ids()).toEqual([job.id]);
 });

@@ -94,3 +94,19 @@ test("behind an open breaker little stays here, and much goes back", async () =>
     expect(await states(rig.store)).toEqual(stays ? { leased: 2, queued: 1 } : { queued: 3 });
   }
 });
+
+test("what waits behind very many open breakers gives way to apps that are well", async () => {
+  const rig = delivererRig();
+  const down = Array.from({ length: 160 }, (_, i) => testRoute({ app: "quiz", capability: `c${i}` }, { answer: hang }));
+  const well = testRoute({ app: "poll", capability: "closed" });
+  rig.deliverer.apply([...down, well], SETTINGS);
+  for (const route of down) await rig.put(route, 1, { body: Buffer.alloc(MIB - 8_192) });
+  await rig.deliverer.start();
+  await rig.settled();
+  for (const route of down) route.open = true;
+  rig.deliverer.wake("quiz", null);
+  await rig.settled();
+  await rig.put(well, 3);
+  await rig.settled();
+  expect(well.sends).toHaveLength(3);
+});

@@ -252,3 +252,14 @@ test("what is queued while the first look at the store is under way is found", a
   await rig.settled();
   expect(route.sends).toHaveLength(2);
 });
+
+test("tries that spend nothing, as where no upstream serves, come no faster than others", async () => {
+  const rig = delivererRig();
+  const route = testRoute(QUIZ, { answer: (job) => ({ ...failing(job), trial: true }) });
+  rig.deliverer.apply([route], SETTINGS);
+  const [id] = await rig.put(route);
+  await rig.deliverer.start();
+  await rig.pass(1_000 + 2_000 + 4_000 + 8_000, 500);
+  expect(route.sends).toHaveLength(5);
+  expect(await rig.store.find(id!)).toMatchObject({ state: "queued", attempts: 0, sends: 5 });
+});

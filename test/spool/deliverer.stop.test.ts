@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Spool } from "../../src/spool/port.ts";
 import { states } from "../contract/spool.rig.ts";
 import { hang, ok, testRoute } from "../help/deliverer.route.ts";
 import { delivererRig, heldBack, SETTINGS } from "../help/deliverer.ts";
@@ -129,6 +130,37 @@ test("a job that is cancelled while its claim is on its way is not sent", async 
   await rig.settled();
   expect(route.ids()).toEqual([ids[1]]);
   expect(await states(rig.store)).toEqual({ cancelled: 1, delivered: 1 });
+});
+
+test("a job that is retried after it was cancelled is sent, though a claim of before is still on its way", async () => {
+  const late = Promise.withResolvers<void>();
+  const POLL = { app: "poll", capability: "closed" };
+  const between = (store: Spool): Spool => ({
+    ...store,
+    async claim(want) {
+      const got = await store.claim(want);
+      if (want.app === POLL.app) await late.promise;
+      return got;
+    },
+  });
+  const rig = delivererRig({ between });
+  const [quiz, poll] = [testRoute(QUIZ), testRoute(POLL)];
+  rig.deliverer.apply([quiz, poll], SETTINGS);
+  rig.pauses.set({ ...QUIZ, cause: "paused", by: "ann", at: 1 });
+  const ids = await rig.put(quiz);
+  await rig.put(poll);
+  await rig.deliverer.start();
+  await rig.settled();
+  rig.deliverer.forget(new Set(ids));
+  await rig.store.change("cancel", ids);
+  await rig.store.change("retry", ids);
+  rig.pauses.end("quiz", "winner");
+  rig.deliverer.wake("quiz", "winner");
+  await rig.settled();
+  expect(quiz.ids()).toEqual(ids);
+  late.resolve();
+  await rig.settled();
+  expect(await states(rig.store)).toEqual({ delivered: 2 });
 });
 
 test("a job that could not be cancelled is sent after all", async () => {

@@ -195,3 +195,19 @@ test("after its end nothing is asked any more", async () => {
   expect(calls()).toBe(before);
   expect(clock.pending()).toBe(0);
 });
+
+test("a spool that fills up while a round through very many jobs goes on is told before that ends", async () => {
+  const { clock, spool, put } = rig({ maxJobs: 10 });
+  const levels: unknown[] = [];
+  const endless = { ...spool, sweep: async () => ({ expired: [], more: true }) };
+  const emit = (event: OutriggerEvent) => void levels.push(event.type === "spool.full" ? event.level : event);
+  const upkeep = createUpkeep({ spool: endless, clock, emit });
+  upkeep.start();
+  for (const n of [8, 2]) {
+    await put(n);
+    clock.advance(1_000);
+    await new Promise(setImmediate);
+  }
+  expect(levels).toEqual(["80 percent", "full"]);
+  upkeep.stop();
+});

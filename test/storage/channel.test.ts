@@ -65,6 +65,27 @@ test("a thread that opens no files is given up after a minute, with an error tha
   expect(clock.pending()).toBe(0);
 });
 
+test("a thread that reads out a damaged file may take longer than that", async () => {
+  const clock = createManualClock();
+  const busy = new Worker(
+    `const { parentPort } = require("node:worker_threads");
+    parentPort.postMessage({ kind: "recovering" });
+    parentPort.on("message", () => process.exit());`,
+    { eval: true },
+  );
+  let refused = false;
+  const opening = openStorage({ dataDir: tempDir(), clock, onEvent: () => {} }, () => busy).catch(() => {
+    refused = true;
+  });
+  await once(busy, "message");
+  clock.advance(600_000);
+  await new Promise(setImmediate);
+  expect(refused).toBe(false);
+  busy.postMessage("end");
+  await opening;
+  expect(refused).toBe(true);
+});
+
 test("of one breaker's rows only the first and the newest travel", async () => {
   const { storage, history, sent } = await setup();
   for (let i = 0; i < 1000; i++) history.saveBreaker(breakerRow({ savedAt: i }));

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -215,6 +215,46 @@ describe("a damaged file", () => {
     expect(quickCheck(path)).not.toEqual([]);
     junkPages(path, [1]);
     expect(quickCheck(path)).not.toEqual([]);
+  });
+
+  test("stays where it is until all that is readable was recovered: a repair that is cut is begun anew", () => {
+    const { dir, path } = written();
+    junkPages(path, pagesWith(path, "quiz/2").slice(2, 3));
+    const cut = (): string => {
+      throw new Error("killed");
+    };
+    const dying = setup(dir, { ...historySchema, mend: cut });
+    expect(dying.open().run([["audit.list", { limit: 1000, cursor: null }]])).toMatchObject([{ ok: false }]);
+    expect(readdirSync(dir).filter((name) => /damaged|mend/.test(name))).toEqual([]);
+    const { failing, open } = setup(dir);
+    expect(count(open())).toBeGreaterThan(400);
+    expect(failing).toHaveLength(1);
+  });
+
+  test.each([
+    ["and both files have their old names", (path: string) => junkPages(path, [1])],
+    ["and the damaged one is already away", (path: string) => renameSync(path, `${path}.damaged-${WALL}`)],
+  ])("is replaced by what a killed process had recovered, %s", (_, reached) => {
+    const { dir, path } = written();
+    copyFileSync(path, `${path}.mended`);
+    reached(path);
+    const { failing, open } = setup(dir);
+    expect(count(open())).toBe(500);
+    expect(failing).toHaveLength(1);
+    expect(readdirSync(dir)).toContain(`history.db.damaged-${WALL}`);
+    expect(readdirSync(dir)).not.toContain("history.db.mended");
+  });
+
+  test("is kept in its place while there is no room to recover it", () => {
+    const { dir, path } = written();
+    junkPages(path, pagesWith(path, "quiz/2").slice(2, 3));
+    const [first, ...rest] = historySchema.migrations;
+    const small = { number: 1, sql: `${first?.sql}; PRAGMA max_page_count = 25;` };
+    const { failing, open } = setup(dir, { ...historySchema, migrations: [small, ...rest] });
+    expect(open().run([["audit.list", { limit: 1000, cursor: null }]])).toMatchObject([{ ok: false, code: "full" }]);
+    expect(failing).toEqual(["database or disk is full"]);
+    expect(readdirSync(dir).filter((name) => /damaged|mend/.test(name))).toEqual([]);
+    expect(count(setup(dir).open())).toBeGreaterThan(400);
   });
 
   test("that cannot be replaced fails commands, and is opened again once that is possible", () => {

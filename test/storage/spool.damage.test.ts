@@ -120,7 +120,8 @@ describe("damage that is there at the start", () => {
     junkPages(path, leavesOf(path, "payloads").slice(0, 1));
     const { spool, damage } = await openFiles(dir);
     await damage;
-    expect(await claim(spool)).toMatchObject({ jobs: [], more: true });
+    const expired = [{ id: made[0], state: "cancelled", reason: "cancelled" }];
+    expect(await claim(spool)).toMatchObject({ jobs: [], more: true, expired });
     const { lease } = await takeOne(spool);
     expect(lease.id).toBe(made[1]);
   });

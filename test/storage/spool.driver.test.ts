@@ -4,9 +4,9 @@ import { systemRandom } from "../../src/core/random.ts";
 import { type Channel, Late } from "../../src/storage/channel.ts";
 import { openSqliteSpool } from "../../src/storage/spool/driver.ts";
 import { createSeal } from "../../src/storage/spool/seal.ts";
-import { ids, listAll, newJob, queueAll, states, take } from "../contract/spool.rig.ts";
+import { again, claim, ids, listAll, newJob, queueAll, states, take, takeOne, tried } from "../contract/spool.rig.ts";
 import { createManualClock } from "../help/manual-clock.ts";
-import { jobs, openFiles, written } from "./spool.files.ts";
+import { jobs, openFiles, UNBOUND, written } from "./spool.files.ts";
 
 const MIB = 1024 * 1024;
 
@@ -23,8 +23,12 @@ test("a job whose request cannot be read ends, is not lost, and stops none of th
   ).toMatchObject({ changes: 1 });
   db.close();
   const { spool } = await openFiles(dir);
-  expect(ids(await take(spool))).toEqual(made.filter((_, i) => i !== 1));
-  await expect.poll(() => states(spool)).toEqual({ leased: 4, cancelled: 1 });
+  const { jobs: got, expired } = await claim(spool);
+  expect(ids(got)).toEqual(made.filter((_, i) => i !== 1));
+  // Told like every other end, so that it is seen, and the next of its order key goes.
+  expect(expired).toMatchObject([{ id: made[1], state: "cancelled" }]);
+  expect(await spool.find(made[1]!)).toMatchObject({ state: "cancelled", request: null });
+  expect(await states(spool)).toEqual({ leased: 4, cancelled: 1 });
   const [bad] = (await listAll(spool)).filter(({ state }) => state === "cancelled");
   expect(bad).toMatchObject({ id: made[1], reason: "cancelled", detail: expect.stringContaining("can't be read") });
 });
@@ -76,3 +80,30 @@ test("the oldest age is that of the oldest that waits, past however many that en
 });
 
 const DEAD = { kind: "dead", tries: [], reason: "gone", detail: null, release: true } as const;
+
+test("of very many tries with all that their answers said, the newest are kept, each whole", async () => {
+  const { spool, clock } = await openFiles();
+  const [id] = await queueAll(spool, [newJob(clock)]);
+  for (let from = 0; from < 400; from += 100) {
+    const tries = Array.from({ length: 100 }, (_, i) => tried(from + i, { body: "QUJD".repeat(5_000) }));
+    await spool.settle((await takeOne(spool, { lane: from === 0 ? "first" : "retry" })).lease, { ...again(0), tries });
+  }
+  const kept = (await spool.find(id!))?.tries.map(({ n }) => n) ?? [];
+  expect(kept.length).toBeGreaterThan(200);
+  expect(kept.length).toBeLessThan(400);
+  expect(kept).toEqual(kept.map((_, i) => 400 - kept.length + i));
+});
+
+test("a spool that refuses a large job for want of bytes is full, though a few are left", async () => {
+  const { spool, clock } = await openFiles();
+  spool.configure({ ...UNBOUND, maxBytes: 4 * MIB });
+  const large = newJob(clock, { body: Buffer.alloc(1.5 * MIB) });
+  expect((await spool.put(large)).kind).toBe("queued");
+  expect((await spool.put(large)).kind).toBe("queued");
+  expect(await spool.survey()).toMatchObject({ full: null });
+  expect(await spool.put(large)).toEqual({ kind: "full", bound: "bytes" });
+  expect(await spool.survey()).toMatchObject({ full: "bytes" });
+  await spool.change("cancel", ids(await listAll(spool)));
+  await spool.change("delete", ids(await listAll(spool)));
+  expect(await spool.survey()).toMatchObject({ full: null });
+});

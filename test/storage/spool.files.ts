@@ -17,7 +17,7 @@ import { tempDir } from "./support.ts";
 /** A spool in a real file and a real thread, of which a test sees the files, the events and the thread. */
 
 const EVER = Number.MAX_SAFE_INTEGER;
-const UNBOUND: SpoolBounds = {
+export const UNBOUND: SpoolBounds = {
   maxJobs: EVER,
   maxBytes: EVER,
   retainDeliveredMs: EVER,

@@ -37,15 +37,18 @@ export function claimCommand(db: Connection, state: SpoolState, table: JobTable)
     let rest = false;
     let ended = false;
     if (route === undefined) return { jobs: pack([], [], [], now), more: false, nextInMs: null, expired };
+    const kill = (row: JobRow, reason: number, detail: string): void => {
+      table.kill(row, reason, detail, false, row.attempts, row.sends, now);
+      const dead = table.get(row.seq);
+      ended = true;
+      if (dead !== undefined) expired.push(summaryOf(dead, want.route, false, want.wall - now));
+    };
     const found = look(route, lane, now, want.max);
     for (const seq of found.seqs) {
       const row = table.get(seq);
       if (row === undefined) continue;
       if (row.expires <= now) {
-        table.kill(row, EXPIRED_REASON, "it was too old", false, row.attempts, row.sends, now);
-        const dead = table.get(seq);
-        ended = true;
-        if (dead !== undefined) expired.push(summaryOf(dead, want.route, false, want.wall - now));
+        kill(row, EXPIRED_REASON, "it was too old");
         continue;
       }
       if (rows.length > 0 && size + row.size > want.maxBytes) {
@@ -54,8 +57,7 @@ export function claimCommand(db: Connection, state: SpoolState, table: JobTable)
       }
       const content = payload.get(seq);
       if (content === undefined) {
-        table.kill(row, CANCELLED_REASON, LOST, false, row.attempts, row.sends, now);
-        ended = true;
+        kill(row, CANCELLED_REASON, LOST);
         continue;
       }
       size += row.size;

@@ -177,7 +177,7 @@ function surveyCommand(db: Connection, state: SpoolState, room: ReturnType<typeo
       oldestAgeMs: since === null ? null : now - since,
       maxJobs,
       maxBytes,
-      full: state.waiting() >= maxJobs ? "jobs" : bytes >= maxBytes ? "bytes" : null,
+      full: state.waiting() >= maxJobs ? "jobs" : room.full(bytes) ? "bytes" : null,
     };
   };
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Random } from "../../core/random.ts";
-import type { AnswerStore, Settlement, Spool, StoredAnswer } from "../../spool/port.ts";
+import type { AnswerStore, Lease, Settlement, Spool, StoredAnswer } from "../../spool/port.ts";
 import type { Channel } from "../channel.ts";
 import { StorageError } from "../error.ts";
 import { answerHead, readAnswerHead } from "./answer.head.ts";
@@ -54,6 +54,17 @@ export async function openSqliteSpool(deps: SqliteSpoolDeps, first: SpoolBounds)
     return settles.add(seq, lease.attempt, settlement, now());
   };
 
+  const find = (id: JobId): Promise<FoundJob | null> => call("spool.find", found(id));
+  /** Null where the store is away just now: its lease is met again. */
+  const endUnreadable = async (lease: Lease): Promise<FoundJob | null> => {
+    const id = parseId(lease.id);
+    try {
+      return (await settle(lease, UNREADABLE)) && id !== null ? await find(id) : null;
+    } catch {
+      return null;
+    }
+  };
+
   return {
     put(job) {
       const at = now();
@@ -66,15 +77,15 @@ export async function openSqliteSpool(deps: SqliteSpoolDeps, first: SpoolBounds)
       const route = `${app}/${capability}`;
       const reply = await call<ClaimReply>("spool.claim", { ...want, route, now: now(), wall: clock.wall() });
       const { jobs, unreadable } = unpack(reply.jobs, app, capability, seal, idTexts);
-      // Where the store is away just now, their leases are met again.
-      for (const lease of unreadable) void settle(lease, UNREADABLE).catch(() => undefined);
-      return { ...reply, jobs };
+      if (unreadable.length === 0) return { ...reply, jobs };
+      const ended = await Promise.all(unreadable.map(endUnreadable));
+      return { ...reply, jobs, expired: [...reply.expired, ...ended.filter((job) => job !== null)] };
     },
     settle,
     hold: (leases) => call("spool.hold", { now: now(), leases }),
     async find(text) {
       const id = parseId(text);
-      const job = id === null ? null : await call<FoundJob | null>("spool.find", found(id));
+      const job = id === null ? null : await find(id);
       if (job === null) return null;
       const { head, ...rest } = job;
       return { ...rest, request: head === null ? null : readable(head, seal) };

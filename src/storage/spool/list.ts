@@ -81,8 +81,13 @@ export function listCommand(db: Connection, state: SpoolState, table: JobTable) 
   };
 }
 
-function headOf({ head, content }: Payload): Head {
-  return JSON.parse(content.toString("utf8", 0, head)) as Head;
+/** Null for one that was damaged: what else is known of the job can be told. */
+function headOf({ head, content }: Payload): Head | null {
+  try {
+    return JSON.parse(content.toString("utf8", 0, head)) as Head;
+  } catch {
+    return null;
+  }
 }
 
 function matches(job: JobSummary, { states, app, capability, reason, since, until }: JobFilter): boolean {

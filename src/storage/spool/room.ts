@@ -13,6 +13,8 @@ export interface Room {
   /** May one more of this size be put? Books it. */
   has(bytes: number): boolean;
   used(): number;
+  /** So much is in use that a job like the last one that was refused would be refused again. */
+  full(used: number): boolean;
 }
 
 /** What a job takes beside its body: rows, index entries, the request's head. */
@@ -33,6 +35,8 @@ export function createRoom(db: Connection, state: SpoolState, table: JobTable): 
   /** In use, about: as it was measured, and what was booked since. */
   let bytes = 0;
   let looks = 0;
+  /** What the last job would have taken, where it was refused. */
+  let refused = 0;
 
   const used = (): number => ((pages.get() ?? 0) - (free.get() ?? 0)) * pageSize;
   /** False when there was nothing left to give. */
@@ -58,9 +62,12 @@ export function createRoom(db: Connection, state: SpoolState, table: JobTable): 
       for (let steps = 0; steps < 8 && bytes + more + JOB_BYTES > maxBytes && give(); steps++) bytes = used();
     },
     has(size) {
-      if (bytes + size + JOB_BYTES > state.bounds.maxBytes) return false;
-      bytes += size + JOB_BYTES;
-      return true;
+      const more = size + JOB_BYTES;
+      const fits = bytes + more <= state.bounds.maxBytes;
+      refused = fits ? 0 : more;
+      if (fits) bytes += more;
+      return fits;
     },
+    full: (now) => now >= state.bounds.maxBytes || (refused > 0 && now + refused > state.bounds.maxBytes),
   };
 }

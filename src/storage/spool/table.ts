@@ -32,6 +32,13 @@ export interface JobTable {
   arrange(route: number, okey: string | null): void;
 }
 
+/**
+ * Of tries kept with a job. Some spend no attempt, so that nothing else bounds their number; a few hundred with all
+ * that is kept of an answer have room. Beyond it the oldest go, each a whole line.
+ */
+const MAX_LOG_CHARS = 4 * 1024 * 1024;
+const KEPT_LOG_CHARS = 3 * 1024 * 1024;
+
 export function createTable(db: Connection, state: SpoolState): JobTable {
   const get = db.prepare<[number], JobRow>(`SELECT ${COLUMNS} FROM jobs WHERE seq = ?`);
   const insert = db.prepare(
@@ -56,7 +63,10 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
   const removePayload = db.prepare("DELETE FROM payloads WHERE seq = ?");
   const removeTries = db.prepare("DELETE FROM tries WHERE seq = ?");
   const addLog = db.prepare(
-    "INSERT INTO tries (seq, log) VALUES (?, ?) ON CONFLICT (seq) DO UPDATE SET log = log || excluded.log",
+    `INSERT INTO tries (seq, log) VALUES (?, ?) ON CONFLICT (seq) DO UPDATE SET log = CASE
+       WHEN length(log) < ${MAX_LOG_CHARS} THEN log
+       ELSE substr(log, length(log) - ${KEPT_LOG_CHARS} + instr(substr(log, length(log) - ${KEPT_LOG_CHARS}), char(10)))
+       END || excluded.log`,
   );
   const heads = db.prepare<[number, string], JobRow>(
     `SELECT ${COLUMNS} FROM jobs INDEXED BY heads WHERE route = ? AND okey = ? AND okey IS NOT NULL AND holds = 1 AND lane <> 2`,
