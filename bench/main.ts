@@ -6,6 +6,7 @@ import { fair } from "./cases/fair.ts";
 import { intake } from "./cases/intake.ts";
 import { micro } from "./cases/micro.ts";
 import { routes } from "./cases/routes.ts";
+import { slow } from "./cases/slow.ts";
 import { sync } from "./cases/sync.ts";
 import { type Bench, type Case, type Options, openBench, type Report } from "./lib/bench.ts";
 import { findGenerator } from "./lib/load.ts";
@@ -14,7 +15,7 @@ import { formatReport, writeResults } from "./lib/report.ts";
 
 /** `npm run bench`: measures and prints. It judges nothing: only a run that could not be made ends with code 1. */
 
-const CASES: readonly Case[] = [sync, intake, drain, backlog, fair, routes, failover, micro];
+const CASES: readonly Case[] = [sync, intake, drain, backlog, fair, routes, failover, slow, micro];
 const DEFAULT_CASES: readonly Case[] = [sync];
 
 const USAGE = `npm run bench [-- CASE… OPTIONS]

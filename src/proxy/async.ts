@@ -8,7 +8,7 @@ import type { Call } from "./call.ts";
 import { ABORTED, complete } from "./complete.ts";
 import { requestIdOf, storedRequest } from "./delivery.ts";
 import * as refuse from "./refusals.ts";
-import type { Rejection } from "./reply.ts";
+import { type Rejection, sayClose } from "./reply.ts";
 import { distrust, type SyncDeps, takeBody, turnAway } from "./sync.ts";
 
 export interface AsyncDeps extends SyncDeps {
@@ -67,7 +67,7 @@ function accept(call: Call, id: string, duplicate: boolean, deps: AsyncDeps): vo
   if (call.gone) return complete(call, ABORTED, deps.completion);
   const { status, headers, body } = queuedAnswer(id, duplicate);
   headers.push("X-Request-ID", call.id, "Outrigger-Outcome", QUEUED, "Content-Length", String(body.length));
-  if (call.shared.closing()) headers.push("Connection", "close");
+  if (call.shared.closing()) sayClose(call.res, headers);
   call.res.writeHead(status, headers);
   call.res.end(body.toString("latin1"), "latin1");
   complete(call, { outcome: "queued", reason: null, strategy: null, status }, deps.completion);

@@ -18,9 +18,8 @@ export function complete(call: Call, verdict: Verdict, completion: Completion): 
   call.finished = true;
   completion.inFlight.count--;
   call.plan.inFlight.count--;
-  const { clock, memory } = call.shared;
-  if (call.heldBytes > 0) memory.give(call.heldBytes);
-  call.heldBytes = 0;
+  const { clock } = call.shared;
+  if (call.heldBytes > 0) giveBack(call);
   const durationMs = clock.now() - call.startedAt;
   let othersMs = call.waitedMs;
   for (const attempt of call.attempts) othersMs += attempt.durationMs;
@@ -47,6 +46,15 @@ export function complete(call: Call, verdict: Verdict, completion: Completion): 
     const { strategy, reason } = verdict;
     completion.bus.emit({ type: "fallback.used", at, route: call.route, id: call.id, strategy, reason, labels });
   }
+}
+
+/** What the caller has not taken yet is held on: until its last byte went, or the caller did. */
+function giveBack(call: Call): void {
+  const { heldBytes, res, shared } = call;
+  call.heldBytes = 0;
+  // Behind answers of its connection that are still to come it has no socket, and Node lets little wait there.
+  if (call.gone || res.socket === null || res.writableLength === 0) shared.memory.give(heldBytes);
+  else res.once("close", () => shared.memory.give(heldBytes));
 }
 
 /** Says that a request was refused: every refusal is counted, routed or not. */

@@ -10,7 +10,7 @@ import { bind } from "./listener.bind.ts";
 import { type Cap, capConnections } from "./listener.cap.ts";
 import type { ServerTls } from "./listener.tls.ts";
 import type { Refuser } from "./wire.refusal.ts";
-import { isWebSocket, pendingResponse, prepareServer, serverOptions } from "./wire.server.ts";
+import { isEnding, isWebSocket, mayUpgrade, pendingResponse, prepareServer, serverOptions } from "./wire.server.ts";
 
 export interface ListenerHandlers {
   readonly request: (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean) => void;
@@ -26,6 +26,8 @@ interface ListenerOptions {
   readonly limits: () => LimitSettings;
   readonly handlers: ListenerHandlers;
   readonly refuser: Refuser;
+  /** A caller that takes nothing of its answer for this long is dropped; a minute unless given. */
+  readonly stalledMs?: number;
 }
 
 /** The proxy's listener. */
@@ -39,7 +41,6 @@ export interface Listener {
   close(graceMs: number): Promise<void>;
 }
 
-/** A caller that takes nothing of its answer for this long is dropped. */
 const STALLED_MS = 60_000;
 
 /** Binds the listener. Rejects with an error that says what to do. */
@@ -50,12 +51,13 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   prepareServer(server, refuser);
   const cap = capConnections(server, tls === null ? "connection" : "secureConnection", { limits, refuser });
   // Silence is no fault of a caller that waits for an app with a long timeout. Idle kept connections come here, too.
-  server.setTimeout(STALLED_MS, (socket: Socket) => {
+  server.setTimeout(options.stalledMs ?? STALLED_MS, (socket: Socket) => {
     if (pendingResponse(socket) === undefined || socket.writableLength > 0) socket.destroy();
   });
-  server.on("request", (req, res) => handlers.request(req, res, false));
-  server.on("checkContinue", (req, res) => handlers.request(req, res, true));
-  server.on("checkExpectation", (req, res) => handlers.request(req, res, false));
+  const request = (expectsContinue: boolean) => (req: IncomingMessage, res: ServerResponse) => {
+    if (!isEnding(req.socket)) handlers.request(req, res, expectsContinue);
+  };
+  server.on("request", request(false)).on("checkContinue", request(true)).on("checkExpectation", request(false));
   server.on("upgrade", (req: IncomingMessage, socket: Duplex, head: Buffer) =>
     handlers.upgrade(req, socket as Socket, head),
   );
@@ -77,7 +79,9 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
 
 /** Both kinds of server are one to all that follows: HTTP on a socket. */
 function makeServer({ tls, limits, handlers }: ListenerOptions): Server {
-  const options = serverOptions(limits(), (req) => isWebSocket(req) && handlers.upgrades(req));
+  const upgrades = (req: IncomingMessage): boolean =>
+    isWebSocket(req) && mayUpgrade(req.socket) && handlers.upgrades(req);
+  const options = serverOptions(limits(), upgrades);
   if (tls === null) return createServer(options);
   return createSecureServer({
     ...options,

@@ -9,7 +9,7 @@ import { type Completion, complete } from "./complete.ts";
 import { readHead } from "./outgoing.ts";
 import type { PassthroughExchange, PassthroughResult } from "./passthrough.relay.ts";
 import type { Way } from "./plan.ts";
-import { type Verdict, verdictOf, writeReply } from "./reply.ts";
+import { sayClose, type Verdict, verdictOf, writeReply } from "./reply.ts";
 
 export interface ServeDeps {
   readonly random: Random;
@@ -68,7 +68,7 @@ function exchangeOf(call: Call, way: Way): PassthroughExchange {
     answerHeaders: (status) => {
       const { outcome, reason } = outcomeOf(worthOfStatus(status, way));
       const own = ["X-Request-ID", call.id, "Outrigger-Outcome", outcomeField(outcome, reason)];
-      if (status !== 101 && call.shared.closing()) own.push("Connection", "close");
+      if (status !== 101 && call.shared.closing()) sayClose(call.res, own);
       return own;
     },
   };

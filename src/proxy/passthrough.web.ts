@@ -3,7 +3,7 @@ import { type Fault, fault } from "../core/fault.ts";
 import { answerHead, badAnswer, CUT, callerGone, faultOfError, framingOf, openRequest } from "./passthrough.out.ts";
 import type { PassthroughDeps, PassthroughExchange, PassthroughResult, Relay } from "./passthrough.relay.ts";
 import { createWatch, type Watch } from "./passthrough.watch.ts";
-import { hasBody } from "./wire.server.ts";
+import { endWith, hasBody } from "./wire.server.ts";
 
 /** One streamed request and its answer. */
 export class WebRelay implements Relay {
@@ -92,7 +92,7 @@ export class WebRelay implements Relay {
     if (this.#over) return;
     this.#status = answer.statusCode ?? 0;
     // An answer before the request was whole: what is left of it may stay unread.
-    if (!this.#req.complete) this.#res.shouldKeepAlive = false;
+    if (!this.#req.complete) endWith(this.#res);
     this.#res.writeHead(this.#status, [...head, ...this.#x.answerHeaders(this.#status)]);
     this.#res.flushHeaders();
     answer.on("data", this.#watch.touch);
@@ -119,7 +119,7 @@ export class WebRelay implements Relay {
     this.#finish(reason);
     this.#out.destroy();
     if (this.#res.headersSent) this.#res.destroy();
-    else if (!this.#req.complete) this.#res.shouldKeepAlive = false;
+    else if (!this.#req.complete) endWith(this.#res);
   }
 
   #finish(reason: Fault | null): void {

@@ -5,6 +5,7 @@ import { OUTCOMES, type Outcome, outcomeField, REASONS, type Reason, type Strate
 import { PROBLEM_JSON, type Problem, problem } from "../core/problem.ts";
 import type { AnswerToKeep } from "../spool/port.ts";
 import type { Call } from "./call.ts";
+import { endWith } from "./wire.server.ts";
 
 /** What became of a call, as its caller saw it. */
 export interface Verdict {
@@ -120,7 +121,7 @@ function writeWhole(
   if (proxy !== null) headers.push("Proxy-Status", proxy);
   const bodiless = status === 204 || status === 304 || call.method === "HEAD";
   if (!bodiless) headers.push("Content-Length", String(body.length));
-  if (call.shared.closing()) headers.push("Connection", "close");
+  if (call.shared.closing()) sayClose(res, headers);
   res.writeHead(status, headers);
   // A small body as text goes out with the head in one plain write, which is cheaper than a gathered one; latin-1
   // keeps every byte.
@@ -134,7 +135,7 @@ function streamAnswer(call: Call, answer: Answer, outcome: string, onStreamed: (
   const stream = answer.stream as NonNullable<Answer["stream"]>;
   const headers = answer.headers.slice();
   headers.push("X-Request-ID", call.id, "Outrigger-Outcome", outcome);
-  if (call.shared.closing()) headers.push("Connection", "close");
+  if (call.shared.closing()) sayClose(res, headers);
   res.writeHead(answer.status, headers);
   res.on("drain", () => stream.resume());
   call.onGone = () => stream.abort();
@@ -196,9 +197,15 @@ export function writeRejection(res: ServerResponse, id: string | null, rejection
   if (rejection.retryAfterMs !== undefined) headers.push("Retry-After", seconds(rejection.retryAfterMs));
   if (rejection.allow !== undefined) headers.push("Allow", rejection.allow.join(", "));
   if (rejection.authenticate !== undefined) headers.push("WWW-Authenticate", rejection.authenticate);
-  if (rejection.close === true) headers.push("Connection", "close");
+  if (rejection.close === true) sayClose(res, headers);
   res.writeHead(rejection.status, headers);
   res.end(body);
+}
+
+/** Makes this the last answer of its connection. */
+export function sayClose(res: ServerResponse, headers: string[]): void {
+  headers.push("Connection", "close");
+  endWith(res);
 }
 
 /** The error type of RFC 9209 for a refusal of ours. */

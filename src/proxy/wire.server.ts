@@ -35,9 +35,12 @@ export function serverOptions(limits: LimitSettings, upgrades: (req: IncomingMes
   };
 }
 
-/** Is this the one upgrade we serve (RFC 6455 section 4.1)? `h2c` and all others are ignored. */
+/**
+ * Is this the one upgrade we serve (RFC 6455 section 4.1)? `h2c` and all others are ignored. A handshake has no body:
+ * what follows the head of one that announces a body would be taken for frames of the WebSocket.
+ */
 export function isWebSocket(req: IncomingMessage): boolean {
-  return req.method === "GET" && req.headers.upgrade?.toLowerCase() === "websocket";
+  return req.method === "GET" && req.headers.upgrade?.toLowerCase() === "websocket" && !hasBody(req);
 }
 
 /** Does the request announce a body (RFC 9112 section 6.3)? Of one that does not, no `end` event will come. */
@@ -54,9 +57,35 @@ export function prepareServer(server: Server, refuser: Refuser): void {
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
     answerClientError(error, socket as Socket, refuser);
   });
-  server.on("connect", (_req: IncomingMessage, socket: Duplex) =>
-    refuseSocket(socket as Socket, REFUSED_METHOD, refuser),
-  );
+  server.on("connect", (_req: IncomingMessage, duplex: Duplex) => {
+    const socket = duplex as Socket;
+    if (isEnding(socket)) return;
+    // Node has let go of the connection: behind a request that still waits there can be no answer in its turn.
+    if (pendingResponse(socket) !== undefined) socket.destroy();
+    else refuseSocket(socket, REFUSED_METHOD, refuser);
+  });
+}
+
+/** Set on a connection whose last answer is decided. */
+const ENDING: unique symbol = Symbol("ending");
+
+/**
+ * The connection closes after this answer. What its caller has sent behind the request may be on its way through the
+ * parser already: it is no request any more (RFC 9112 section 9.6), least of all where the framing was in doubt.
+ */
+export function endWith(res: ServerResponse): void {
+  res.shouldKeepAlive = false;
+  (res.req.socket as Socket & { [ENDING]?: true })[ENDING] = true;
+}
+
+/** Is nothing more to be served on this connection? */
+export function isEnding(socket: Socket): boolean {
+  return (socket as Socket & { [ENDING]?: true })[ENDING] === true;
+}
+
+/** May this connection become a WebSocket? Not while an answer is due on it: Node would hand it over under that one. */
+export function mayUpgrade(socket: Socket): boolean {
+  return !isEnding(socket) && pendingResponse(socket) === undefined;
 }
 
 /** Writes the refusal, says goodbye, and drops what the caller still sends. */

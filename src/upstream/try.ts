@@ -43,13 +43,16 @@ export class Try implements Dispatcher.DispatchHandler, BodyStream {
     this.#timer = clock.after(Math.min(this.#plan.connectTimeoutMs, x.tryMs), Try.#tick, this as Try);
     x.onGone = this.#onGone;
     x.onMove = this.#onMove;
+    const headers = outHeaders(x, this.#plan, clock.wall());
+    // Its types leave out what it takes: anything that can be iterated.
+    const body = bodyOf(x.body, headers) as Buffer | null;
     this.#client.pool.dispatch(
       {
         origin: undefined as never,
         path: this.#plan.path + x.rest,
         method: x.method as Dispatcher.HttpMethod,
-        headers: outHeaders(x, this.#plan, this.#deps.clock.wall()),
-        body: x.body.length > 0 ? x.body : null,
+        headers,
+        body,
         // Always the same: undici would reconnect wherever the server name changes, as with preserve_host.
         ...(this.#client.settings.secure ? { servername: this.#client.settings.hostname } : {}),
       },
@@ -215,6 +218,22 @@ export class Try implements Dispatcher.DispatchHandler, BodyStream {
     if (resolve !== null && reply !== undefined) resolve(reply);
     this.#piped?.done(over === "whole" ? null : over);
   }
+}
+
+/**
+ * undici takes a body in one piece for sent once it is handed over. In slices it sees an answer that comes before the
+ * last of them, and uses that connection no more: the app may never read what is left.
+ */
+function bodyOf(body: Buffer, headers: string[]): Buffer | Iterable<Buffer> | null {
+  if (body.length <= SLICE_BYTES) return body.length > 0 ? body : null;
+  headers.push("Content-Length", String(body.length));
+  return slices(body);
+}
+
+const SLICE_BYTES = 64 * 1024;
+
+function* slices(body: Buffer): Generator<Buffer> {
+  for (let at = 0; at < body.length; at += SLICE_BYTES) yield body.subarray(at, at + SLICE_BYTES);
 }
 
 interface Piped {

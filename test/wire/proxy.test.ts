@@ -1,3 +1,4 @@
+import { expect } from "vitest";
 import { recordingUpstream } from "../help/raw.ts";
 import { type Sidecar, startSidecar } from "../help/sidecar.ts";
 import { runAnswerVectors } from "./answers.run.ts";
@@ -25,7 +26,34 @@ async function startRequests(mode: string) {
     port: sidecar.port,
     upstreamSaw: upstream.saw,
     upstreamRequests: upstream.requests,
+    authority: `127.0.0.1:${upstream.port}`,
     forget: upstream.forget,
+    stop: async () => {
+      await sidecar.stop();
+      await upstream.stop();
+    },
+  };
+}
+
+/** What is stored first: the caller's word for it is 202, and the upstream sees it a little later. */
+async function startStored() {
+  const upstream = await recordingUpstream();
+  const sidecar = await startSidecar(manifest(upstream.port, "async"));
+  const stored = (): number => sidecar.events.filter(({ type }) => type === "delivery.queued").length;
+  let before = 0;
+  return {
+    port: sidecar.port,
+    upstreamSaw: upstream.saw,
+    upstreamRequests: upstream.requests,
+    authority: `127.0.0.1:${upstream.port}`,
+    forget: () => {
+      before = stored();
+      upstream.forget();
+    },
+    sent: async (count: number) => {
+      expect(stored() - before).toBe(count);
+      await upstream.received(before + count);
+    },
     stop: async () => {
       await sidecar.stop();
       await upstream.stop();
@@ -48,6 +76,8 @@ runAnswerVectors("a sync route", (port) => startAnswers("sync", port), {
     "100 before the answer": "undici takes a 100 that nobody asked for as a bad response",
   },
 });
+
+runRequestVectors("an async route", startStored, { accepted: 202 });
 
 runRequestVectors("a passthrough route", () => startRequests("passthrough"), { streaming: true });
 runAnswerVectors("a passthrough route", (port) => startAnswers("passthrough", port), { streaming: true });

@@ -10,20 +10,39 @@ export interface Subject {
   /** Whole requests among them. */
   upstreamRequests(): readonly RawMessage[];
   forget(): void;
+  /** The Host that the upstream must see, where ours replaces the caller's. */
+  readonly authority?: string;
+  /** Where requests are stored first: resolves once these many since the last `forget`, and no others, were sent. */
+  sent?(count: number): Promise<void>;
   stop(): Promise<void>;
 }
 
-const HOP_BY_HOP = ["connection", "keep-alive", "te", "trailer", "upgrade", "expect", "http2-settings", "x-hop"];
+const HOP_BY_HOP = [
+  "connection",
+  "keep-alive",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "expect",
+  "http2-settings",
+  "x-hop",
+];
+
+interface Options {
+  readonly streaming?: boolean;
+  /** What a caller hears whose request is taken. */
+  readonly accepted?: 200 | 202;
+}
 
 /**
  * Runs every request vector against what `start` gives. `streaming`: bodies go on while they come (passthrough), so
  * that a fault in the body may be found after the head was written; then the upstream may hold an unfinished request.
+ * After each a normal request must pass, and nothing else may have reached the upstream by then.
  */
-export function runRequestVectors(
-  title: string,
-  start: () => Promise<Subject>,
-  options: { readonly streaming?: boolean } = {},
-): void {
+export function runRequestVectors(title: string, start: () => Promise<Subject>, options: Options = {}): void {
   describe(title, () => {
     let subject: Subject;
     beforeAll(async () => {
@@ -33,8 +52,9 @@ export function runRequestVectors(
     for (const vector of REQUEST_VECTORS) {
       test(`${"refused" in vector ? "refuses" : "forwards"} ${vector.name}`, async () => {
         subject.forget();
-        if ("refused" in vector) await expectRefused(vector, subject, options.streaming === true);
-        else await expectPassed(vector, subject);
+        if ("refused" in vector) await expectRefused(vector, subject, options);
+        else await expectPassed(vector, subject, options);
+        await expectServed(subject, options);
       });
     }
   });
@@ -43,7 +63,7 @@ export function runRequestVectors(
 async function expectRefused(
   vector: Extract<RequestVector, { refused: number }>,
   subject: Subject,
-  streaming: boolean,
+  { streaming }: Options,
 ): Promise<void> {
   const reply = await rawExchange(subject.port, vector.bytes);
   const [first, ...more] = reply.messages;
@@ -53,11 +73,27 @@ async function expectRefused(
   expect(values(first as RawMessage, "content-type")).toEqual(["application/problem+json"]);
   expect(JSON.parse(first?.body.toString() ?? "")).toMatchObject({ status: vector.refused });
   if (vector.refused === 405) expect(values(first as RawMessage, "allow")).toHaveLength(1);
-  if (streaming && vector.inBody) expect(subject.upstreamRequests()).toEqual([]);
+  await subject.sent?.(0);
+  if (streaming === true && vector.inBody) expect(subject.upstreamRequests()).toEqual([]);
   else expect(subject.upstreamSaw().toString("latin1")).toBe("");
 }
 
-async function expectPassed(vector: Extract<RequestVector, { passes: unknown }>, subject: Subject): Promise<void> {
+/** Whatever came before, the next caller has an answer, and the upstream has heard of nobody else. */
+async function expectServed(subject: Subject, { accepted = 200 }: Options): Promise<void> {
+  subject.forget();
+  const next = await rawExchange(subject.port, "GET /wire/next HTTP/1.1\r\nHost: wire.example\r\n\r\n", {
+    responses: 1,
+  });
+  expect(next.messages.map(statusOf)).toEqual([accepted]);
+  await subject.sent?.(1);
+  expect(subject.upstreamRequests().map(({ line }) => line)).toEqual(["GET /wire/next HTTP/1.1"]);
+}
+
+async function expectPassed(
+  vector: Extract<RequestVector, { passes: unknown }>,
+  subject: Subject,
+  { accepted = 200 }: Options,
+): Promise<void> {
   const wanted = vector.afterwards === "closes" ? {} : { responses: vector.passes.length };
   const reply = await rawExchange(subject.port, vector.bytes, wanted);
   const finals = reply.messages.filter((message) => statusOf(message) >= 200);
@@ -67,7 +103,8 @@ async function expectPassed(vector: Extract<RequestVector, { passes: unknown }>,
     // What follows may be refused by an answer of its own, or by silence.
     if (statuses.length > vector.passes.length) expect(statuses.pop()).toBe(400);
   }
-  expect(statuses, reply.bytes.toString("latin1")).toEqual(vector.passes.map(() => 200));
+  expect(statuses, reply.bytes.toString("latin1")).toEqual(vector.passes.map(() => accepted));
+  await subject.sent?.(vector.passes.length);
   const requests = [...subject.upstreamRequests()];
   const got = requests.map(({ line, body }) => {
     const [method, target, version] = line.split(" ");
@@ -82,11 +119,17 @@ async function expectPassed(vector: Extract<RequestVector, { passes: unknown }>,
   expect(parseMessages(all).rest.length).toBe(0);
   for (const request of requests) {
     expect(values(request, "host")).toHaveLength(1);
+    if (subject.authority !== undefined) expect(values(request, "host")).toEqual([subject.authority]);
+    expect(fieldLines(request).filter((line) => vector.has?.includes(line))).toEqual(vector.has ?? []);
     for (const name of HOP_BY_HOP) {
-      const allowed = name === "connection" ? ["keep-alive"] : [];
+      const allowed = { connection: ["keep-alive"], "transfer-encoding": ["chunked"] }[name] ?? [];
       for (const value of values(request, name)) expect(allowed, `${name}: ${value}`).toContain(value.toLowerCase());
     }
     expect(values(request, "x-checksum")).toEqual([]);
     expect(values(request, "x-request-id")).not.toContain("evil");
   }
+}
+
+function fieldLines({ headers }: RawMessage): string[] {
+  return headers.flatMap((name, i) => (i % 2 === 0 ? [`${name}: ${headers[i + 1]}`] : []));
 }

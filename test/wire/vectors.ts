@@ -23,6 +23,8 @@ export type RequestVector =
       readonly bytes: string;
       /** The requests that the upstream must see: no more, no less, each framed by us. */
       readonly passes: readonly Seen[];
+      /** Header lines that it must see of each, in this order. */
+      readonly has?: readonly string[];
       /** A refusal that follows the answers, then the end of the connection. */
       readonly afterwards?: "closes";
     };
@@ -52,6 +54,7 @@ const passes = (name: string, bytes: string, ...what: readonly Seen[]): RequestV
 const POSTED = seen("POST", "/wire/x", "hi");
 const GOT = seen("GET", "/wire/x");
 
+const EVERY_BYTE = Array.from({ length: 256 }, (_, byte) => String.fromCharCode(byte)).join("");
 const SMUGGLED = "GET /admin HTTP/1.1\r\nHost: a\r\n\r\n";
 
 const framing: readonly RequestVector[] = [
@@ -60,6 +63,21 @@ const framing: readonly RequestVector[] = [
   passes("chunked", post(`${CHUNKED}2\r\nhi\r\n${LAST}`), POSTED),
   passes("CHUNKED in capitals", post(`Transfer-Encoding: CHUNKED\r\n\r\n2\r\nhi\r\n${LAST}`), POSTED),
   passes("a chunk extension", post(`${CHUNKED}2;a=b\r\nhi\r\n${LAST}`), POSTED),
+  passes(
+    "a body of every byte there is",
+    `POST /wire/x HTTP/1.1\r\n${HOST}Content-Length: 256\r\n\r\n${EVERY_BYTE}`,
+    seen("POST", "/wire/x", EVERY_BYTE),
+  ),
+  passes(
+    "a body of every byte there is, in chunks",
+    post(`${CHUNKED}1\r\n\0\r\nfe\r\n${EVERY_BYTE.slice(1, 255)}\r\n01\r\n\xff\r\n${LAST}`),
+    seen("POST", "/wire/x", EVERY_BYTE),
+  ),
+  passes(
+    "a body that is a request",
+    post(`Content-Length: ${SMUGGLED.length}\r\n\r\n${SMUGGLED}`),
+    seen("POST", "/wire/x", SMUGGLED),
+  ),
   passes("no body at all", post("\r\n"), seen("POST", "/wire/x")),
   passes("GET with a body", `GET /wire/x HTTP/1.1\r\n${HOST}${HI}`, seen("GET", "/wire/x", "hi")),
   passes(
@@ -146,7 +164,12 @@ const lines: readonly RequestVector[] = [
   refused("a name beyond ASCII", get("/wire/x", `${HOST}X\xe9: a\r\n`)),
   refused("a line without a colon", get("/wire/x", `${HOST}X\r\n`)),
   refused("an empty name", get("/wire/x", `${HOST}: a\r\n`)),
-  passes("a value beyond ASCII", get("/wire/x", `${HOST}X: a\xffb\r\n`), GOT),
+  {
+    name: "a value beyond ASCII",
+    bytes: get("/wire/x", `${HOST}X: a\xffb\xc3\xa9\r\n`),
+    passes: [GOT],
+    has: ["X: a\xffb\xc3\xa9"],
+  },
   passes("an empty line before the request", `\r\n${get("/wire/x")}`, GOT),
   refused("HTTP/2.0 in an h1 line", get("/wire/x", HOST, "HTTP/2.0")),
   refused("HTTP/0.9 in an h1 line", get("/wire/x", HOST, "HTTP/0.9")),
@@ -236,6 +259,21 @@ const headers: readonly RequestVector[] = [
     (name) => refused(`a name that poses as ours: ${name}`, get("/wire/x", `${HOST}${name}: 1\r\n`)),
   ),
   passes("an underscore that poses as nobody", get("/wire/x", `${HOST}X_Room: 1\r\n`), GOT),
+  passes(
+    "hop-by-hop fields, which end here",
+    get(
+      "/wire/x",
+      `${HOST}Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=9\r\nProxy-Authorization: a\r\n` +
+        "Proxy-Connection: keep-alive\r\nTE: trailers, deflate\r\nUpgrade: h2c\r\n",
+    ),
+    GOT,
+  ),
+  {
+    name: "repeated fields, in their order, number and spelling",
+    bytes: get("/wire/x", `${HOST}X-A: 1\r\nCookie: b=1\r\nx-a: 2\r\ncookie: a=2\r\nX-A: 1\r\nX-B:  spaced \t\r\n`),
+    passes: [GOT],
+    has: ["X-A: 1", "Cookie: b=1", "x-a: 2", "cookie: a=2", "X-A: 1", "X-B: spaced"],
+  },
   passes("100 headers", get("/wire/x", HOST + "A: b\r\n".repeat(99)), GOT),
   refused("101 headers", get("/wire/x", HOST + "A: b\r\n".repeat(100)), 431),
   refused(
@@ -249,6 +287,7 @@ const headers: readonly RequestVector[] = [
   refused("an expectation nobody can meet", post(`Expect: magic\r\n${HI}`), 417),
   refused("100-continue and another", post(`Expect: 100-continue, magic\r\n${HI}`), 417),
   refused("two expectations", post(`Expect: 100-continue\r\nExpect: magic\r\n${HI}`), 417),
+  refused("an expectation without a body", get("/wire/x", `${HOST}Expect: 200-ok\r\n`), 417),
   passes("100-continue, the body sent unasked", post(`Expect: 100-Continue\r\n${HI}`), POSTED),
   passes(
     "an upgrade to h2c",

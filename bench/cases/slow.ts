@@ -1,0 +1,64 @@
+import type { Case } from "../lib/bench.ts";
+import { latencies, RATE } from "../lib/open-loop.ts";
+import { othersNote } from "../lib/others.ts";
+import { machineTime } from "../lib/processor-time.ts";
+import { spread } from "../lib/statistics.ts";
+import { number } from "../lib/table.ts";
+import { nginxVersion, startUpstream } from "../peers/nginx.ts";
+import { holdSlow, startOursSlow } from "../peers/ours.slow.ts";
+import { oursVersion } from "../peers/ours.ts";
+
+const MIXES = [
+  { title: "1,000 slow heads", heads: 1000, bodies: 0, readers: 0 },
+  { title: "1,000 slow bodies", heads: 0, bodies: 1000, readers: 0 },
+  { title: "400 heads, 400 bodies, 200 that read nothing", heads: 400, bodies: 400, readers: 200 },
+];
+
+/** Whether callers who take their time are in the way of those who do not. */
+export const slow: Case = {
+  name: "slow",
+  about: "latency of normal calls while 1,000 slow connections are held, beside that without",
+  async run(bench) {
+    const { pairs, seconds } = bench.options;
+    const before = machineTime();
+    const upstream = await startUpstream(bench);
+    const ours = await startOursSlow(bench, upstream.port);
+    const measure = async () => (await latencies(bench, [ours], 1, seconds))[0]!;
+    const rows = [];
+    const figures = [];
+    for (const { title, ...counts } of MIXES) {
+      const runs = { free: [await measure()], held: [] as Awaited<ReturnType<typeof measure>>[] };
+      for (let pair = 1; pair <= pairs; pair++) {
+        if (pair > 1) runs.free.push(await measure());
+        bench.say(`pair ${pair} of ${pairs}: ${title}`);
+        const holder = await holdSlow(bench, ours.port, counts);
+        runs.held.push(await measure());
+        await holder.stop();
+      }
+      for (const [name, found] of [
+        ["none is held", runs.free],
+        [title, runs.held],
+      ] as const) {
+        const p50 = spread(found.map(({ p50Ms }) => p50Ms.median));
+        const p99 = spread(found.map(({ p99Ms }) => p99Ms.median));
+        rows.push([name, ...[p50.median, p99.median, p99.min, p99.max].map((ms) => number(ms, 2))]);
+        figures.push({ name, p50, p99 });
+      }
+    }
+    return {
+      title: `slow: ${number(RATE)} requests/s of 1 KiB beside slow connections, ${pairs} pairs of ${seconds} s`,
+      parts: [
+        {
+          caption: "Milliseconds of normal calls, from when each should have left",
+          table: { head: ["held meanwhile", "p50", "p99", "p99 min", "p99 max"], rows },
+        },
+      ],
+      notes: [
+        "A slow head or body gets a byte each second; ended by us, it is opened again. Any normal answer but 200 fails the run.",
+        othersNote(before, machineTime()),
+      ],
+      versions: [oursVersion(), `upstream ${nginxVersion()}`],
+      figures,
+    };
+  },
+};

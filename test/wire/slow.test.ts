@@ -1,0 +1,121 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { systemClock } from "../../src/core/clock.ts";
+import { openListener } from "../../src/proxy/listener.ts";
+import { rawExchange, statusOf } from "../help/raw.ts";
+import { LIMITS } from "./limits.ts";
+import { caller, head, MODES, startWire, until } from "./wire.ts";
+
+/** Callers who take their time: each has as much as is said, and none is in the way of others. */
+
+const SHORT = "limits: { headers_timeout: 300ms, request_timeout: 600ms }";
+
+test.each(MODES)("%s: a head that does not end in time is 408, and the app hears nothing", async (mode) => {
+  const { upstream, port } = await startWire({ root: SHORT });
+  const me = caller(port, `GET /${mode}/x HTTP/1.1\r\nHost: wire.example\r\nX-Slow: `);
+  expect(await me.closed).toMatch(/^HTTP\/1\.1 408 .*Connection: close/s);
+  expect(upstream.saw().length).toBe(0);
+});
+
+test.each(MODES)("%s: a body that does not end in time is 408, and the app sees no whole request", async (mode) => {
+  const { upstream, port } = await startWire({ root: SHORT });
+  const me = caller(port, `${head("POST", `/${mode}/x`, "Content-Length: 9")}slow`);
+  expect(await me.closed).toMatch(/^HTTP\/1\.1 408 .*Connection: close/s);
+  await upstream.idle();
+  if (mode === "passthrough") expect(upstream.requests()).toEqual([]);
+  else expect(upstream.saw().length).toBe(0);
+});
+
+test("an idle connection is kept a little longer than announced", async () => {
+  const { port } = await startWire();
+  const reply = await rawExchange(port, head("GET", "/sync/x"), { responses: 1 });
+  expect(reply.bytes.toString()).toContain("Keep-Alive: timeout=30\r\n");
+});
+
+/** A listener that answers with more than any kernel takes. */
+async function startLavish(stalledMs: number) {
+  const listener = await openListener({
+    address: { kind: "tcp", host: "127.0.0.1", port: 0 },
+    tls: null,
+    limits: () => LIMITS,
+    handlers: {
+      request: (_req, res) => void res.end(Buffer.alloc(32 * 1024 * 1024)),
+      upgrade: () => undefined,
+      upgrades: () => false,
+    },
+    refuser: { clock: systemClock, told: () => "test" },
+    stalledMs,
+  });
+  onTestFinished(() => listener.close(0));
+  return { listener, port: Number(listener.address.split(":").at(-1)) };
+}
+
+test("a caller that stops reading is dropped once its answer has not moved for the limit", async () => {
+  const { listener, port } = await startLavish(100);
+  const socket = connect(port, "127.0.0.1").pause();
+  onTestFinished(() => void socket.destroy());
+  socket.on("error", () => undefined).write(head("GET", "/"));
+  await until(() => listener.connections === 1);
+  await until(() => listener.connections === 0);
+});
+
+const LARGE_BYTES = 16 * 1024 * 1024;
+const LARGE = Buffer.concat([
+  Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${LARGE_BYTES}\r\n\r\n`),
+  Buffer.alloc(LARGE_BYTES),
+]);
+
+test("what a caller does not read of its answer counts as held, until it is read or the caller leaves", async () => {
+  const { port, sidecar } = await startWire({ answer: () => ({ bytes: LARGE }), app: "response: { max: 64MiB }" });
+  const stalled = connect(port, "127.0.0.1").pause();
+  onTestFinished(() => void stalled.destroy());
+  stalled.on("error", () => undefined).write(head("GET", "/sync/x"));
+  await sidecar.event("request.completed");
+  expect(sidecar.app.inFlight()).toBe(0);
+  expect(sidecar.app.heldBytes()).toBe(LARGE_BYTES);
+  stalled.resume();
+  await until(() => sidecar.app.heldBytes() === 0);
+
+  const leaving = connect(port, "127.0.0.1").pause();
+  leaving.on("error", () => undefined).write(head("GET", "/sync/y"));
+  await until(() => sidecar.app.heldBytes() === LARGE_BYTES && sidecar.app.inFlight() === 0);
+  leaving.destroy();
+  await until(() => sidecar.app.heldBytes() === 0);
+});
+
+const EACH = { heads: 450, bodies: 450, readers: 100 };
+test("while 1,000 slow connections are held, every normal request is answered", { timeout: 60_000 }, async () => {
+  const { upstream, port, sidecar } = await startWire({
+    root: "limits: { headers_timeout: 60s }",
+    answer: ({ line }) => ({
+      bytes: line.includes("/large ") ? LARGE : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    }),
+  });
+  const hold = async (bytes: string): Promise<Socket> => {
+    const socket = connect(port, "127.0.0.1").pause();
+    onTestFinished(() => void socket.destroy());
+    socket.on("error", () => undefined);
+    await once(socket, "connect");
+    socket.write(bytes);
+    return socket;
+  };
+  const mode = (i: number): string => MODES[i % MODES.length] as string;
+  const heads = Array.from({ length: EACH.heads }, (_, i) => `POST /${mode(i)}/x HTTP/1.1\r\nHost: a\r\nX-Slow: `);
+  const bodies = Array.from(
+    { length: EACH.bodies },
+    (_, i) => `${head("POST", `/${mode(i)}/x`, "Content-Length: 99")}slow`,
+  );
+  const readers = Array.from({ length: EACH.readers }, () => head("GET", "/passthrough/large"));
+  const held = await Promise.all([...heads, ...bodies, ...readers].map(hold));
+  await upstream.received(EACH.readers);
+  await until(() => sidecar.app.connections() === held.length);
+  for (let i = 0; i < 300; i++) {
+    const reply = await rawExchange(port, head("GET", `/${mode(i)}/normal`), { responses: 1 });
+    expect(reply.messages.map(statusOf)).toEqual([mode(i) === "async" ? 202 : 200]);
+  }
+  expect(held.every((socket) => !socket.destroyed)).toBe(true);
+  for (const socket of held) socket.destroy();
+  await until(() => sidecar.app.connections() === 0 && sidecar.app.inFlight() === 0);
+  expect(sidecar.app.heldBytes()).toBe(0);
+});
