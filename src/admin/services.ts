@@ -26,6 +26,8 @@ export interface AdminServices {
   readonly breakers: BreakerService;
   readonly failover: FailoverService;
   readonly deliveries: DeliveryService;
+  /** What good answers proved to be, of each route that verified any lately. Rejects while the history is away. */
+  verification(): Promise<readonly VerificationInfo[]>;
   readonly manifest: ManifestService;
   /** The bus: the event stream is fed from it. */
   readonly events: { on(listener: Listener): () => void };
@@ -80,6 +82,16 @@ export interface RouteInfo {
   readonly fallback: readonly string[];
   /** URLs without credentials. */
   readonly upstreams: readonly { readonly name: string; readonly url: string; readonly priority: number }[];
+}
+
+export interface VerificationCounts {
+  readonly verified: number;
+  readonly failed: number;
+  readonly unverified: number;
+}
+
+export interface VerificationInfo extends RouteName {
+  readonly windows: Readonly<Record<"1h" | "24h" | "7d", VerificationCounts>>;
 }
 
 /** One breaker: of a route on one upstream. */
@@ -172,6 +184,7 @@ export interface SpoolRouteInfo extends RouteName {
   /** Waiting, due or not. */
   readonly queued: number;
   readonly leased: number;
+  readonly verifying: number;
   readonly dead: number;
   /** Why its jobs wait although they are due; null where they do not. */
   readonly parked: { readonly cause: ParkCause; readonly since: number; readonly by: string | null } | null;

@@ -60,6 +60,7 @@ export function jobText(job: JobView, io: Io): string {
     ["ended", job.ended_at],
     ["expires", job.ended_at === null ? job.expires_at : null],
     ["sends", `${job.sends}, ${job.attempts} counted${job.in_doubt ? ", in doubt: the app may have it" : ""}`],
+    ["verifying", job.verification && verificationText(job.verification)],
     ["order key", job.order_key],
     ["request", request && `${request.method} ${request.target}`],
     ["rest", request && (request.rest || "-")],
@@ -77,6 +78,12 @@ export function jobText(job: JobView, io: Io): string {
       one.body === null ? [] : [bodyText(`answer to send ${one.n}, ${answerSize(one)}`, one, SHOWN_ANSWER, io)],
     ),
   ].join("");
+}
+
+/** As in `GET /jobs/7 of primary, asked 3 times until …: /state is "running"`. */
+function verificationText({ path, upstream, polls, until, last }: NonNullable<JobView["verification"]>): string {
+  const times = polls === 1 ? "once" : `${polls} times`;
+  return `${path === null ? "" : `GET ${path} of `}${upstream}, asked ${times} until ${until}${last === null ? "" : `: ${last}`}`;
 }
 
 function triesTable({ tries }: JobView, io: Io): string {

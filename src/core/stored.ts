@@ -66,6 +66,17 @@ export interface StoredAudit extends NewAudit {
   readonly id: number;
 }
 
+/** What the good answers of a route proved to be in one hour. */
+export interface VerificationCount {
+  /** Hours since 1970. */
+  readonly hour: number;
+  readonly app: string;
+  readonly capability: string;
+  readonly verified: number;
+  readonly failed: number;
+  readonly unverified: number;
+}
+
 /** Part of a list, newest first: `cursor` is the `next` of the part before, null at the start. */
 export interface PageRequest {
   readonly limit: number;

@@ -25,7 +25,9 @@ import { ALERT_AFTER } from "./health.prober.ts";
 export interface AppFailover {
   readonly app: string;
   /** What a try of this upstream reads and tells; null for one that the app does not name. */
-  of(upstream: UpstreamSettings): { readonly health: HealthCell; readonly watch: HangWatch } | null;
+  of(
+    upstream: Pick<UpstreamSettings, "name" | "url">,
+  ): { readonly health: HealthCell; readonly watch: HangWatch } | null;
   /** Settings of a reload. Upstreams that keep their name and URL keep their state. */
   configure(app: AppSettings): void;
   /** Takes over what was stored, before anything was learnt. */
@@ -245,6 +247,6 @@ function stopMember({ prober, watch }: UpstreamMember): void {
   watch.stop();
 }
 
-function keyOf({ name, url }: UpstreamSettings): string {
+function keyOf({ name, url }: Pick<UpstreamSettings, "name" | "url">): string {
   return `${name} ${url}`;
 }

@@ -42,6 +42,10 @@ async function opened() {
       dataDir,
       onCommit: () => undefined,
       onAttempts: () => undefined,
+      ask: () => null,
+      version: "0",
+      onVerified: () => undefined,
+      onUndone: () => undefined,
     },
     SPOOL,
   );

@@ -13,7 +13,12 @@ function rig(options: MemorySpoolOptions = {}) {
   const events: OutriggerEvent[] = [];
   const failing: { now: Failure } = { now: null };
   const between = flaky(spool, () => failing.now);
-  const upkeep = createUpkeep({ spool: between, clock, emit: (event) => void events.push(event) });
+  const upkeep = createUpkeep({
+    spool: between,
+    clock,
+    lapsed: () => undefined,
+    emit: (event) => void events.push(event),
+  });
   return {
     clock,
     spool,

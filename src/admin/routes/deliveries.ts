@@ -79,7 +79,8 @@ export function deliveryRoutes(services: AdminServices) {
     })
     .openapi(resendRoute, async (c) => {
       const { id } = c.req.valid("param");
-      const act = (await deliveries.find(id))?.state === "delivered" ? "resend" : "retry";
+      const { state } = (await deliveries.find(id)) ?? {};
+      const act = state === "delivered" || state === "verifying" ? "resend" : "retry";
       return c.json(summaryView(await changeOne(services, act, id, c.get("who").name)), 200);
     });
 }

@@ -67,7 +67,8 @@ export async function openSqliteSpool(deps: SqliteSpoolDeps, first: SpoolBounds)
       const { jobs, unreadable } = unpack(reply.jobs, app, capability, seal, idTexts);
       // Where the store is away just now, their leases are met again.
       for (const lease of unreadable) void settle(lease, UNREADABLE).catch(() => undefined);
-      return { ...reply, jobs };
+      const polls = reply.polls.map((poll) => ({ ...poll, app, capability }));
+      return { ...reply, jobs, polls };
     },
     settle,
     hold: (leases) => call("spool.hold", { now: now(), leases }),
