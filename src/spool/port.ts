@@ -148,7 +148,13 @@ export type Settlement = {
   /** Queued again: due in `delayMs`. `spent`: it counts against `retry.attempts`. */
   | { readonly kind: "again"; readonly delayMs: number; readonly spent: boolean; readonly inDoubt: boolean }
   /** A good answer, or one more poll that told nothing: the next one is due in `delayMs`. It holds its order key. */
-  | ({ readonly kind: "verifying" } & Verifying)
+  | {
+      readonly kind: "verifying";
+      readonly poll: Poll;
+      readonly delayMs: number;
+      /** In all; null: until when it was said before. */
+      readonly forMs: number | null;
+    }
   /** `release`: the next of its order key may go; else an operator has to act first. */
   | { readonly kind: "dead"; readonly reason: DeadReason; readonly detail: string | null; readonly release: boolean }
 );

@@ -41,10 +41,10 @@ export function createPolled(deps: VerifierDeps, isStopping: () => boolean): Pol
   };
 
   /** Asked again later. */
-  const later = async (leased: LeasedPoll, last: string | null, delayMs: number, forMs: number) => {
+  const later = async (leased: LeasedPoll, last: string | null, delayMs: number) => {
     const { poll } = leased;
     const next = last === null ? poll : { ...poll, last, polls: poll.polls + 1 };
-    const ours = await settle(leased, { kind: "verifying", tries: [], poll: next, delayMs, forMs });
+    const ours = await settle(leased, { kind: "verifying", tries: [], poll: next, delayMs, forMs: null });
     return ours ? delayMs : "lost";
   };
   const done = async (leased: LeasedPoll, result: "verified" | "unverified", claimedAt: number) => {
@@ -91,13 +91,13 @@ export function createPolled(deps: VerifierDeps, isStopping: () => boolean): Pol
       const leftMs = leased.leftMs - tookMs;
       const expiresInMs = leased.expiresInMs - tookMs;
       // Ended by us: it says nothing.
-      if (found?.kind === "not_yet" && isStopping()) return later(leased, null, 0, leftMs);
+      if (found?.kind === "not_yet" && isStopping()) return later(leased, null, 0);
       if (found === null || route.poll === null) return done(leased, "unverified", claimedAt);
       if (found.kind === "verified") return done(leased, "verified", claimedAt);
       if (found.kind === "failed") return undone(route, leased, found.detail, expiresInMs);
       if (leftMs <= 0 || expiresInMs <= 0) return undone(route, leased, `in time: ${found.detail}`, expiresInMs);
       const delayMs = nextIn(route.poll.intervalMs, found.retryAfterMs, leftMs, random.float());
-      return later(leased, found.detail, Math.min(delayMs, expiresInMs), leftMs);
+      return later(leased, found.detail, Math.min(delayMs, expiresInMs));
     },
   };
 }

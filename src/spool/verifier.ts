@@ -186,6 +186,8 @@ export function createVerifier(deps: VerifierDeps): Verifier {
     state.due = false;
     due.delete(state);
     book(app, max);
+    // What the store says of time is so old at most.
+    const askedAt = clock.now();
     let got: Pick<Claimed, "polls" | "more" | "nextInMs"> = { polls: [], more: false, nextInMs: null };
     try {
       got = await spool.claim({ app, capability, lane: "verify", max, maxBytes: 0 });
@@ -198,7 +200,7 @@ export function createVerifier(deps: VerifierDeps): Verifier {
     state.claiming = false;
     book(app, got.polls.length - max);
     const now = clock.now();
-    for (const poll of got.polls) run(ask(state, route, poll, now));
+    for (const poll of got.polls) run(ask(state, route, poll, askedAt));
     if (got.nextInMs !== null) dueAt(state, now + got.nextInMs);
     if (got.more || state.due) dueNow(state);
   };

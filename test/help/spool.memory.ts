@@ -225,7 +225,8 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
       if (settlement.kind === "verifying") {
         const { poll, forMs, delayMs } = settlement;
         row.state = "verifying";
-        row.verify = { poll, until: clock.now() + forMs, asking: false };
+        const until = forMs === null ? (row.verify?.until ?? 0) : clock.now() + forMs;
+        row.verify = { poll, until, asking: false };
         row.dueAt = clock.now() + delayMs;
         return true;
       }

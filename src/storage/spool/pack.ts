@@ -1,5 +1,5 @@
 import { DEAD_REASONS, type StoredRequest, type TryRecord } from "../../core/job.ts";
-import type { Lease, LeasedJob, NewJob, Settlement, Verifying } from "../../spool/port.ts";
+import type { Lease, LeasedJob, NewJob, Settlement } from "../../spool/port.ts";
 import { type IdTexts, type JobId, type NewId, parseId } from "./id.ts";
 import { ORIGINS } from "./rows.ts";
 import type { Seal } from "./seal.ts";
@@ -95,8 +95,10 @@ function logOf(tries: readonly TryRecord[]): string | null {
   return tries.map((one) => `${JSON.stringify(one)}\n`).join("");
 }
 
-function pollText({ delayMs, forMs, poll }: Verifying): string {
-  const text: PollText = [Math.ceil(delayMs), Math.ceil(forMs), poll];
+type Renewed = Extract<Settlement, { kind: "verifying" }>;
+
+function pollText({ delayMs, forMs, poll }: Pick<Renewed, "delayMs" | "forMs" | "poll">): string {
+  const text: PollText = [Math.ceil(delayMs), forMs === null ? null : Math.ceil(forMs), poll];
   return JSON.stringify(text);
 }
 

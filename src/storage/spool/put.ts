@@ -70,7 +70,7 @@ export function putCommand(db: Connection, state: SpoolState, table: JobTable, r
     });
     if (poll === null) addPayload.run(seq, num(8), content);
     // Nothing of it is sent again: should its row be lost, so is the whole.
-    else table.setPoll(seq, now + forMs, JSON.stringify(poll));
+    else table.setPoll(seq, now + (forMs ?? 0), JSON.stringify(poll));
     const tries = text(17);
     if (tries !== null) addTries.run(seq, tries);
     if (keyHash !== null) setKey.run(route, keyHash, text(16) as string, seq, tail, now + num(11));

@@ -36,7 +36,7 @@ export function settleCommand(state: SpoolState, table: JobTable) {
     if (kind === "verifying") {
       const [delayMs, forMs, poll] = JSON.parse(texts[num(11)] as string) as PollText;
       table.verify(row, now + delayMs, sends);
-      table.setPoll(seq, now + forMs, JSON.stringify(poll));
+      table.setPoll(seq, forMs === null ? null : now + forMs, JSON.stringify(poll));
       return true;
     }
     // What was verified had its send before.

@@ -26,8 +26,8 @@ export interface JobTable {
   queue(row: JobRow, more: Partial<Pick<JobRow, "due" | "attempts" | "sends" | "doubt" | "expires">>): void;
   /** Its app is asked about it, next when it is due. */
   verify(row: JobRow, due: number, sends: number): void;
-  /** What is asked, until when: of one that is verifying. */
-  setPoll(seq: number, until: number, poll: string): void;
+  /** What is asked of one that is verifying, until when; null: as it was. */
+  setPoll(seq: number, until: number | null, poll: string): void;
   deliver(row: JobRow, attempts: number, sends: number, now: number): void;
   /** Dead or cancelled. `holds`: the next of its order key waits for an operator. */
   kill(
@@ -75,6 +75,7 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
   const removeTries = db.prepare("DELETE FROM tries WHERE seq = ?");
   const removePoll = db.prepare("DELETE FROM polls WHERE seq = ?");
   const writePoll = db.prepare("INSERT OR REPLACE INTO polls (seq, until, poll) VALUES (?, ?, ?)");
+  const renewPoll = db.prepare("UPDATE polls SET poll = ? WHERE seq = ?");
   const addLog = db.prepare(
     "INSERT INTO tries (seq, log) VALUES (?, ?) ON CONFLICT (seq) DO UPDATE SET log = log || excluded.log",
   );
@@ -184,7 +185,10 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
       toVerify.run(due, sends, row.seq);
       state.count({ ...row, lane: VERIFY }, 1);
     },
-    setPoll: (seq, until, poll) => void writePoll.run(seq, until, poll),
+    setPoll(seq, until, poll) {
+      if (until === null) renewPoll.run(poll, seq);
+      else writePoll.run(seq, until, poll);
+    },
     deliver(row, attempts, sends, now) {
       if (row.origin === SYNC) return remove(row);
       state.unlease(row.seq);

@@ -66,7 +66,7 @@ export const SETTLE_NUMBERS = 12;
 export const SETTLE_KINDS = ["delivered", "again", "dead", "verifying"] as const;
 
 /** As JSON. The poll is kept as it is. */
-export type PollText = readonly [delayMs: number, forMs: number, poll: Poll];
+export type PollText = readonly [delayMs: number, forMs: number | null, poll: Poll];
 
 /** Of each: was the lease still this one? Null: all were. */
 export type SettleReply = readonly boolean[] | null;
