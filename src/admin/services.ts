@@ -5,7 +5,15 @@ import type { AppHealth } from "../core/health.ts";
 import type { JobQuery, JobState, JobSummary, ParkCause, RouteName, StoredJob } from "../core/job.ts";
 import type { Result } from "../core/result.ts";
 import type { JsonValue } from "../core/settings.route.ts";
-import type { NewAudit, Page, PageRequest, StoredAudit, StoredMove, StoredRevision } from "../core/stored.ts";
+import type {
+  NewAudit,
+  Page,
+  PageRequest,
+  StoredAudit,
+  StoredMove,
+  StoredRevision,
+  VerificationRates,
+} from "../core/stored.ts";
 
 /**
  * What the admin listener asks of the running service: a narrow port that the composition root fills. Everything is
@@ -27,7 +35,7 @@ export interface AdminServices {
   readonly failover: FailoverService;
   readonly deliveries: DeliveryService;
   /** What good answers proved to be, of each route that verified any lately. Rejects while the history is away. */
-  verification(): Promise<readonly VerificationInfo[]>;
+  verification(): Promise<readonly VerificationRates[]>;
   readonly manifest: ManifestService;
   /** The bus: the event stream is fed from it. */
   readonly events: { on(listener: Listener): () => void };
@@ -82,16 +90,6 @@ export interface RouteInfo {
   readonly fallback: readonly string[];
   /** URLs without credentials. */
   readonly upstreams: readonly { readonly name: string; readonly url: string; readonly priority: number }[];
-}
-
-export interface VerificationCounts {
-  readonly verified: number;
-  readonly failed: number;
-  readonly unverified: number;
-}
-
-export interface VerificationInfo extends RouteName {
-  readonly windows: Readonly<Record<"1h" | "24h" | "7d", VerificationCounts>>;
 }
 
 /** One breaker: of a route on one upstream. */

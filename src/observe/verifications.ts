@@ -1,8 +1,8 @@
 import type { Clock, Timer } from "../core/clock.ts";
 import type { RouteName } from "../core/job.ts";
-import type { VerificationCount } from "../core/stored.ts";
+import type { VerificationCount, VerificationRates, Verified } from "../core/stored.ts";
 
-/** Counts what good answers proved to be, by route and hour, and writes that down now and then. */
+/** Verified what good answers proved to be, by route and hour, and writes that down now and then. */
 export interface VerificationTally {
   count(route: RouteName, result: Result): void;
   /** Of each window the sums of each route, also of what is not written down yet. */
@@ -11,16 +11,12 @@ export interface VerificationTally {
   stop(): Promise<void>;
 }
 
-export type Result = "verified" | "failed" | "unverified";
-type Counts = Readonly<Record<Result, number>>;
+type Result = keyof Verified;
+type Window = keyof VerificationRates["windows"];
 
 /** Whole hours: the one that runs, and so many before it. */
-export const VERIFICATION_WINDOWS = { "1h": 1, "24h": 24, "7d": 168 } as const;
-export type VerificationWindow = keyof typeof VERIFICATION_WINDOWS;
-
-export interface VerificationRates extends RouteName {
-  readonly windows: Readonly<Record<VerificationWindow, Counts>>;
-}
+const WINDOWS: Readonly<Record<Window, number>> = { "1h": 1, "24h": 24, "7d": 168 };
+const NAMES = Object.keys(WINDOWS) as Window[];
 
 export interface VerificationTallyDeps {
   readonly clock: Clock;
@@ -34,8 +30,7 @@ const WRITE_MS = 5_000;
 /** Routes and hours that are held while they can't be written down: beyond them they are lost. */
 const MAX_HELD = 16_384;
 
-const WINDOWS = Object.keys(VERIFICATION_WINDOWS) as VerificationWindow[];
-const NONE: Counts = { verified: 0, failed: 0, unverified: 0 };
+const NONE: Verified = { verified: 0, failed: 0, unverified: 0 };
 
 export function createVerificationTally({ clock, write, read }: VerificationTallyDeps): VerificationTally {
   let held = new Map<string, VerificationCount>();
@@ -82,21 +77,18 @@ export function createVerificationTally({ clock, write, read }: VerificationTall
       // What is on its way to the disk would be neither here nor there, or in both places.
       await underWay;
       const now = hourNow();
-      const hours = WINDOWS.map((window) => now - VERIFICATION_WINDOWS[window]);
+      const hours = NAMES.map((window) => now - WINDOWS[window]);
       const unwritten = [...held.values()];
       const stored = await read(hours);
-      const routes = new Map<
-        string,
-        { app: string; capability: string; windows: Record<VerificationWindow, Counts> }
-      >();
-      const add = (window: VerificationWindow, row: Omit<VerificationCount, "hour">): void => {
+      const routes = new Map<string, { app: string; capability: string; windows: Record<Window, Verified> }>();
+      const add = (window: Window, row: Omit<VerificationCount, "hour">): void => {
         const { app, capability } = row;
         const key = `${app}/${capability}`;
         const own = routes.get(key) ?? { app, capability, windows: { "1h": NONE, "24h": NONE, "7d": NONE } };
         own.windows[window] = sum(own.windows[window], row);
         routes.set(key, own);
       };
-      for (const [i, window] of WINDOWS.entries()) {
+      for (const [i, window] of NAMES.entries()) {
         for (const row of stored[i] ?? []) add(window, row);
         for (const row of unwritten) if (row.hour >= (hours[i] as number)) add(window, row);
       }
@@ -112,7 +104,7 @@ export function createVerificationTally({ clock, write, read }: VerificationTall
   };
 }
 
-function sum(a: Counts, b: Counts): Counts {
+function sum(a: Verified, b: Verified): Verified {
   return {
     verified: a.verified + b.verified,
     failed: a.failed + b.failed,

@@ -1,6 +1,6 @@
 import type { OutriggerEvent } from "../core/events.ts";
 import type { AppHealth, ProbeReport } from "../core/health.ts";
-import type { AppSettings, UpstreamSettings } from "../core/settings.ts";
+import type { AppSettings } from "../core/settings.ts";
 import type { NewMove, StoredHealth, StoredPin, UpstreamId } from "../core/stored.ts";
 import { enterPeriod, type HealthCell } from "./failover.cell.ts";
 import { changesOf } from "./failover.changes.ts";
@@ -18,16 +18,14 @@ import {
   next,
   rankOf,
 } from "./failover.state.ts";
-import { restoreMember, served, toStored } from "./failover.stored.ts";
+import { keyOf, restoreMember, served, toStored, type UpstreamName } from "./failover.stored.ts";
 import { ALERT_AFTER } from "./health.prober.ts";
 
 /** The upstreams of one app: how each is, and which serve. */
 export interface AppFailover {
   readonly app: string;
   /** What a try of this upstream reads and tells; null for one that the app does not name. */
-  of(
-    upstream: Pick<UpstreamSettings, "name" | "url">,
-  ): { readonly health: HealthCell; readonly watch: HangWatch } | null;
+  of(upstream: UpstreamName): { readonly health: HealthCell; readonly watch: HangWatch } | null;
   /** Settings of a reload. Upstreams that keep their name and URL keep their state. */
   configure(app: AppSettings): void;
   /** Takes over what was stored, before anything was learnt. */
@@ -245,8 +243,4 @@ export function createFailover(first: AppSettings, deps: FailoverDeps): AppFailo
 function stopMember({ prober, watch }: UpstreamMember): void {
   prober.stop();
   watch.stop();
-}
-
-function keyOf({ name, url }: Pick<UpstreamSettings, "name" | "url">): string {
-  return `${name} ${url}`;
 }

@@ -1,7 +1,8 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import type { VerificationRates, Verified } from "../../core/stored.ts";
 import { type AdminEnv, refusal } from "../env.ts";
 import { pageOf } from "../page.ts";
-import type { AdminServices, VerificationCounts, VerificationInfo } from "../services.ts";
+import type { AdminServices } from "../services.ts";
 import { COMMON_ERRORS, errorResponse, jsonResponse, listSchema, nameSchema, pageQuerySchema } from "../wire.ts";
 
 const countsSchema = z
@@ -13,7 +14,7 @@ const countsSchema = z
   })
   .openapi("VerificationCounts");
 
-export const verificationSchema = z
+const verificationSchema = z
   .object({
     app: z.string(),
     capability: z.string(),
@@ -51,7 +52,7 @@ export function verificationRoutes({ verification }: AdminServices) {
   });
 }
 
-async function known(verification: AdminServices["verification"]): Promise<readonly VerificationInfo[]> {
+async function known(verification: AdminServices["verification"]): Promise<readonly VerificationRates[]> {
   try {
     return await verification();
   } catch {
@@ -59,7 +60,7 @@ async function known(verification: AdminServices["verification"]): Promise<reado
   }
 }
 
-function view({ app, capability, windows }: VerificationInfo): VerificationView {
+function view({ app, capability, windows }: VerificationRates): VerificationView {
   return {
     app,
     capability,
@@ -67,7 +68,7 @@ function view({ app, capability, windows }: VerificationInfo): VerificationView 
   };
 }
 
-function counts({ verified, failed, unverified }: VerificationCounts): VerificationView["windows"]["1h"] {
+function counts({ verified, failed, unverified }: Verified): VerificationView["windows"]["1h"] {
   const all = verified + failed + unverified;
   return { verified, failed, unverified, rate: all === 0 ? null : Math.round((verified * 10_000) / all) / 100 };
 }
