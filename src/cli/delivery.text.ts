@@ -49,6 +49,8 @@ function whyText({ reason, detail }: JobSummaryView): string {
 const SHOWN_BODY = 4_096;
 const SHOWN_ANSWER = 512;
 
+const NOT_KEPT = "nothing is kept of its request: its caller has the answer, and only that is verified";
+
 export function jobText(job: JobView, io: Io): string {
   const { bold } = paint(io);
   const { request } = job;
@@ -71,7 +73,9 @@ export function jobText(job: JobView, io: Io): string {
   return [
     `${bold(`delivery ${printable(job.id)}`)}\n`,
     ...lines,
-    request === null ? "\nits payload is gone, to make room\n" : `\n${bold("headers")}\n${headers.join("")}`,
+    request === null
+      ? `\n${job.origin === "sync" ? NOT_KEPT : "its payload is gone, to make room"}\n`
+      : `\n${bold("headers")}\n${headers.join("")}`,
     request === null ? "" : bodyText(`body, ${sizeText(job.size)}`, job, SHOWN_BODY, io),
     job.tries.length === 0 ? "" : `\n${bold("sends")}\n${triesTable(job, io)}`,
     ...job.tries.flatMap((one) =>
