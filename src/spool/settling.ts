@@ -55,7 +55,8 @@ export function createSettling({ spool, clock }: { readonly spool: Spool; readon
 async function wasDone(spool: Spool, { id }: Lease, settlement: Settlement): Promise<boolean> {
   const job = await spool.find(id);
   const last = settlement.tries.at(-1);
-  if (job === null) return false;
+  // The record of a call is gone with its end.
+  if (job === null) return last === undefined && (settlement.kind === "delivered" || settlement.kind === "dead");
   if (last === undefined) {
     if (settlement.kind === "dead") return job.state === "dead" && job.reason === settlement.reason;
     return settlement.kind === "delivered" && job.state === "delivered";

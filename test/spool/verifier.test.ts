@@ -306,7 +306,7 @@ test("what another process left is asked about from the start", async () => {
   expect(rig.ends).toMatchObject([{ result: "verified" }]);
 });
 
-test("a store that fails for a while, before or after it did what it was asked, loses none", async () => {
+test("a store that fails for a while, before or after it did what it was asked, loses none, and each is told once", async () => {
   let failing = false;
   const plan = failInTurn(Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? "before" : "after")));
   const rig = await setUp({
@@ -318,11 +318,16 @@ test("a store that fails for a while, before or after it did what it was asked, 
   });
   rig.asked.says = (n) => (n < 5 ? NOT_YET : VERIFIED);
   await rig.put(QUIZ, 10);
+  const verify = { poll: poll(), delayMs: 1000, forMs: 3_600_000 };
+  for (let n = 0; n < 5; n++) await queue(rig.store, newJob(rig.clock, { origin: "sync", verify }));
+  rig.verifier.begun(QUIZ, 1000);
   await rig.pass(500);
   failing = true;
   await rig.pass(120_000, 250);
   expect(await states(rig.store)).toEqual({ delivered: 10 });
   expect(rig.route.sends).toHaveLength(10);
+  expect(rig.ends.map(({ result }) => result)).toEqual(Array(15).fill("verified"));
+  expect(new Set(rig.ends.map(({ id }) => id)).size).toBe(15);
 });
 
 test("one that an operator cancels while its app is asked stays cancelled", async () => {
