@@ -98,10 +98,16 @@ function condition({ pointer, in: values }: VerifySettings["until"]) {
     say(text: string): string {
       const found = jsonAt(text, tokens);
       if (found === undefined) return `the app's answer has no ${pointer}`;
-      const shown = found.length > MAX_SHOWN ? `${found.slice(0, MAX_SHOWN).toWellFormed()}…` : found;
-      return `${pointer === "" ? "the answer" : pointer} is ${shown}`;
+      return `${pointer === "" ? "the answer" : pointer} is ${shown(found)}`;
     },
   };
+}
+
+/** A state is a word; what is more is the app's own affair, and no matter for logs and events. */
+function shown(json: string): string {
+  if (json.startsWith("{")) return "an object";
+  if (json.startsWith("[")) return "a list";
+  return json.length > MAX_SHOWN ? `${json.slice(0, MAX_SHOWN).toWellFormed()}…` : json;
 }
 
 function partsOf(path: string): Part[] {

@@ -232,6 +232,40 @@ test("of several upstreams the one that had the good answer is asked, and no oth
   }
 });
 
+test("an upstream that the manifest no longer names can't be asked: when the time is up, its job goes to another", async () => {
+  const [old, next] = [await startWorker(), await startWorker()];
+  const hasty = (app: TestApp): string => yaml(app, "async").replace("timeout: 20s", "timeout: 400ms");
+  old.state = () => "queued";
+  const sidecar = await startSidecar(hasty(old.app));
+  onTestFinished(() => sidecar.stop());
+  const id = await accepted(await post(sidecar));
+  await old.app.received(2);
+  sidecar.write(hasty(next.app));
+  await sidecar.app.reload("test");
+  const name = `127.0.0.1:${old.app.port}`;
+  expect(await sidecar.event("verification.failed")).toMatchObject({
+    id,
+    upstream: name,
+    detail: `in time: upstream ${name} is not in the manifest any more`,
+  });
+  expect(await sidecar.event("delivery.delivered")).toMatchObject({
+    id,
+    sends: 2,
+    upstream: `127.0.0.1:${next.app.port}`,
+  });
+});
+
+test("a route that is not verified any more delivers what waits, and counts it as unverified", async () => {
+  const { worker, sidecar } = await setUp("async");
+  worker.state = () => "queued";
+  const id = await accepted(await post(sidecar));
+  await worker.app.received(2);
+  sidecar.write(yaml(worker.app, "async").replace(/, verify: .*\} \} \} \}$/m, " } } } }"));
+  await sidecar.app.reload("test");
+  expect(await sidecar.event("delivery.delivered")).toMatchObject({ id, sends: 1 });
+  expect(await counts(sidecar)).toEqual({ verified: 0, failed: 0, unverified: 1, rate: 0 });
+});
+
 test("stopped and started again in the midst of it, everything that was to be verified still is", async () => {
   const worker = await startWorker();
   const dir = mkdtempSync(join(tmpdir(), "outrigger-verify-"));

@@ -111,6 +111,11 @@ describe("what an answer to a poll says", () => {
     expect(found).toEqual({ kind: "not_yet", detail: "connect: refused", retryAfterMs: null });
   });
 
+  test("objects and lists are not shown: they are no state, and the app's own affair", () => {
+    expect(judge(200, '{"state":{"secret":1}}')).toMatchObject({ detail: "/state is an object" });
+    expect(judge(200, "[1]", { until: { pointer: "", in: [1] } })).toMatchObject({ detail: "the answer is a list" });
+  });
+
   test("what is shown of it has an end", () => {
     const found = judge(200, JSON.stringify({ state: "x".repeat(10_000) }));
     expect(JSON.stringify(found).length).toBeLessThan(250);
