@@ -24,6 +24,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { manifestRoutes } from "./routes/manifest.ts";
 import { parkingRoutes } from "./routes/parking.ts";
 import { statusRoutes } from "./routes/status.ts";
+import { verificationRoutes } from "./routes/verification.ts";
 import { type AdminServices, DeliveriesAway } from "./services.ts";
 import type { Streams } from "./streams.ts";
 
@@ -65,6 +66,7 @@ export function createAdminApp(services: AdminServices, streams: Streams, listen
     appRoutes(services),
     failoverRoutes(services),
     deliveryRoutes(services),
+    verificationRoutes(services),
     // Before the resource whose ids its name would be one of.
     dlqExportRoutes(services),
     dlqImportRoutes(services),

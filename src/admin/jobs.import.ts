@@ -168,6 +168,7 @@ function jobOf(line: Line): StoredJob {
     orderKey: line.order_key,
     inDoubt: line.in_doubt,
     tries: line.tries.map(tryOf),
+    poll: null,
   };
 }
 

@@ -10,7 +10,7 @@ import { timeSchema } from "./wire.ts";
 
 /** Jobs as the API shows and exports them. */
 
-const ORIGINS = ["async", "fallback", "import"] as const;
+const ORIGINS = ["async", "fallback", "import", "sync"] as const;
 export const WORTHS = ["ok", "permanent", "transient", "push_back", "ignored"] as const;
 export const ENCODINGS = ["text", "base64"] as const;
 
@@ -25,7 +25,7 @@ export const jobSummarySchema = z
     request_id: z.string(),
     at: timeSchema.openapi({ description: "When it was accepted." }),
     ended_at: timeSchema.nullable(),
-    due_at: timeSchema.nullable().openapi({ description: "When it is sent next; null unless queued." }),
+    due_at: timeSchema.nullable().openapi({ description: "When it is sent next; null unless queued or verifying." }),
     expires_at: timeSchema,
     attempts: z.int().openapi({ description: "Tries that count against `retry.attempts`." }),
     sends: z.int().openapi({ description: "Every send, of the synchronous call before it too." }),
@@ -77,6 +77,17 @@ export const jobSchema = jobSummarySchema
         })
         .openapi("DeliveryTry"),
     ),
+    verification: z
+      .object({
+        path: z.string().nullable().openapi({ description: "For operators: it is taken from an answer." }),
+        upstream: z.string(),
+        since: timeSchema,
+        until: timeSchema,
+        polls: z.int().openapi({ description: "How often the app was asked." }),
+        last: z.string().nullable().openapi({ description: "What it said last; for operators." }),
+      })
+      .nullable()
+      .openapi({ description: "What the app is asked, while it is verifying." }),
   })
   .openapi("Delivery");
 export type JobView = z.infer<typeof jobSchema>;
@@ -133,6 +144,19 @@ export function jobView(job: StoredJob, shown: Shown): JobView {
     order_key: shown.payload ? job.orderKey : null,
     in_doubt: job.inDoubt,
     tries: job.tries.map((one) => tryView(one, shown)),
+    verification: job.poll && pollView(job.poll, shown),
+  };
+}
+
+function pollView(poll: NonNullable<StoredJob["poll"]>, { payload }: Shown): JobView["verification"] {
+  const { path, upstream, since, until, polls, last } = poll;
+  return {
+    path: payload ? path : null,
+    upstream,
+    since: timeText(since),
+    until: timeText(until),
+    polls,
+    last: payload ? last : null,
   };
 }
 

@@ -5,7 +5,15 @@ import type { AppHealth } from "../core/health.ts";
 import type { JobQuery, JobState, JobSummary, ParkCause, RouteName, StoredJob } from "../core/job.ts";
 import type { Result } from "../core/result.ts";
 import type { JsonValue } from "../core/settings.route.ts";
-import type { NewAudit, Page, PageRequest, StoredAudit, StoredMove, StoredRevision } from "../core/stored.ts";
+import type {
+  NewAudit,
+  Page,
+  PageRequest,
+  StoredAudit,
+  StoredMove,
+  StoredRevision,
+  VerificationRates,
+} from "../core/stored.ts";
 
 /**
  * What the admin listener asks of the running service: a narrow port that the composition root fills. Everything is
@@ -26,6 +34,8 @@ export interface AdminServices {
   readonly breakers: BreakerService;
   readonly failover: FailoverService;
   readonly deliveries: DeliveryService;
+  /** What good answers proved to be, of each route that verified any lately. Rejects while the history is away. */
+  verification(): Promise<readonly VerificationRates[]>;
   readonly manifest: ManifestService;
   /** The bus: the event stream is fed from it. */
   readonly events: { on(listener: Listener): () => void };
@@ -174,6 +184,7 @@ export interface SpoolRouteInfo extends RouteName {
   /** Waiting, due or not. */
   readonly queued: number;
   readonly leased: number;
+  readonly verifying: number;
   readonly dead: number;
   /** Why its jobs wait although they are due; null where they do not. */
   readonly parked: { readonly cause: ParkCause; readonly since: number; readonly by: string | null } | null;

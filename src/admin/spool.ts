@@ -33,6 +33,7 @@ export const spoolSchema = z
           capability: z.string(),
           queued: z.int(),
           leased: z.int(),
+          verifying: z.int(),
           dead: z.int(),
           parked: z
             .object({ cause: z.enum(CAUSES), since: timeSchema, by: z.string().nullable() })
@@ -58,11 +59,12 @@ export async function spoolView(deliveries: DeliveryService): Promise<SpoolView 
       max_jobs: maxJobs,
       full,
       oldest_age_ms: oldestAgeMs === null ? null : Math.round(oldestAgeMs),
-      waiting: waiting.slice(0, MAX_ROUTES).map(({ app, capability, queued, leased, dead, parked }) => ({
+      waiting: waiting.slice(0, MAX_ROUTES).map(({ app, capability, queued, leased, verifying, dead, parked }) => ({
         app,
         capability,
         queued,
         leased,
+        verifying,
         dead,
         parked: parked && { cause: parked.cause, since: timeText(parked.since), by: parked.by },
       })),
@@ -74,8 +76,8 @@ export async function spoolView(deliveries: DeliveryService): Promise<SpoolView 
   }
 }
 
-function jobsOf({ queued, leased, dead }: SpoolRouteInfo): number {
-  return queued + leased + dead;
+function jobsOf({ queued, leased, verifying, dead }: SpoolRouteInfo): number {
+  return queued + leased + verifying + dead;
 }
 
 function byWorry(a: SpoolRouteInfo, b: SpoolRouteInfo): number {

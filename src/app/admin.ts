@@ -76,6 +76,7 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
       bus: parts.bus,
       routes: () => manifests.current.plans.map(({ ref }) => ref),
     }),
+    verification: parts.verifications.rates,
     manifest: manifestService(parts),
     events: parts.bus,
     mask,

@@ -26,6 +26,7 @@ export function deliveryService({ deliveries, clock, bus, routes }: DeliveryAdmi
       // Let go of first, so that one that is cancelled is not sent meanwhile.
       if (act === "cancel") deliverer.forget(new Set(ids));
       const changed = await asked(spool.change(act, ids));
+      deliveries.unasked(changed);
       for (const job of changed) {
         const { id, app, capability, requestId } = job;
         // Its route may be known to nobody yet, as after an import: then it waits for its manifest.
@@ -87,13 +88,16 @@ async function asked<T>(answer: Promise<T>): Promise<T> {
 async function survey({ spool, deliverer, pauses }: Deliveries): Promise<SpoolInfo> {
   const { routes, ...rest } = await spool.survey();
   const shown = routes.map((route): SpoolRouteInfo => {
-    const { app, capability, leased } = route;
+    const { app, capability, leased, verifying } = route;
     const parked = deliverer.parked(app, capability);
     const by = pauses.of(app, capability)?.by ?? null;
     const dead = Object.values(route.dead).reduce((sum, n) => sum + n, 0);
-    return { app, capability, queued: waitingOf(route), leased, dead, parked: parked && { ...parked, by } };
+    return { app, capability, queued: waitingOf(route), leased, verifying, dead, parked: parked && { ...parked, by } };
   });
-  return { ...rest, routes: shown.filter(({ queued, leased, dead, parked }) => queued + leased + dead > 0 || parked) };
+  return {
+    ...rest,
+    routes: shown.filter((one) => one.parked || one.queued + one.leased + one.verifying + one.dead > 0),
+  };
 }
 
 function waitingOf({ first, retry, behind }: RouteSurvey): number {

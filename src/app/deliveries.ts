@@ -1,24 +1,31 @@
-import type { Clock } from "../core/clock.ts";
 import type { EventBus, OutriggerEvent } from "../core/events.ts";
-import type { Attempt, Exchange, RouteRef } from "../core/exchange.ts";
-import type { MemoryLedger } from "../core/memory.ts";
-import type { Random } from "../core/random.ts";
-import type { RouteSettings } from "../core/settings.route.ts";
+import type { Exchange } from "../core/exchange.ts";
+import type { JobSummary } from "../core/job.ts";
+import type { RetrySettings, RouteSettings } from "../core/settings.route.ts";
 import type { SpoolSettings } from "../core/settings.service.ts";
 import type { StoredPause } from "../core/stored.ts";
 import { backoffMs } from "../policy/backoff.ts";
-import { anyUsable } from "../policy/choose.ts";
 import { type Later, leavesDoubt } from "../policy/fallback/later.ts";
-import { Delivery, endedByUs, storedRequest, triesOf } from "../proxy/delivery.ts";
+import { storedRequest, triesOf } from "../proxy/delivery.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
 import { createDeliverer, type Deliverer } from "../spool/deliverer.ts";
 import { createPauses, type Pauses } from "../spool/pauses.ts";
-import type { LeasedJob, NewJob, Receipt } from "../spool/port.ts";
-import type { DeliveryRoute, Sending } from "../spool/route.ts";
+import type { NewJob, Receipt } from "../spool/port.ts";
+import type { DeliveryRoute } from "../spool/route.ts";
 import { createUpkeep, type Upkeep } from "../spool/upkeep.ts";
+import { createVerifier, type Verifier } from "../spool/verifier.ts";
 import { copyPath } from "../storage/directory.ts";
 import type { SpoolBounds, SqliteSpool, Storage } from "../storage/storage.ts";
+import { type DeliveringDeps, deliveryRoute } from "./delivering.ts";
 import { laterRetry } from "./plans.ts";
+import {
+  type AskUpstream,
+  createVerifyCall,
+  type ReportDeps,
+  reportVerification,
+  type VerifyCall,
+  verifyRoute,
+} from "./verifications.ts";
 
 /** The asynchronous path: the spool, who empties it, and the ways in. */
 export interface Deliveries extends AsyncDisposable {
@@ -29,6 +36,9 @@ export interface Deliveries extends AsyncDisposable {
   /** Puts a job and says so. */
   put(job: NewJob): Promise<Receipt>;
   later(route: LaterRoute): Later;
+  readonly verifyCall: VerifyCall;
+  /** An operator did something to these, which were being verified: nobody asks any more. */
+  unasked(jobs: readonly JobSummary[]): void;
   /** The routes of a new manifest. */
   apply(plans: readonly RoutePlan[], settings: SpoolSettings): void;
   /** Begins to deliver. */
@@ -43,44 +53,64 @@ type LaterRoute = Pick<RouteSettings, "capability"> & {
   readonly retry: Pick<RouteSettings["retry"], "maxAgeMs">;
 };
 
-export interface DeliveriesDeps {
+export interface DeliveriesDeps extends DeliveringDeps {
   readonly storage: Storage;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly memory: MemoryLedger;
   readonly bus: EventBus;
   readonly key: string | undefined;
   readonly dataDir: string;
   readonly onCommit: (ms: number, jobs: number) => void;
-  readonly onAttempts: (route: RouteRef, attempts: readonly Attempt[]) => void;
+  readonly ask: AskUpstream;
+  readonly version: string;
+  readonly onVerified: ReportDeps["count"];
+  readonly onUndone: ReportDeps["failed"];
 }
 
 export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettings): Promise<Deliveries> {
   const { storage, clock, random, bus } = deps;
   const { history } = storage;
-  let running: Deliverer | null = null;
+  let running: { readonly deliverer: Deliverer; readonly verifier: Verifier } | null = null;
   const spool = await storage.openSpool({
     bounds: boundsOf(settings),
     random,
     key: deps.key,
     onCommit: deps.onCommit,
     // Before there is one, nothing is held and nothing was read.
-    onBack: () => running?.unsure(),
+    onBack: () => {
+      running?.deliverer.unsure();
+      running?.verifier.unsure();
+    },
   });
   // Where it can't be written down, it holds until the next start: `storage.failing` has said so.
   const pauses = createPauses(await history.loadPauses(), {
     save: (pause: StoredPause) => void history.savePause(pause).catch(() => undefined),
     remove: (app, capability) => void history.removePause(app, capability).catch(() => undefined),
   });
-  const deliverer = createDeliverer({
+  const verified = reportVerification({ bus, count: deps.onVerified, failed: deps.onUndone });
+  const backoff = (retry: RetrySettings, n: number): number => backoffMs(retry, n, random);
+  const verifier = createVerifier({
+    spool,
+    clock,
+    random,
+    emit: bus.emit,
+    backoffMs: backoff,
+    verified,
+    freed: ({ app, capability }) => deliverer.wake(app, capability),
+    lost: () => deliverer.unsure(),
+  });
+  const deliverer: Deliverer = createDeliverer({
     spool,
     clock,
     pauses,
     emit: bus.emit,
-    backoffMs: (retry, n) => backoffMs(retry, n, random),
+    backoffMs: backoff,
+    verifier,
+    verified,
   });
-  running = deliverer;
-  const upkeep = createUpkeep({ spool, clock, emit: bus.emit });
+  running = { deliverer, verifier };
+  const unasked = (jobs: readonly JobSummary[]): void => {
+    for (const job of jobs) if (job.state === "verifying") deps.onVerified(job, "unverified");
+  };
+  const upkeep = createUpkeep({ spool, clock, emit: bus.emit, lapsed: unasked });
   const off = bus.on((event: OutriggerEvent) => {
     // An expired one may have let the next of its order key go.
     const freed = event.type === "dlq.added" && event.reason === "expired";
@@ -114,23 +144,29 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
     pauses,
     upkeep,
     put,
+    verifyCall: createVerifyCall({ spool, verifier, verified, clock, random }),
+    unasked,
     later: (route) => laterOf(route, put, deps, withdraw),
     apply(plans, next) {
       spool.configure(boundsOf(next));
-      const routes = plans
-        .filter(({ ref }) => ref.mode !== "passthrough")
-        .map((plan): DeliveryRoute => deliveryRoute(plan, deps));
+      const own = plans.filter(({ ref }) => ref.mode !== "passthrough");
+      const routes = own.map((plan): DeliveryRoute => deliveryRoute(plan, deps));
+      verifier.apply(
+        own.map((plan) => verifyRoute(plan, laterRetry(plan.settings), deps)),
+        next,
+      );
       deliverer.apply(routes, { concurrency: next.concurrency, perApp: next.perApp, batch: next.batch });
     },
     async start() {
       await deliverer.start();
+      await verifier.start();
       upkeep.start();
     },
     copyPath: () => copyPath(deps.dataDir, clock.wall()),
     async [Symbol.asyncDispose]() {
       off();
       upkeep.stop();
-      await deliverer.stop();
+      await Promise.all([deliverer.stop(), verifier.stop()]);
     },
   };
 }
@@ -170,52 +206,4 @@ function laterOf(
     }
   };
   return { keep, cancel };
-}
-
-function deliveryRoute(plan: RoutePlan, deps: DeliveriesDeps): DeliveryRoute {
-  const { settings, ref, targets, takeToken } = plan;
-  return {
-    app: ref.app,
-    capability: ref.capability,
-    key: ref.key,
-    priority: settings.priority,
-    retry: laterRetry(settings),
-    onDead: settings.orderBy?.onDead ?? "release",
-    takeToken: ref.mode === "async" ? takeToken : null,
-    admits: (now) => anyUsable(targets, now),
-    retryAfterMs(now) {
-      let soonest: number | null = null;
-      for (const target of targets) {
-        const ms = target.retryAfterMs(now);
-        if (ms !== null && (soonest === null || ms < soonest)) soonest = ms;
-      }
-      return soonest;
-    },
-    fits: (job) => deps.memory.fits(job.body.length),
-    send: (job) => send(plan, job, deps),
-  };
-}
-
-/** One attempt. The body is booked like every other that is held. */
-function send(plan: RoutePlan, job: LeasedJob, deps: DeliveriesDeps): Sending {
-  const { clock, memory } = deps;
-  if (!memory.take(job.body.length)) throw new Error("a job is sent that does not fit");
-  const x = new Delivery(plan, job, deps);
-  const run = async () => {
-    const reply = await plan.deliver(x);
-    if (reply.kind === "answer") reply.stream?.abort();
-    memory.give(x.heldBytes);
-    deps.onAttempts(x.route, x.attempts);
-    const worth = plan.worthOf(reply);
-    return {
-      reply,
-      worth,
-      tries: triesOf(x, reply, clock),
-      trial: x.trial,
-      aborted: endedByUs(reply, worth, x),
-      repeatable: x.repeatable,
-      inDoubt: leavesDoubt(x),
-    };
-  };
-  return { done: run(), abort: () => x.abort() };
 }

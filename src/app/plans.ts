@@ -22,6 +22,7 @@ import type { Inbound } from "../policy/inbound/inbound.ts";
 import { type BindCheck, compileResponseCheck, type ResponseCheck } from "../policy/response.ts";
 import type { TargetParts } from "../policy/target.ts";
 import { compileValueRef, contextLabels } from "../policy/values.ts";
+import { compileVerify, type Verify } from "../policy/verify.ts";
 import { OUR_HEADERS } from "../proxy/outgoing.ts";
 import type { RoutePlan, Way } from "../proxy/plan.ts";
 import type { AnswerStore } from "../spool/port.ts";
@@ -30,6 +31,7 @@ import { compileSigner, type Signer, signatureHeaderNames } from "../upstream/si
 import type { AppState } from "./apps.ts";
 import type { Failovers } from "./failovers.ts";
 import { readTls, type Upstreams, type WayOut } from "./upstreams.ts";
+import type { VerifyCall } from "./verifications.ts";
 
 export interface PlanDeps {
   readonly clock: Clock;
@@ -41,6 +43,8 @@ export interface PlanDeps {
   readonly lastGood: LastGoodStore;
   /** The way into the spool, for fallbacks of a route. */
   readonly later: (route: RouteSettings) => Later;
+  /** Hears of synchronous calls that are to be verified. */
+  readonly verifyCall: VerifyCall;
   readonly answers: AnswerStore;
   readonly idempotencyKeys: IdempotencyKeys;
   /** State of an app that outlives reloads: rate limit, requests in flight, time for checks. */
@@ -58,6 +62,7 @@ export interface Compiled extends CompiledApp {
   readonly classifier: Classifier;
   readonly check: BindCheck;
   readonly inbound: Inbound | null;
+  readonly verify: Verify | null;
 }
 
 /** With the state of its app. */
@@ -85,12 +90,13 @@ export function compileRoute(route: RouteSettings, app: CompiledApp, clock: Cloc
   if (!check.ok) return err({ path: ["response", "schema"], message: check.error });
   const inbound = route.inbound === null ? ok(null) : compileInbound(route.inbound);
   if (!inbound.ok) return err({ path: ["inbound"], message: inbound.error });
-  return ok({ ...app, route, classifier, check: check.value, inbound: inbound.value });
+  const verify = route.verify === null ? null : compileVerify(route.verify);
+  return ok({ ...app, route, classifier, check: check.value, inbound: inbound.value, verify });
 }
 
 /** The frozen plan of one route, with its chain composed. A request only calls. */
 export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
-  const { route, classifier } = compiled;
+  const { route, classifier, verify } = compiled;
   const { app } = route;
   const ref: RouteRef = Object.freeze({
     app: app.name,
@@ -110,6 +116,7 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
       strategies: compileFallbacks(route.fallback, { ...deps, later: deps.later(route) }),
       worthOf,
       timeoutIsTransient: classifier.ofFault("timeout") === "transient",
+      onGood: verify === null ? null : (x, answer) => deps.verifyCall(route, verify, x, answer),
     },
     deps,
   );
@@ -121,6 +128,7 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
     laterAttempts: laterRetry(route).attempts,
     orderKey: route.orderBy === null ? null : orderKey(route.orderBy.key),
     inbound: compiled.inbound,
+    verify,
     idempotency:
       route.idempotency === null || route.mode !== "sync"
         ? null

@@ -8,6 +8,7 @@ import type { Random } from "../core/random.ts";
 import type { Result } from "../core/result.ts";
 import { createLog, type Log, type LogLevel } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
+import { createVerificationTally, type VerificationTally } from "../observe/verifications.ts";
 import { type Breakers, createBreakers } from "../policy/breaker.ts";
 import { createLastGoodStore } from "../policy/fallback/last_good.store.ts";
 import { createIdempotencyKeys } from "../policy/idempotency.keys.ts";
@@ -77,6 +78,7 @@ export interface Services {
   readonly failovers: Failovers;
   readonly manifests: Manifests;
   readonly deliveries: Deliveries;
+  readonly verifications: VerificationTally;
   readonly shared: CallShared;
   /** Requests under way, by app. */
   readonly inFlight: () => ReadonlyMap<string, number>;
@@ -113,6 +115,13 @@ export async function openServices(
   });
   // Stops after what makes events, so that it hears of them.
   const notifier = started.use(openNotifier(options, () => egress, log, metrics));
+  const { history } = storage;
+  const verifications = createVerificationTally({
+    clock,
+    write: history.addVerifications,
+    read: history.verificationsSince,
+  });
+  started.defer(() => verifications.stop());
   const memory = createMemoryLedger(limits.buffered);
   const deliveries = await openDeliveries(
     {
@@ -124,6 +133,13 @@ export async function openServices(
       key: options.env.OUTRIGGER_SPOOL_KEY,
       onCommit: metrics.committed,
       onAttempts: metrics.attempted,
+      ask: (app, upstream, question) => upstreams.ask(app, upstream, question),
+      version: options.build.version,
+      onVerified(route, result) {
+        metrics.verified(route, result);
+        verifications.count(route, result);
+      },
+      onUndone: (app, upstream) => failovers.find(app)?.of(upstream)?.health.undone(clock.now()),
     },
     spool,
   );
@@ -159,6 +175,7 @@ export async function openServices(
     appState: apps.state,
     lastGood: createLastGoodStore(),
     later: deliveries.later,
+    verifyCall: deliveries.verifyCall,
     answers: deliveries.spool,
     idempotencyKeys: createIdempotencyKeys(),
     keepRevision: (applied) => keepRevision(storage, applied),
@@ -185,7 +202,20 @@ export async function openServices(
   const shared: CallShared = { clock, memory, closing: () => state.stopping };
   await deliveries.start();
   const { inFlight } = apps;
-  return { options, bus, log, metrics, storage, breakers, failovers, manifests, deliveries, shared, inFlight };
+  return {
+    options,
+    bus,
+    log,
+    metrics,
+    storage,
+    breakers,
+    failovers,
+    manifests,
+    deliveries,
+    verifications,
+    shared,
+    inFlight,
+  };
 }
 
 /** Why a request met no route: a closed list, since what a stranger sends must not become a label. */

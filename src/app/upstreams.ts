@@ -7,6 +7,7 @@ import type { AppSettings, ClientTls, HealthSettings, UpstreamSettings } from ".
 import { createRetryBudget, type RetryBudget } from "../policy/budget.ts";
 import { type Bulkhead, createBulkhead } from "../policy/bulkhead.ts";
 import { createPassthroughAgent } from "../proxy/passthrough.ts";
+import { type Asked, askUpstream, type Question } from "../upstream/ask.ts";
 import { createUpstreamClient, type UpstreamClient } from "../upstream/client.ts";
 import type { ConnectDeps, TlsMaterial } from "../upstream/connect.ts";
 import { createProbe } from "../upstream/probe.ts";
@@ -37,6 +38,8 @@ export interface Upstreams {
     settings: HealthSettings,
     timeoutMs: number,
   ): Promise<ProbeReport>;
+  /** Asks it something beside the traffic; null for one that none goes to. Never rejects. */
+  ask(app: AppSettings, upstream: UpstreamSettings, question: Question): Promise<Asked> | null;
   /**
    * Lets go of the upstreams not asked for since the last call: idle connections close now, used ones after use.
    * Requests that began under the old manifest still get through.
@@ -87,6 +90,10 @@ export function createUpstreams(deps: Omit<ConnectDeps, "egress">, version: stri
       return state === undefined
         ? NOTHING_LEARNT
         : await createProbe(state.client, settings, { clock, version })({ timeoutMs });
+    },
+    ask(app, upstream, question) {
+      const state = newest.get(idOf(app, upstream));
+      return state === undefined ? null : askUpstream(state.client, question, clock);
     },
     sweep() {
       for (const [key, state] of known) {

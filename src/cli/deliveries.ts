@@ -24,11 +24,13 @@ export function deliveriesCommand(clock: Pick<Clock, "wall">): Command {
       remoteOptions(deliveries.command("show <id>").description("one delivery: request, payload, every send")).action(
         async (id: string, options: RemoteOptions) => settle(await showJob(io, pathOf(id), options)),
       );
-      remoteOptions(deliveries.command("cancel <id>").description("end one that is queued or being sent")).action(
-        async (id: string, options: RemoteOptions) => settle(await change(io, `${pathOf(id)}/cancel`, options)),
-      );
       remoteOptions(
-        deliveries.command("resend <id>").description("send one again that was delivered, is dead or cancelled"),
+        deliveries.command("cancel <id>").description("end one that is queued, being sent or verified"),
+      ).action(async (id: string, options: RemoteOptions) => settle(await change(io, `${pathOf(id)}/cancel`, options)));
+      remoteOptions(
+        deliveries
+          .command("resend <id>")
+          .description("send one again that was delivered, is being verified, dead or cancelled"),
       ).action(async (id: string, options: RemoteOptions) => settle(await change(io, `${pathOf(id)}/resend`, options)));
     },
   };

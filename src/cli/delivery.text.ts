@@ -49,6 +49,8 @@ function whyText({ reason, detail }: JobSummaryView): string {
 const SHOWN_BODY = 4_096;
 const SHOWN_ANSWER = 512;
 
+const NOT_KEPT = "nothing is kept of its request: its caller has the answer, and only that is verified";
+
 export function jobText(job: JobView, io: Io): string {
   const { bold } = paint(io);
   const { request } = job;
@@ -60,6 +62,7 @@ export function jobText(job: JobView, io: Io): string {
     ["ended", job.ended_at],
     ["expires", job.ended_at === null ? job.expires_at : null],
     ["sends", `${job.sends}, ${job.attempts} counted${job.in_doubt ? ", in doubt: the app may have it" : ""}`],
+    ["verifying", job.verification && verificationText(job.verification)],
     ["order key", job.order_key],
     ["request", request && `${request.method} ${request.target}`],
     ["rest", request && (request.rest || "-")],
@@ -70,13 +73,21 @@ export function jobText(job: JobView, io: Io): string {
   return [
     `${bold(`delivery ${printable(job.id)}`)}\n`,
     ...lines,
-    request === null ? "\nits payload is gone, to make room\n" : `\n${bold("headers")}\n${headers.join("")}`,
+    request === null
+      ? `\n${job.origin === "sync" ? NOT_KEPT : "its payload is gone, to make room"}\n`
+      : `\n${bold("headers")}\n${headers.join("")}`,
     request === null ? "" : bodyText(`body, ${sizeText(job.size)}`, job, SHOWN_BODY, io),
     job.tries.length === 0 ? "" : `\n${bold("sends")}\n${triesTable(job, io)}`,
     ...job.tries.flatMap((one) =>
       one.body === null ? [] : [bodyText(`answer to send ${one.n}, ${answerSize(one)}`, one, SHOWN_ANSWER, io)],
     ),
   ].join("");
+}
+
+/** As in `GET /jobs/7 of primary, asked 3 times until …: /state is "running"`. */
+function verificationText({ path, upstream, polls, until, last }: NonNullable<JobView["verification"]>): string {
+  const times = polls === 1 ? "once" : `${polls} times`;
+  return `${path === null ? "" : `GET ${path} of `}${upstream}, asked ${times} until ${until}${last === null ? "" : `: ${last}`}`;
 }
 
 function triesTable({ tries }: JobView, io: Io): string {

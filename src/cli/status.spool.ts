@@ -24,9 +24,9 @@ export function spoolTable(spool: SpoolView | null | undefined, io: Io): string 
   const { red, yellow } = paint(io);
   const routes = spool?.waiting.filter(({ parked, dead }) => parked !== null || dead > 0) ?? [];
   if (routes.length === 0) return "";
-  const rows = routes.map(({ app, capability, queued, leased, dead, parked }): Cell[] => [
+  const rows = routes.map(({ app, capability, queued, leased, verifying, dead, parked }): Cell[] => [
     `${app}/${capability}`,
-    String(queued + leased),
+    String(queued + leased + verifying),
     dead > 0 ? { text: String(dead), paint: yellow } : "0",
     parked === null ? "-" : { text: parked.cause, paint: red },
     parked?.since ?? "-",

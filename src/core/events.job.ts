@@ -25,14 +25,14 @@ export interface DeliveryDelivered extends AboutJob {
   readonly status: number;
   /** Every send, this one included. */
   readonly sends: number;
-  /** From the acceptance to the app's good answer. */
+  /** From the acceptance to the app's good answer, or until that was verified. */
   readonly lagMs: number;
 }
 
 export interface DeliveryRetry extends AboutJob {
   readonly type: "delivery.retry";
   /** Why this one did not succeed … */
-  readonly reason: Reason;
+  readonly reason: Reason | "verification_failed";
   readonly status: number;
   /** … and how many counted tries were made so far. */
   readonly attempts: number;
@@ -44,6 +44,20 @@ export interface DlqAdded extends AboutJob {
   readonly reason: DeadReason;
   readonly detail: string | null;
   readonly sends: number;
+}
+
+/** An app gave a good answer and had not done it, or it could not be asked. */
+export interface VerificationFailed extends AboutJob {
+  readonly type: "verification.failed";
+  /** `sync`: its caller has its answer, so nothing but this follows. */
+  readonly origin: JobOrigin;
+  /** The one that gave the answer. */
+  readonly upstream: string;
+  /** `unverified`: it was never learnt. */
+  readonly result: "failed" | "unverified";
+  readonly detail: string;
+  /** How often it was asked. */
+  readonly polls: number;
 }
 
 export interface DlqRetried extends AboutJob {

@@ -7,6 +7,7 @@ import type {
   DlqRetried,
   RouteParked,
   SpoolFull,
+  VerificationFailed,
 } from "./events.job.ts";
 import type { Attempt, RouteRef } from "./exchange.ts";
 import type { Outcome, Reason, Strategy } from "./outcome.ts";
@@ -133,6 +134,7 @@ export interface PlainEvent {
     | DlqRetried["type"]
     | RouteParked["type"]
     | SpoolFull["type"]
+    | VerificationFailed["type"]
     | UpstreamMoved["type"]
     | UpstreamHealthChanged["type"]
   >;
@@ -156,6 +158,7 @@ export type OutriggerEvent =
   | DlqRetried
   | RouteParked
   | SpoolFull
+  | VerificationFailed
   | UpstreamMoved
   | UpstreamHealthChanged
   | PlainEvent;

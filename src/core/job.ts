@@ -9,7 +9,10 @@ import type { PageRequest } from "./stored.ts";
  * is its own time, which no change of the clock sets back.
  */
 
-/** `leased`: somebody is sending it. `parked` is no state: it belongs to the route, and is computed. */
+/**
+ * `leased`: somebody is sending it. `verifying`: it had a good answer, and its app is asked whether it was done. `parked` is no state: it
+ * belongs to the route, and is computed.
+ */
 export const JOB_STATES = ["queued", "leased", "verifying", "delivered", "dead", "cancelled"] as const;
 export type JobState = (typeof JOB_STATES)[number];
 
@@ -84,7 +87,7 @@ export interface JobSummary extends RouteName {
   readonly at: number;
   /** When it ended; null while it has not. */
   readonly endedAt: number | null;
-  /** When it is due next; null unless queued. */
+  /** When it is sent next, or its app asked; null unless queued or verifying. */
   readonly dueAt: number | null;
   readonly expiresAt: number;
   /** Tries that count against `retry.attempts`, since it was queued or last retried by an operator. */
@@ -96,8 +99,30 @@ export interface JobSummary extends RouteName {
   readonly size: number;
 }
 
-/** `fallback`: a synchronous call left it behind. `import`: an operator brought it. */
-export type JobOrigin = "async" | "fallback" | "import";
+/**
+ * `fallback`: a synchronous call left it behind. `import`: an operator brought it. `sync`: no job, but what is to be
+ * verified of a call that has its answer; it has no payload, is sent to nobody, and is gone with its end.
+ */
+export type JobOrigin = "async" | "fallback" | "import" | "sync";
+
+/** What is asked, and of whom, to learn whether an app has done what it said: kept with the job, for a restart. */
+export interface Poll {
+  /** Filled in; `GET` of it below the upstream's own path. */
+  readonly path: string;
+  /** The upstream that gave the good answer: no other one knows of it. */
+  readonly upstream: string;
+  readonly url: string;
+  /** Of that answer. */
+  readonly status: number;
+  /** When the good answer came. */
+  readonly since: number;
+  /** May the job be sent again, should it turn out not to be done? */
+  readonly repeatable: boolean;
+  /** How often it was asked. */
+  readonly polls: number;
+  /** What it said last, in one clause for people; null before that. */
+  readonly last: string | null;
+}
 
 /** The whole of it. */
 export interface StoredJob extends JobSummary {
@@ -107,6 +132,8 @@ export interface StoredJob extends JobSummary {
   readonly orderKey: string | null;
   readonly inDoubt: boolean;
   readonly tries: readonly TryRecord[];
+  /** Set while it is verifying. */
+  readonly poll: (Poll & { readonly until: number }) | null;
 }
 
 /** Which jobs. What is left out does not matter. */

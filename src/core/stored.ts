@@ -66,6 +66,28 @@ export interface StoredAudit extends NewAudit {
   readonly id: number;
 }
 
+/** What good answers proved to be. */
+export interface Verified {
+  readonly verified: number;
+  readonly failed: number;
+  readonly unverified: number;
+}
+
+/** Of one route, in one hour. */
+export interface VerificationCount extends Verified {
+  /** Hours since 1970. */
+  readonly hour: number;
+  readonly app: string;
+  readonly capability: string;
+}
+
+/** Of one route, lately. */
+export interface VerificationRates {
+  readonly app: string;
+  readonly capability: string;
+  readonly windows: Readonly<Record<"1h" | "24h" | "7d", Verified>>;
+}
+
 /** Part of a list, newest first: `cursor` is the `next` of the part before, null at the start. */
 export interface PageRequest {
   readonly limit: number;

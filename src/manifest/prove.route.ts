@@ -24,6 +24,7 @@ export function proveRoutes({ routes, manifest, main }: Resolved, report: Report
     if (!tainted(route, "retry", "fallback")) proveRepeat(route, say);
     if (!tainted(route, "breaker")) proveRecovery(route, say);
     if (!tainted(route, "mode", "async", "order_by")) proveOrder(route, say);
+    if (!tainted(route, "mode", "async", "verify")) proveVerify(route, say);
     if (!tainted(route, "mode", "async", "inbound")) proveInbound(route, seen, say);
     if (!tainted(route, "body_limit")) proveBody(route, manifest.limits, say);
   }
@@ -135,6 +136,11 @@ function proveOrder({ settings }: ResolvedRoute, say: Say): void {
   if (wrong !== null) say([["order_by"]], wrong);
   if (settings.mode === "async") return;
   say([["order_by"]], `order_by needs mode: async; this route is ${settings.mode}, where callers set the order`);
+}
+
+function proveVerify({ settings }: ResolvedRoute, say: Say): void {
+  if (settings.verify === null || settings.mode !== "passthrough") return;
+  say([["verify"]], "verify needs a whole answer, which a passthrough route streams on: use mode sync or async");
 }
 
 function proveBody({ settings }: ResolvedRoute, limits: LimitSettings, say: Say): void {

@@ -92,12 +92,15 @@ export const json = (description: string) =>
   );
 
 /** A path that may hold `{body:…}` and `{header:…}`, put in percent-encoded when it is used. */
-export const templatePath = text("A path with {body:/pointer} and {header:Name} in it.", (value) => {
-  const [filled, query, ...more] = value.replace(/\{(?:body|header):[^{}]*\}/g, "x").split("?");
-  if (more.length > 0 || (query !== undefined && wrongPath(`/${query}`) !== null))
-    return "the query of this path is broken";
-  return wrongTemplate(value) ?? wrongPath(filled ?? "");
-});
+export const templatePath = text(
+  "A path below the upstream's. {body:/pointer} and {header:Name} come from the app's answer, else the request.",
+  (value) => {
+    const [filled, query, ...more] = value.replace(/\{(?:body|header):[^{}]*\}/g, "x").split("?");
+    if (more.length > 0 || (query !== undefined && wrongPath(`/${query}`) !== null))
+      return "the query of this path is broken";
+    return wrongTemplate(value) ?? wrongPath(filled ?? "");
+  },
+);
 
 /** Which value orders jobs, and what a dead one does to those after it. */
 export const orderBy = scalar(

@@ -129,10 +129,10 @@ export const webhookShape = {
     },
   ),
   verify: block(
-    "After a good response: has the app really done it?",
+    "After a good response: has the app really done it? If not, an async delivery is sent again.",
     {
       poll: block(
-        "Asks the app again and again.",
+        "GET of a path of the upstream that answered, until its JSON says so.",
         { path: ref.templatePath, until: condition("Verified when this holds.") },
         {
           interval: duration("Default 1s.", 10),

@@ -57,6 +57,7 @@ export interface Families {
   readonly rejected: Family<Count>;
   readonly reloads: Family<Count>;
   readonly deliveries: Family<Count>;
+  readonly verifications: Family<Count>;
   readonly lag: Family<Sample>;
   readonly commit: Family<Sample>;
   readonly batch: Family<Sample>;
@@ -97,6 +98,10 @@ export function defineFamilies(): Families {
     rejected: counter("rejected_total", "Requests refused, with an empty app where no route was known."),
     reloads: counter("manifest_reloads_total", "Reloads of the manifest, by whether it was applied or rejected."),
     deliveries: counter("deliveries_total", "Deliveries by what became of them: queued, delivered, retry or dead."),
+    verifications: counter(
+      "verifications_total",
+      "Good answers by what they proved to be: verified, failed or unverified.",
+    ),
     lag: seconds("delivery_lag_seconds", "From the acceptance of a delivery to the app's good answer.", LAG_SECONDS),
     commit: seconds("spool_commit_seconds", "How long a commit of the spool took.", COMMIT_SECONDS),
     batch: seconds("spool_batch_jobs", "How many new jobs shared a commit, of those that had any.", BATCH_JOBS),

@@ -29,6 +29,8 @@ export interface Metrics {
   notified(channel: string, result: NotifyResult): void;
   /** The tries of a stored job: no request completes with them. */
   attempted(route: RouteRef, attempts: readonly Attempt[]): void;
+  /** What a good answer proved to be. */
+  verified(route: RouteName, result: "verified" | "failed" | "unverified"): void;
   /** A commit of the spool, and how many jobs were put in it. */
   committed(ms: number, jobs: number): void;
   /** One scrape in the Prometheus text format. */
@@ -87,6 +89,10 @@ export function createMetrics(sources: MetricSources): Metrics {
     attempted(route, attempts) {
       const own = seriesOf(route);
       for (const attempt of attempts) own?.attempted(attempt);
+    },
+    verified({ app, capability }, result) {
+      const labels = { app, capability, result };
+      if (names === null || names.allow(labels)) families.verifications.child(labels).value++;
     },
     committed: createCommits(families),
     scrape: async () => {

@@ -1,6 +1,6 @@
 import type { Standing } from "../core/health.ts";
 import type { BreakerResult } from "./breaker.tally.ts";
-import { begin, countTry, leave, type Tally } from "./failover.signs.ts";
+import { begin, countTry, countUndone, leave, type Tally } from "./failover.signs.ts";
 
 /**
  * How one upstream stands, as a request sees it: fields that the app's failover sets and a choice only reads, and the
@@ -23,6 +23,8 @@ export interface HealthCell {
    * nobody waits for. A permit of an older period is dropped.
    */
   settle(permit: number, result: BreakerResult, ms: number | null, now: number): void;
+  /** What it had answered well to was not done. */
+  undone(now: number): void;
 }
 
 /** Of an upstream that nobody watches: one that a single route names by a URL of its own. */
@@ -34,6 +36,7 @@ export const UNWATCHED: HealthCell = Object.freeze({
   failures: 0,
   admit: () => 0,
   settle: () => undefined,
+  undone: () => undefined,
 });
 
 export interface KeptCell extends HealthCell {
@@ -80,6 +83,10 @@ export function createHealthCell(tally: Tally, hooks: CellHooks): KeptCell {
       countTry(cell.tally, good, ms, now);
       if (trial) hooks.tried(cell.generation, good, ms, now);
       else if (!good || (ms ?? 0) > hooks.slowMs()) hooks.look(now);
+    },
+    undone(now) {
+      countUndone(cell.tally, now);
+      hooks.look(now);
     },
   };
   return cell;

@@ -88,6 +88,12 @@ export function countProbe(tally: Tally, report: ProbeReport, unhealthyAfter: nu
   add(tally, good, report.durationMs, now);
 }
 
+/** A good answer turned out not to be: one more failure of the window, which took as long as others. */
+export function countUndone(tally: Tally, now: number): void {
+  slide(tally, now);
+  add(tally, false, tally.total === 0 ? 0 : tally.sumMs / tally.total, now);
+}
+
 /** May traffic go to an upstream of which a probe says this? */
 export function isGood({ status, answered }: ProbeReport): boolean {
   return status === "healthy" || status === "degraded" || (status === "unknown" && answered);

@@ -1,3 +1,4 @@
+import type { UpstreamSettings } from "../core/settings.ts";
 import type { StoredHealth } from "../core/stored.ts";
 import type { Rules } from "./failover.judge.ts";
 import type { UpstreamMember } from "./failover.member.ts";
@@ -57,4 +58,11 @@ function fromStored(row: StoredHealth, { failover }: Rules, now: number, wall: n
 /** One that is left alone serves, whatever it had been. `fresh` is how a new one begins. */
 export function served(member: Member, { since, holdMs }: Member): Member {
   return { kind: "serving", generation: member.generation + 1, since, holdMs, returnedAt: member.returnedAt };
+}
+
+/** What an upstream keeps through reloads. */
+export type UpstreamName = Pick<UpstreamSettings, "name" | "url">;
+
+export function keyOf({ name, url }: UpstreamName): string {
+  return `${name} ${url}`;
 }

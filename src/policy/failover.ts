@@ -11,14 +11,14 @@ import type { Member } from "./failover.period.ts";
 import { resized, signsOf } from "./failover.signs.ts";
 import { snapshot } from "./failover.snapshot.ts";
 import { activeOf, type FailoverEvent, type FailoverState, initialState, next, rankOf } from "./failover.state.ts";
-import { restoreMember, served, toStored } from "./failover.stored.ts";
+import { keyOf, restoreMember, served, toStored, type UpstreamName } from "./failover.stored.ts";
 import { ALERT_AFTER } from "./health.prober.ts";
 
 /** The upstreams of one app: how each is, and which serve. */
 export interface AppFailover {
   readonly app: string;
   /** What a try of this upstream reads and tells; null for one that the app does not name. */
-  of(upstream: UpstreamSettings): { readonly health: HealthCell; readonly watch: HangWatch } | null;
+  of(upstream: UpstreamName): { readonly health: HealthCell; readonly watch: HangWatch } | null;
   /** Settings of a reload. Upstreams that keep their name and URL keep their state. */
   configure(app: AppSettings): void;
   /** Forgets what was normal on routes that are not named. */
@@ -241,8 +241,4 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
 function stopMember({ prober, watch }: UpstreamMember): void {
   prober.stop();
   watch.stop();
-}
-
-function keyOf({ name, url }: UpstreamSettings): string {
-  return `${name} ${url}`;
 }

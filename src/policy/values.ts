@@ -22,13 +22,14 @@ const bodies = new WeakMap<Exchange, string | null>();
 export function jsonBody(x: Exchange): string | null {
   let text = bodies.get(x);
   if (text === undefined) {
-    text = readJson(x.body);
+    text = jsonText(x.body);
     bodies.set(x, text);
   }
   return text;
 }
 
-function readJson(body: Buffer): string | null {
+/** The same of any bytes. */
+export function jsonText(body: Buffer): string | null {
   if (body.length === 0 || body.length > MAX_JSON_BYTES || !isUtf8(body)) return null;
   const text = body.toString("utf8");
   try {

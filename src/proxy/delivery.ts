@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Answer, Attempt, Exchange, Peer, Reply, RouteRef, Worth } from "../core/exchange.ts";
 import { headerValue } from "../core/headers.ts";
 import { isRequestId } from "../core/ids.ts";
-import { KEPT_ANSWER_BYTES, type StoredRequest, type TryRecord } from "../core/job.ts";
+import { type JobOrigin, KEPT_ANSWER_BYTES, type StoredRequest, type TryRecord } from "../core/job.ts";
 import type { MemoryLedger } from "../core/memory.ts";
 import type { Reason } from "../core/outcome.ts";
 import type { Random } from "../core/random.ts";
@@ -18,7 +18,7 @@ export interface JobToSend {
   readonly sends: number;
   readonly inDoubt: boolean;
   /** A synchronous call left it behind: that it is sent again was asked for. */
-  readonly origin: "async" | "fallback" | "import";
+  readonly origin: JobOrigin;
 }
 
 export interface DeliveryDeps {

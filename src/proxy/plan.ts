@@ -11,6 +11,7 @@ import type { Classifier } from "../policy/classify.ts";
 import type { HealthCell } from "../policy/failover.cell.ts";
 import type { Idempotency } from "../policy/idempotency.ts";
 import type { Inbound } from "../policy/inbound/inbound.ts";
+import type { Verify } from "../policy/verify.ts";
 
 /** One upstream of a passthrough route. */
 export interface Way extends Candidate {
@@ -48,6 +49,8 @@ export interface RoutePlan {
   readonly inbound: Inbound | null;
   /** Null where the route has none. */
   readonly idempotency: Idempotency | null;
+  /** Null where a good answer is enough. */
+  readonly verify: Verify | null;
   readonly maxAttempts: number;
   /** One attempt at a stored job. */
   readonly deliver: Send;

@@ -25,6 +25,16 @@ export type Verdict =
   | { readonly kind: "wait" }
   | { readonly kind: "dead"; readonly reason: DeadReason; readonly detail: string | null };
 
+/** What became of a good answer, where it was asked whether it was done. */
+export interface Undone {
+  readonly detail: string;
+  /** May it be sent again? */
+  readonly repeatable: boolean;
+  readonly attempts: number;
+  readonly expiresInMs: number;
+  readonly backoffMs: number;
+}
+
 /** An app's Retry-After is believed up to this. */
 export const MAX_HINT_MS = 3_600_000;
 
@@ -54,6 +64,19 @@ export function decide(t: AttemptEnded, retry: Pick<RetrySettings, "attempts">):
   if (delayMs >= t.expiresInMs) return { kind: "dead", reason: "expired", detail: detailOf(reply) };
   return { kind: "again", delayMs, spent };
 }
+
+/** What becomes of a job with a good answer whose app had not done it after all. Pure. */
+export function decideUndone(t: Undone, retry: Pick<RetrySettings, "attempts">): Repeated {
+  const reason = "verification_failed";
+  if (!t.repeatable) {
+    return { kind: "dead", reason, detail: `${t.detail}; it may not be sent again (retry.repeat: safe)` };
+  }
+  if (t.attempts + 1 >= retry.attempts) return { kind: "dead", reason, detail: t.detail };
+  if (t.backoffMs >= t.expiresInMs) return { kind: "dead", reason: "expired", detail: t.detail };
+  return { kind: "again", delayMs: t.backoffMs, spent: true };
+}
+
+type Repeated = Extract<Verdict, { kind: "again" | "dead" }>;
 
 function permanent(reply: Reply): { readonly reason: DeadReason; readonly detail: string | null } {
   const detail = detailOf(reply);

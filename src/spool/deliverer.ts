@@ -13,6 +13,7 @@ import { createRegistry } from "./registry.ts";
 import { type DeliveryRoute, heldBytes, type LaneState, type RouteState, type Sending } from "./route.ts";
 import type { Shares } from "./shares.ts";
 import { createStarts } from "./starts.ts";
+import type { Verification, Verifier } from "./verifier.ts";
 
 /** Brings stored jobs to their apps: claims what is due, sends it, and tells the store what became of it. */
 export interface Deliverer {
@@ -45,6 +46,10 @@ export interface DelivererDeps {
   readonly emit: (event: OutriggerEvent) => void;
   /** The wait before the n-th repeat. */
   readonly backoffMs: (retry: RetrySettings, n: number) => number;
+  /** Who asks after good answers. It has leases of its own. */
+  readonly verifier: Pick<Verifier, "begun" | "leases">;
+  /** A good answer could not be asked about. */
+  readonly verified: (end: Verification) => void;
 }
 
 /** A job that is out. */
@@ -106,6 +111,7 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
   };
   /** Of two leases of one job the later counts: the earlier has ended, though the store's word on it was lost. */
   const held = (): Lease[] => [
+    ...deps.verifier.leases(),
     ...ending.leases(),
     ...[...starts.flights].map(({ job }) => job.lease),
     ...[...buffers.lanes.keys()].flatMap(({ buffer }) => buffer.map(({ job }) => job.lease)),

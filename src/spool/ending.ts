@@ -1,9 +1,11 @@
 import type { JobSummary, RouteName } from "../core/job.ts";
+import type { RetrySettings } from "../core/settings.route.ts";
 import type { Buffers } from "./buffers.ts";
-import { decide } from "./decide.ts";
+import { decide, decideUndone } from "./decide.ts";
 import type { DelivererDeps, Flight } from "./deliverer.ts";
-import type { Lease, LeasedJob, Settlement, Spool } from "./port.ts";
+import type { Lease, LeasedJob, Settlement, Verifying } from "./port.ts";
 import type { RouteState, Sent } from "./route.ts";
+import { createSettling } from "./settling.ts";
 
 /**
  * What becomes of jobs that were sent: decided here, told to the store until it has taken it, and then to everybody.
@@ -34,10 +36,17 @@ interface Told {
   readonly gone: (state: RouteState) => void;
 }
 
+/** What is known of an attempt beside what it brought. */
+interface Attempt {
+  readonly claimedAt: number;
+  readonly retry: Pick<RetrySettings, "attempts">;
+  /** Counted ones before it. */
+  readonly attempts: number;
+  readonly expiresInMs: number;
+  readonly backoffMs: number;
+}
+
 const MAX_BEHIND = 1024;
-const FIRST_WAIT_MS = 100;
-const LONGEST_WAIT_MS = 5_000;
-const STOP_TRIES = 3;
 /** How long a route rests whose send found no slot. Without it the loop would turn for nothing else. */
 const NO_SLOT_MS = 200;
 /** Sent, and then there was no memory for the answer. */
@@ -45,34 +54,12 @@ const OVERLOADED_MS = 1_000;
 const GONE_IN_A_ROW = 3;
 
 export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told): Ending {
-  const { spool, clock, emit } = deps;
-  /** Not by id: one whose answer was lost may be leased anew, and ended again, while it is still being told. */
-  const open = new Set<Lease>();
+  const { clock, emit } = deps;
+  const store = createSettling(deps);
   const settling = new Set<Promise<unknown>>();
-  let stopping = false;
 
-  /** True once the store has it; false where the lease was no longer ours, or the process ends. */
-  const settle = async (lease: Lease, settlement: Settlement): Promise<boolean> => {
-    open.add(lease);
-    for (let failures = 0; ; failures++) {
-      try {
-        const ours =
-          (await spool.settle(lease, settlement)) || (failures > 0 && (await wasDone(spool, lease, settlement)));
-        open.delete(lease);
-        return ours;
-      } catch {
-        if (stopping && failures >= STOP_TRIES) {
-          open.delete(lease);
-          return false;
-        }
-        await new Promise<void>((resolve) => {
-          clock.after(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures, 10)), resolve, undefined);
-        });
-      }
-    }
-  };
   const follow = (state: RouteState, lease: Lease, settlement: Settlement, then: () => void): void => {
-    const done = settle(lease, settlement).then((ours) => {
+    const done = store.settle(lease, settlement).then((ours) => {
       settling.delete(done);
       if (ours) then();
       // It was taken from us, or done, and the thread died before it could say so: what is due now is not known here.
@@ -122,6 +109,13 @@ export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told):
       });
     });
   };
+  /** Its app is asked whether it was done. */
+  const verifying = (state: RouteState, job: LeasedJob, { tries }: Sent, verify: Verifying): void => {
+    follow(state, job.lease, { kind: "verifying", tries, ...verify }, () => {
+      state.gone = 0;
+      deps.verifier.begun(job, verify.delayMs);
+    });
+  };
   const again = (state: RouteState, job: LeasedJob, sent: Sent, delayMs: number, spent: boolean): void => {
     const inDoubt = job.inDoubt || sent.inDoubt;
     const dueAt = clock.now() + delayMs;
@@ -134,12 +128,27 @@ export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told):
       emit({
         type: "delivery.retry",
         ...about(job, job.lease.id),
-        reason: sent.reply.reason ?? "status",
+        reason: sent.verify === null ? (sent.reply.reason ?? "status") : "verification_failed",
         status: sent.reply.kind === "fault" ? 0 : sent.reply.status,
         attempts: job.attempts + (spent ? 1 : 0),
         delayMs,
       });
     });
+  };
+
+  /** A good answer. Where it can't be asked whether it was done, that is as good as undone. */
+  const good = (state: RouteState, job: LeasedJob, sent: Sent, now: Attempt): void => {
+    const { verify } = sent;
+    if (verify === null) return delivered(state, job, sent, now.claimedAt);
+    if (verify.ok) return verifying(state, job, sent, verify.value);
+    const detail = verify.error;
+    const { upstream = "" } = sent.tries.at(-1) ?? {};
+    const { origin } = job;
+    deps.verified({ ...about(job, job.lease.id), origin, upstream, url: null, result: "unverified", detail, polls: 0 });
+    if (state.route === null) return again(state, job, sent, 0, false);
+    const undone = decideUndone({ ...now, detail, repeatable: sent.repeatable }, now.retry);
+    if (undone.kind === "again") return again(state, job, sent, undone.delayMs, undone.spent);
+    dead(state, job, { ...undone, tries: sent.tries, release: releases(state) });
   };
 
   return {
@@ -149,22 +158,21 @@ export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told):
       // Its route may have gone from the manifest meanwhile: then it waits for it, and spends nothing.
       const retry = state.route?.retry ?? null;
       if (retry === null && sent.worth !== "ok") return again(state, job, sent, 0, false);
-      const verdict = decide(
-        {
-          ...sent,
-          attempts: job.attempts,
-          expiresInMs: job.expiresInMs - (clock.now() - claimedAt),
-          // What spends nothing must not be repeated as fast as the first for ever.
-          backoffMs: retry === null ? 0 : deps.backoffMs(retry, 1 + (sent.trial ? job.sends : job.attempts)),
-        },
-        retry ?? { attempts: 1 },
-      );
+      const now: Attempt = {
+        claimedAt,
+        retry: retry ?? { attempts: 1 },
+        attempts: job.attempts,
+        expiresInMs: job.expiresInMs - (clock.now() - claimedAt),
+        // What spends nothing must not be repeated as fast as the first for ever.
+        backoffMs: retry === null ? 0 : deps.backoffMs(retry, 1 + (sent.trial ? job.sends : job.attempts)),
+      };
+      const verdict = decide({ ...sent, ...now }, now.retry);
       switch (verdict.kind) {
         case "delivered":
-          return delivered(state, job, sent, claimedAt);
+          return good(state, job, sent, now);
         case "wait":
           // Nothing was sent: it stays leased, and goes first when its way is free.
-          if (sent.tries.length === 0 && !stopping) {
+          if (sent.tries.length === 0 && !store.isStopping()) {
             state.restUntil = clock.now() + NO_SLOT_MS;
             return buffers.putBack(state, lane, { job, claimedAt });
           }
@@ -172,9 +180,8 @@ export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told):
         case "again":
           return again(state, job, sent, verdict.delayMs, verdict.spent);
         case "dead": {
-          const release = (state.route?.onDead ?? "release") === "release";
           const { reason, detail } = verdict;
-          return dead(state, job, { kind: "dead", tries: sent.tries, reason, detail, release });
+          return dead(state, job, { kind: "dead", tries: sent.tries, reason, detail, release: releases(state) });
         }
       }
     },
@@ -192,25 +199,16 @@ export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told):
         for (const lane of state.lanes) lane.due = true;
       });
     },
-    stopping() {
-      stopping = true;
-    },
-    leases: () => [...open],
-    behind: () => open.size >= MAX_BEHIND,
+    stopping: store.stopping,
+    leases: store.leases,
+    behind: () => store.open() >= MAX_BEHIND,
     async stop() {
       await Promise.all(settling);
     },
   };
 }
 
-/** Was this settlement done, and the store's word on it lost? Then the job has its sends; of those it has none twice. */
-async function wasDone(spool: Spool, { id }: Lease, settlement: Settlement): Promise<boolean> {
-  const job = await spool.find(id);
-  const last = settlement.tries.at(-1);
-  if (job === null) return false;
-  if (last === undefined) return settlement.kind === "dead" && job.state === "dead" && job.reason === settlement.reason;
-  const { n, at, upstream, durationMs } = last;
-  return job.tries.some(
-    (one) => one.n === n && one.at === at && one.upstream === upstream && one.durationMs === durationMs,
-  );
+/** May the next of its order key go when one is dead? */
+function releases({ route }: RouteState): boolean {
+  return (route?.onDead ?? "release") === "release";
 }

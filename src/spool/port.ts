@@ -4,6 +4,7 @@ import type {
   JobQuery,
   JobState,
   JobSummary,
+  Poll,
   RouteName,
   StoredJob,
   StoredRequest,
@@ -53,8 +54,17 @@ export interface NewJob extends RouteName {
   readonly inDoubt: boolean;
   /** Unix milliseconds, for people. */
   readonly at: number;
+  /** Set for one of origin `sync`: it is to be verified, and of its request nothing is kept. */
+  readonly verify?: Verifying;
   /** Set for one that is put into the dead-letter queue at once, under the id it had (an import). */
   readonly dead?: { readonly id: string; readonly reason: DeadReason; readonly detail: string | null };
+}
+
+/** Asks whether it was done: first in `delayMs`, and for `forMs` in all. */
+export interface Verifying {
+  readonly poll: Poll;
+  readonly delayMs: number;
+  readonly forMs: number;
 }
 
 /** Both hashes as base64url text: the store compares, and knows neither keys nor bodies. */
@@ -74,18 +84,21 @@ export type Receipt =
   /** `max_jobs` or `max_bytes` is reached. */
   | { readonly kind: "full"; readonly bound: "jobs" | "bytes" };
 
-/** First tries and retries wait in lanes of their own, so that neither is in the other's way. */
+/** First tries and retries wait in lanes of their own, so that neither is in the other's way; and so do polls. */
 export type JobLane = "first" | "retry";
 
 export interface Claim extends RouteName {
-  readonly lane: JobLane;
+  readonly lane: JobLane | "verify";
   readonly max: number;
   /** Of bodies; the first job comes whatever its size. */
   readonly maxBytes: number;
 }
 
 export interface Claimed {
+  /** Of the lanes of jobs. */
   readonly jobs: readonly LeasedJob[];
+  /** Of the lane `verify`. None of them is expired by the store: what was verified in time must not be lost. */
+  readonly polls: readonly LeasedPoll[];
   /** There are more that are due. */
   readonly more: boolean;
   /** Until the next one of this lane is due, where none is now; null where none waits. */
@@ -100,11 +113,21 @@ export interface Lease {
   readonly attempt: number;
 }
 
-export interface LeasedJob extends RouteName {
-  readonly lease: Lease;
-  readonly requestId: string;
+export interface LeasedJob extends LeasedRow {
   readonly request: StoredRequest;
   readonly body: Buffer;
+}
+
+/** A job whose app is to be asked now whether it was done. */
+export interface LeasedPoll extends LeasedRow {
+  readonly poll: Poll;
+  /** Of the time it has for that; negative when it is over. */
+  readonly leftMs: number;
+}
+
+interface LeasedRow extends RouteName {
+  readonly lease: Lease;
+  readonly requestId: string;
   readonly attempts: number;
   readonly sends: number;
   readonly inDoubt: boolean;
@@ -124,18 +147,28 @@ export type Settlement = {
   | { readonly kind: "delivered" }
   /** Queued again: due in `delayMs`. `spent`: it counts against `retry.attempts`. */
   | { readonly kind: "again"; readonly delayMs: number; readonly spent: boolean; readonly inDoubt: boolean }
+  /** A good answer, or one more poll that told nothing: the next one is due in `delayMs`. It holds its order key. */
+  | {
+      readonly kind: "verifying";
+      readonly poll: Poll;
+      readonly delayMs: number;
+      /** In all; null: until when it was said before. */
+      readonly forMs: number | null;
+    }
   /** `release`: the next of its order key may go; else an operator has to act first. */
   | { readonly kind: "dead"; readonly reason: DeadReason; readonly detail: string | null; readonly release: boolean }
 );
 
 /**
- * `retry`: a dead or cancelled job is queued with a fresh budget; `resend`: a delivered one likewise; `cancel`: a
- * queued or leased one ends; `delete`: a dead or cancelled one is gone, and so is its payload.
+ * `retry`: a dead or cancelled job is queued with a fresh budget; `resend`: a delivered or verifying one likewise;
+ * `cancel`: one that has not ended ends; `delete`: a dead or cancelled one is gone, and so is its payload.
  */
 export type Act = "retry" | "resend" | "cancel" | "delete";
 
 export interface Swept {
   readonly expired: readonly JobSummary[];
+  /** Were being verified, which nobody can do any more: as they were. Those that are jobs are among the expired, too. */
+  readonly lapsed: readonly JobSummary[];
   /** There is more to do at once. */
   readonly more: boolean;
 }
@@ -146,6 +179,7 @@ export interface RouteSurvey extends RouteName {
   readonly retry: number;
   readonly behind: number;
   readonly leased: number;
+  readonly verifying: number;
   readonly dead: Readonly<Partial<Record<DeadReason, number>>>;
 }
 

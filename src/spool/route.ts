@@ -1,7 +1,8 @@
 import type { Reply, Worth } from "../core/exchange.ts";
 import type { ParkCause, RouteName, TryRecord } from "../core/job.ts";
+import type { Result } from "../core/result.ts";
 import type { RetrySettings } from "../core/settings.route.ts";
-import type { JobLane, LeasedJob } from "./port.ts";
+import type { JobLane, LeasedJob, Verifying } from "./port.ts";
 import { createReady, type Ready } from "./ready.ts";
 
 /** What the deliverer needs of a route of the manifest. */
@@ -39,6 +40,8 @@ export interface Sent {
   readonly repeatable: boolean;
   /** One of these sends may have arrived, and brought no answer. */
   readonly inDoubt: boolean;
+  /** Of a good answer: what its app is to be asked, or why it can't be; null where nobody asks. */
+  readonly verify: Result<Verifying, string> | null;
 }
 
 /** A job that is leased and waits for a slot. Times are `Clock.now()`. */

@@ -1,6 +1,7 @@
 import { type Clock, sleep, type Timer } from "../core/clock.ts";
 import type { SpoolFull } from "../core/events.job.ts";
 import type { OutriggerEvent } from "../core/events.ts";
+import type { JobSummary } from "../core/job.ts";
 import type { Spool, Survey } from "./port.ts";
 
 /** Looks after the spool in small steps: expires, prunes, and says when it fills up. */
@@ -15,6 +16,8 @@ export interface UpkeepDeps {
   readonly spool: Spool;
   readonly clock: Clock;
   readonly emit: (event: OutriggerEvent) => void;
+  /** Nobody asked whether these were done, and nobody can any more. */
+  readonly lapsed: (jobs: readonly JobSummary[]) => void;
 }
 
 const ROUND_MS = 1_000;
@@ -28,7 +31,7 @@ const LESS = { full: 0.9, nearly: 0.75 };
 
 type Level = SpoolFull["level"];
 
-export function createUpkeep({ spool, clock, emit }: UpkeepDeps): Upkeep {
+export function createUpkeep({ spool, clock, emit, lapsed }: UpkeepDeps): Upkeep {
   let timer: Timer | null = null;
   let running = false;
   let looking = false;
@@ -36,7 +39,7 @@ export function createUpkeep({ spool, clock, emit }: UpkeepDeps): Upkeep {
   let level: Level = "room again";
 
   const tell = ({ states, bytes, maxBytes, maxJobs, full }: Survey): void => {
-    const jobs = states.queued + states.leased;
+    const jobs = states.queued + states.leased + states.verifying;
     const bound = full ?? (jobs / maxJobs >= bytes / maxBytes ? "jobs" : "bytes");
     const share = Math.max(jobs / maxJobs, bytes / maxBytes);
     const next = levelOf(full !== null, share, level);
@@ -61,6 +64,7 @@ export function createUpkeep({ spool, clock, emit }: UpkeepDeps): Upkeep {
       const about = { at: clock.wall(), id, app, capability, requestId };
       emit({ type: "dlq.added", ...about, reason: reason ?? "expired", detail, sends });
     }
+    if (swept.lapsed.length > 0) lapsed(swept.lapsed);
     if (!swept.more) return null;
     return swept.expired.length > 0 ? STEP_MS : LOOK_MS;
   };

@@ -17,6 +17,7 @@ import {
   type StoredPin,
   type StoredRevision,
   upstreamKey,
+  type VerificationCount,
 } from "../core/stored.ts";
 import { openChannel } from "./channel.ts";
 import { StorageError } from "./error.ts";
@@ -56,6 +57,10 @@ export interface History {
   loadPauses(): Promise<readonly StoredPause[]>;
   savePause(pause: StoredPause): Promise<void>;
   removePause(app: string, capability: string | null): Promise<void>;
+  /** Adds to what there is. */
+  addVerifications(rows: readonly VerificationCount[]): Promise<void>;
+  /** Of each of these hours, the sums of each route since then. */
+  verificationsSince(hours: readonly number[]): Promise<readonly (readonly Omit<VerificationCount, "hour">[])[]>;
   meta(key: string): Promise<string | null>;
   setMeta(key: string, value: string): Promise<void>;
 }
@@ -154,6 +159,8 @@ export async function openStorage(
       loadPauses: () => call("pauses.load", null),
       savePause: (pause) => call("pauses.save", pause),
       removePause: (app, capability) => call("pauses.remove", [app, capability]),
+      addVerifications: (rows) => call("verifications.add", rows),
+      verificationsSince: (hours) => call("verifications.since", hours),
       meta: (key) => call("meta.get", key),
       setMeta: (key, value) => call("meta.set", [key, value]),
     },

@@ -45,6 +45,10 @@ async function opened(dataDir = tempDir()) {
       dataDir,
       onCommit: () => undefined,
       onAttempts: () => undefined,
+      ask: () => null,
+      version: "0",
+      onVerified: () => undefined,
+      onUndone: () => undefined,
     },
     SPOOL,
   );

@@ -43,6 +43,28 @@ test("a row of the list is a line of a terminal of 120 columns, with the whole i
   expect((await run(`dlq show ${id}`)).out).toContain("a-very-long-name-of-an-app/and-one-of-a-capability");
 });
 
+test("one that is verified is shown with what its app is asked and said last, to viewers without what is of a payload", async () => {
+  const poll = {
+    path: "/jobs/7",
+    upstream: "primary",
+    url: "http://10.0.0.5:9000",
+    status: 200,
+    since: AT,
+    repeatable: true,
+    polls: 3,
+    last: '/state is "running"',
+    until: AT + 60_000,
+  };
+  const given = { state: "verifying", reason: null, detail: null, endedAt: null, dueAt: AT + 1000, poll } as const;
+  const record = { ...given, id: "call-1", origin: "sync", request: null, body: null } as const;
+  const { run } = await startRemote(testDeliveries(storedJob(given), storedJob(record)));
+  const asked = "asked 3 times until 2026-01-01T00:01:00.000Z";
+  expect((await run("deliveries show job-1")).out).toContain(`GET /jobs/7 of primary, ${asked}: /state is "running"\n`);
+  expect((await run(`deliveries show job-1 --token ${VIEWER}`)).out).toContain(`verifying  primary, ${asked}\n`);
+  expect((await run("deliveries show call-1")).out).toContain("nothing is kept of its request");
+  expect((await run("deliveries list")).out).toMatch(/job-1 +quiz\/winner +verifying .*due 2026/);
+});
+
 test("list is as long as --limit says, and tells when there are more", async () => {
   const jobs = Array.from({ length: 1_500 }, (_, i) => storedJob({ id: `job-${i}` }));
   const { run } = await startRemote(testDeliveries(...jobs));

@@ -13,6 +13,7 @@ import {
   routeOf,
   states,
   sweepAll,
+  verifying,
 } from "./spool.rig.ts";
 
 export type Step =
@@ -38,14 +39,17 @@ interface Job {
 
 const FROM: Readonly<Record<Act, readonly JobState[]>> = {
   retry: ["dead", "cancelled"],
-  resend: ["delivered"],
-  cancel: ["queued", "leased"],
+  resend: ["delivered", "verifying"],
+  cancel: ["queued", "leased", "verifying"],
   delete: ["dead", "cancelled"],
 };
+/** So much longer than a job may live is waited for whoever asks its app. */
+const LAPSE_MS = 60_000;
 const APPS = ["quiz", "poll"];
 
 function settlementOf(how: string, n: number, delayMs: number): Settlement {
   if (how === "delivered") return delivered(n);
+  if (how === "verifying") return { ...verifying({ delayMs }), tries: [] };
   if (how === "again") return again(n, delayMs);
   if (how === "given back") return { ...givenBack, delayMs };
   return dead({ release: how === "dead" });
@@ -60,7 +64,10 @@ export function createModel(opened: OpenedSpool) {
   const jobs = new Map<string, Job>();
   const spent: Lease[] = [];
 
-  const leased = (): Job[] => [...jobs.values()].filter((job) => job.state === "leased");
+  /** Somebody has them: to send them, or to ask about them. */
+  const out = (): Job[] => [...jobs.values()].filter(({ lease }) => lease !== null);
+  /** Not held any more: it waits for what it had waited for. */
+  const letGo = (job: Job): void => drop(job, job.state === "verifying" ? "verifying" : "queued");
   const drop = (job: Job, state: JobState): void => {
     if (job.lease) spent.push(job.lease);
     job.lease = null;
@@ -69,8 +76,9 @@ export function createModel(opened: OpenedSpool) {
   const expired = (found: readonly string[]): void => {
     for (const id of found) {
       const job = jobs.get(id);
-      expect(job).toMatchObject({ state: "queued" });
-      expect(job?.expiresAt).toBeLessThanOrEqual(rig.clock.now());
+      expect(job).toMatchObject({ state: expect.stringMatching(/^(queued|verifying)$/) });
+      const lateMs = job?.state === "verifying" ? LAPSE_MS : 0;
+      expect(job?.expiresAt).toBeLessThanOrEqual(rig.clock.now() - lateMs);
       if (job) drop(job, "dead");
     }
   };
@@ -78,7 +86,13 @@ export function createModel(opened: OpenedSpool) {
   const claim = async (want: Pick<Claim, "app" | "lane" | "max">): Promise<number> => {
     const claimed = await rig.spool.claim({ ...want, capability: "winner", maxBytes: 2 ** 20 });
     expired(ids(claimed.expired));
-    expect(claimed.jobs.length).toBeLessThanOrEqual(want.max);
+    expect(claimed.jobs.length + claimed.polls.length).toBeLessThanOrEqual(want.max);
+    for (const { lease, app, sends } of claimed.polls) {
+      const job = jobs.get(lease.id);
+      expect(job).toMatchObject({ app, sends, state: "verifying", lease: null });
+      expect(spent).not.toContainEqual(lease);
+      if (job) job.lease = lease;
+    }
     for (const { lease, app, sends } of claimed.jobs) {
       const job = jobs.get(lease.id);
       expect(job).toMatchObject({ app, sends, state: "queued" });
@@ -86,12 +100,14 @@ export function createModel(opened: OpenedSpool) {
       expect(job.expiresAt).toBeGreaterThan(rig.clock.now());
       expect(spent).not.toContainEqual(lease);
       const { orderKey } = job;
-      const beside = leased().filter((other) => other.app === app && other.orderKey === orderKey);
+      const beside = [...jobs.values()].filter(
+        (one) => one.app === app && one.orderKey === orderKey && (one.state === "leased" || one.state === "verifying"),
+      );
       if (orderKey !== null) expect(beside).toEqual([]);
       job.state = "leased";
       job.lease = lease;
     }
-    return claimed.jobs.length + claimed.expired.length;
+    return claimed.jobs.length + claimed.polls.length + claimed.expired.length;
   };
 
   const settle = async (job: Job, settlement: Settlement): Promise<void> => {
@@ -114,7 +130,7 @@ export function createModel(opened: OpenedSpool) {
 
   const hold = async (kept: readonly Job[]): Promise<void> => {
     await rig.spool.hold(kept.flatMap(({ lease }) => lease ?? []));
-    for (const job of leased()) if (!kept.includes(job)) drop(job, "queued");
+    for (const job of out()) if (!kept.includes(job)) letGo(job);
   };
 
   const put = async (step: Extract<Step, { verb: "put" }>): Promise<void> => {
@@ -132,7 +148,7 @@ export function createModel(opened: OpenedSpool) {
     if (step.verb === "put") await put(step);
     else if (step.verb === "claim") await claim(step);
     else if (step.verb === "settle") {
-      const job = picked(leased(), step.pick);
+      const job = picked(out(), step.pick);
       if (job) await settle(job, settlementOf(step.how, job.sends, step.delayMs));
     } else if (step.verb === "stale") {
       const lease = picked(spent, step.pick);
@@ -140,12 +156,12 @@ export function createModel(opened: OpenedSpool) {
     } else if (step.verb === "change") {
       const named = step.picks.flatMap((pick) => picked([...jobs.keys()], pick) ?? []);
       await change(step.act, named);
-    } else if (step.verb === "hold") await hold(leased().filter((_, i) => step.mask & (1 << (i % 8))));
+    } else if (step.verb === "hold") await hold(out().filter((_, i) => step.mask & (1 << (i % 8))));
     else if (step.verb === "advance") rig.clock.advance(step.ms);
     else if (step.verb === "sweep") expired(ids(await sweepAll(rig.spool)));
     else if (rig.reopen) {
       rig = await rig.reopen();
-      for (const job of leased()) drop(job, "queued");
+      for (const job of out()) letGo(job);
     }
   };
 
@@ -160,24 +176,28 @@ export function createModel(opened: OpenedSpool) {
           first,
           retry,
           behind,
-          leased: out,
+          leased,
+          verifying: asked,
           dead: byReason,
         } = await routeOf(rig.spool, { app, capability: "winner" });
         const ended = Object.values(byReason).reduce((sum, n) => sum + n, 0);
-        routes.push({ app, queued: first + retry + behind, leased: out, ended });
+        routes.push({ app, queued: first + retry + behind, leased, verifying: asked, ended });
       }
       return { states: await states(rig.spool), routes };
     },
     expected() {
       const count = (state: JobState, app?: string): number =>
         [...jobs.values()].filter((job) => job.state === state && (app === undefined || job.app === app)).length;
-      const all = (["queued", "leased", "delivered", "dead", "cancelled"] as const).map((s) => [s, count(s)] as const);
+      const all = (["queued", "leased", "verifying", "delivered", "dead", "cancelled"] as const).map(
+        (s) => [s, count(s)] as const,
+      );
       return {
         states: Object.fromEntries(all.filter(([, n]) => n > 0)),
         routes: APPS.map((app) => ({
           app,
           queued: count("queued", app),
           leased: count("leased", app),
+          verifying: count("verifying", app),
           ended: count("dead", app) + count("cancelled", app),
         })),
       };
@@ -201,12 +221,12 @@ export function createModel(opened: OpenedSpool) {
       for (let idle = 0; idle < 2; idle++) {
         expect(rounds++).toBeLessThan(1000);
         for (const app of APPS) {
-          for (const lane of ["first", "retry"] as const) if (await claim({ app, lane, max: 3 })) idle = -1;
+          for (const lane of ["first", "retry", "verify"] as const) if (await claim({ app, lane, max: 3 })) idle = -1;
         }
-        for (const job of leased()) await settle(job, delivered(job.sends));
+        for (const job of out()) await settle(job, delivered(job.sends));
         rig.clock.advance(idle === 0 ? 8000 : 0);
       }
     },
-    unfinished: () => [...jobs.values()].filter(({ state }) => state === "queued" || state === "leased"),
+    unfinished: () => [...jobs.values()].filter(({ state }) => ["queued", "leased", "verifying"].includes(state)),
   };
 }

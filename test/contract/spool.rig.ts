@@ -1,11 +1,12 @@
 import { onTestFinished } from "vitest";
-import type { JobFilter, JobSummary, RouteName, StoredRequest, TryRecord } from "../../src/core/job.ts";
+import type { JobFilter, JobSummary, Poll, RouteName, StoredRequest, TryRecord } from "../../src/core/job.ts";
 import type { Page } from "../../src/core/stored.ts";
 import type {
   AnswerStore,
   Claim,
   Claimed,
   LeasedJob,
+  LeasedPoll,
   NewJob,
   RouteSurvey,
   Settlement,
@@ -121,6 +122,28 @@ export const again = (n: number, delayMs = 0): Kind<"again"> => ({
   inDoubt: false,
 });
 
+export const poll = (more: Partial<Poll> = {}): Poll => ({
+  path: "/jobs/7?x=%2F\u00fc",
+  upstream: "primary",
+  url: "http://10.0.0.5:9000",
+  status: 200,
+  since: 1_700_000_000_000,
+  repeatable: true,
+  polls: 0,
+  last: null,
+  ...more,
+});
+
+/** After a good answer: its app is asked in a second, for a minute. */
+export const verifying = (more: Partial<Kind<"verifying">> = {}): Kind<"verifying"> => ({
+  kind: "verifying",
+  tries: [good(0)],
+  poll: poll(),
+  delayMs: 1000,
+  forMs: 60_000,
+  ...more,
+});
+
 /** As it came: nothing was sent. */
 export const givenBack: Kind<"again"> = { kind: "again", tries: [], delayMs: 0, spent: false, inDoubt: false };
 
@@ -171,6 +194,18 @@ export async function take(spool: Spool, more: Partial<Claim> = {}): Promise<Lea
   return jobs;
 }
 
+/** Whatever is to be asked now. */
+export async function takePolls(spool: Spool, more: Partial<Claim> = {}): Promise<readonly LeasedPoll[]> {
+  return (await claim(spool, { ...more, lane: "verify" })).polls;
+}
+
+/** The one poll that is due on a route. */
+export async function takePoll(spool: Spool): Promise<LeasedPoll> {
+  const [one, ...others] = await takePolls(spool);
+  if (!one || others.length > 0) throw new Error(`expected one due poll, not ${one ? 1 + others.length : 0}`);
+  return one;
+}
+
 /** The one job that is due on a route. */
 export async function takeOne(spool: Spool, more: Partial<Claim> = {}): Promise<LeasedJob> {
   const [job, ...others] = await take(spool, more);
@@ -216,6 +251,7 @@ export async function routeOf(spool: Spool, route: RouteName = QUIZ): Promise<Om
   const { routes } = await spool.survey();
   const found = routes.filter(({ app, capability }) => app === route.app && capability === route.capability);
   if (found.length > 1) throw new Error("the survey has a route twice");
-  const { first = 0, retry = 0, behind = 0, leased = 0, dead: byReason = {} } = found[0] ?? {};
-  return { first, retry, behind, leased, dead: Object.fromEntries(Object.entries(byReason).filter(([, n]) => n > 0)) };
+  const { first = 0, retry = 0, behind = 0, leased = 0, verifying = 0, dead: byReason = {} } = found[0] ?? {};
+  const dead = Object.fromEntries(Object.entries(byReason).filter(([, n]) => n > 0));
+  return { first, retry, behind, leased, verifying, dead };
 }

@@ -20,7 +20,7 @@ import {
 export function claimSuite(start: Start): void {
   test("nothing is claimed where nothing is, and nothing waits", async () => {
     const { spool } = await start();
-    expect(await claim(spool)).toEqual({ jobs: [], more: false, nextInMs: null, expired: [] });
+    expect(await claim(spool)).toEqual({ jobs: [], polls: [], more: false, nextInMs: null, expired: [] });
   });
 
   test("the longest due comes first, not the first that was put", async () => {

@@ -16,14 +16,14 @@ const put = fc.record({
 const claim = fc.record({
   verb: fc.constant("claim" as const),
   app: route,
-  lane: fc.constantFrom("first" as const, "retry" as const),
+  lane: fc.constantFrom("first" as const, "retry" as const, "verify" as const),
   max: fc.integer({ min: 1, max: 4 }),
 });
 
 const settle = fc.record({
   verb: fc.constant("settle" as const),
   pick: fc.nat(100),
-  how: fc.constantFrom("delivered", "again", "given back", "dead", "blocks"),
+  how: fc.constantFrom("delivered", "verifying", "again", "given back", "dead", "blocks"),
   delayMs: fc.constantFrom(0, 1000, 8000),
 });
 

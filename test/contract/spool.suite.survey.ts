@@ -28,19 +28,19 @@ export function surveySuite(start: Start): void {
   test("jobs are counted by route and lane, each once: those behind another of their key are in neither lane", async () => {
     const { spool, clock } = await start();
     await queueAll(spool, [newJob(clock), newJob(clock), newJob(clock, POLL)]);
-    expect(await routeOf(spool)).toEqual({ first: 2, retry: 0, behind: 0, leased: 0, dead: {} });
+    expect(await routeOf(spool)).toEqual({ first: 2, retry: 0, behind: 0, leased: 0, verifying: 0, dead: {} });
     const [a, b] = await take(spool);
     await spool.settle(a!.lease, again(0, 60_000));
-    expect(await routeOf(spool)).toEqual({ first: 0, retry: 1, behind: 0, leased: 1, dead: {} });
+    expect(await routeOf(spool)).toEqual({ first: 0, retry: 1, behind: 0, leased: 1, verifying: 0, dead: {} });
     await spool.settle(b!.lease, delivered());
     const orderKey = "k";
     await queueAll(spool, [newJob(clock, { orderKey }), newJob(clock, { orderKey }), newJob(clock, { orderKey })]);
-    expect(await routeOf(spool)).toEqual({ first: 1, retry: 1, behind: 2, leased: 0, dead: {} });
+    expect(await routeOf(spool)).toEqual({ first: 1, retry: 1, behind: 2, leased: 0, verifying: 0, dead: {} });
     const { lease } = await takeOne(spool);
-    expect(await routeOf(spool)).toEqual({ first: 0, retry: 1, behind: 2, leased: 1, dead: {} });
+    expect(await routeOf(spool)).toEqual({ first: 0, retry: 1, behind: 2, leased: 1, verifying: 0, dead: {} });
     await spool.settle(lease, delivered());
-    expect(await routeOf(spool)).toEqual({ first: 1, retry: 1, behind: 1, leased: 0, dead: {} });
-    expect(await routeOf(spool, POLL)).toEqual({ first: 1, retry: 0, behind: 0, leased: 0, dead: {} });
+    expect(await routeOf(spool)).toEqual({ first: 1, retry: 1, behind: 1, leased: 0, verifying: 0, dead: {} });
+    expect(await routeOf(spool, POLL)).toEqual({ first: 1, retry: 0, behind: 0, leased: 0, verifying: 0, dead: {} });
     expect(await states(spool)).toEqual({ queued: 4, delivered: 2 });
   });
 
@@ -51,7 +51,7 @@ export function surveySuite(start: Start): void {
     await spool.settle(lease, dead({ release: false }));
     expect(await routeOf(spool)).toMatchObject({ first: 0, behind: 1, dead: { permanent_status: 1 } });
     await spool.change("delete", [lease.id]);
-    expect(await routeOf(spool)).toEqual({ first: 1, retry: 0, behind: 0, leased: 0, dead: {} });
+    expect(await routeOf(spool)).toEqual({ first: 1, retry: 0, behind: 0, leased: 0, verifying: 0, dead: {} });
   });
 
   test("the dead are counted by route and reason, the cancelled among them", async () => {
@@ -69,7 +69,14 @@ export function surveySuite(start: Start): void {
     await spool.change("retry", [a!.lease.id, c!.lease.id]);
     expect((await routeOf(spool)).dead).toEqual({ gone: 1, expired: 1 });
     await spool.change("delete", [b!.lease.id]);
-    expect(await routeOf(spool)).toEqual({ first: 1, retry: 1, behind: 0, leased: 0, dead: { expired: 1 } });
+    expect(await routeOf(spool)).toEqual({
+      first: 1,
+      retry: 1,
+      behind: 0,
+      leased: 0,
+      verifying: 0,
+      dead: { expired: 1 },
+    });
   });
 
   test("an import is counted", async () => {
@@ -110,6 +117,7 @@ export function surveySuite(start: Start): void {
       retry: 1,
       behind: 1,
       leased: 0,
+      verifying: 0,
       dead: { permanent_status: 1 },
     });
   });

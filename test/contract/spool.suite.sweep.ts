@@ -19,7 +19,7 @@ import {
 export function sweepSuite(start: Start): void {
   test("an empty spool has nothing to sweep", async () => {
     const { spool } = await start();
-    expect(await spool.sweep()).toEqual({ expired: [], more: false });
+    expect(await spool.sweep()).toEqual({ expired: [], lapsed: [], more: false });
   });
 
   test("what is too old dies wherever it waits, on a route that nobody claims too, and is told once", async () => {

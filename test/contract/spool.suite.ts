@@ -14,6 +14,7 @@ import { randomSuite } from "./spool.suite.random.ts";
 import { settleSuite } from "./spool.suite.settle.ts";
 import { surveySuite } from "./spool.suite.survey.ts";
 import { sweepSuite } from "./spool.suite.sweep.ts";
+import { verifySuite } from "./spool.suite.verify.ts";
 
 /** What every driver of the port has to keep. It knows nothing of a driver but how to open it. */
 export function describeSpool(name: string, open: OpenSpool): void {
@@ -28,6 +29,7 @@ export function describeSpool(name: string, open: OpenSpool): void {
     describe("claim", () => claimSuite(start));
     describe("settle", () => settleSuite(start));
     describe("order keys", () => orderSuite(start));
+    describe("verify", () => verifySuite(start));
     describe("hold, and after a kill", () => holdSuite(start));
     describe("change", () => changeSuite(start));
     describe("find and list", () => listSuite(start));

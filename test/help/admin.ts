@@ -72,6 +72,7 @@ export function adminServices(given: Partial<AdminServices> = {}): AdminServices
     breakers: { list: () => [breakerInfo()], reset: () => "done", trip: () => "done" },
     failover: testFailover([singleApp("quiz")]),
     deliveries: testDeliveries(),
+    verification: async () => [],
     manifest: {
       current: () => ({
         revision: 3,

@@ -108,7 +108,7 @@ function tryOf(job: LeasedJob, worth: Worth, status: number): TryRecord {
 }
 
 function sentOf(reply: Reply, worth: Worth, tries: readonly TryRecord[]): Sent {
-  return { reply, worth, tries, trial: false, aborted: false, repeatable: true, inDoubt: false };
+  return { reply, worth, tries, trial: false, aborted: false, repeatable: true, inDoubt: false, verify: null };
 }
 
 function answered(job: LeasedJob, status: number, worth: Worth, retryAfterMs: number | null = null): Sent {

@@ -4,6 +4,7 @@ import type { RouteName } from "../../src/core/job.ts";
 import { createDeliverer, type Deliverer, type DelivererSettings } from "../../src/spool/deliverer.ts";
 import { createPauses, type Pauses } from "../../src/spool/pauses.ts";
 import type { NewJob, Spool } from "../../src/spool/port.ts";
+import { createVerifier, type Verification, type Verifier } from "../../src/spool/verifier.ts";
 import { newJob, queue } from "../contract/spool.rig.ts";
 import { createManualClock, type ManualClock } from "./manual-clock.ts";
 import { createSeededRandom } from "./seeded-random.ts";
@@ -16,6 +17,9 @@ export interface DelivererRig {
   readonly store: MemorySpool;
   readonly pauses: Pauses;
   readonly deliverer: Deliverer;
+  /** Not begun, unless the test does. */
+  readonly verifier: Verifier;
+  readonly ends: readonly Verification[];
   readonly events: readonly OutriggerEvent[];
   /** Puts `n` jobs and says so; their ids. */
   put(route: RouteName, n?: number, more?: Partial<NewJob>): Promise<string[]>;
@@ -48,15 +52,31 @@ export function delivererRig({ between = (store) => store, ...options }: RigOpti
   const events: OutriggerEvent[] = [];
   let moves = 0;
   const pauses = createPauses([], { save: () => undefined, remove: () => undefined });
-  const deliverer = createDeliverer({
-    spool: watched(between(store), () => moves++),
+  const spool = watched(between(store), () => moves++);
+  const emit = (event: OutriggerEvent): void => {
+    moves++;
+    events.push(event);
+  };
+  const ends: Verification[] = [];
+  const verified = (end: Verification): void => void ends.push(end);
+  const verifier = createVerifier({
+    spool,
+    clock,
+    random: createSeededRandom(2),
+    emit,
+    backoffMs: (_, n) => backoffMs(n),
+    verified,
+    freed: ({ app, capability }) => deliverer.wake(app, capability),
+    lost: () => deliverer.unsure(),
+  });
+  const deliverer: Deliverer = createDeliverer({
+    spool,
     clock,
     pauses,
-    emit(event) {
-      moves++;
-      events.push(event);
-    },
+    emit,
     backoffMs: (_, n) => backoffMs(n),
+    verifier,
+    verified,
   });
   const settled = async (): Promise<void> => {
     let seen = moves;
@@ -69,7 +89,7 @@ export function delivererRig({ between = (store) => store, ...options }: RigOpti
   };
   const stop = async (): Promise<void> => {
     let done = false;
-    const stopped = deliverer.stop().finally(() => {
+    const stopped = Promise.all([deliverer.stop(), verifier.stop()]).finally(() => {
       done = true;
     });
     for (await settled(); !done; await settled()) {
@@ -78,12 +98,17 @@ export function delivererRig({ between = (store) => store, ...options }: RigOpti
     }
     await stopped;
   };
-  onTestFinished(() => void deliverer.stop());
+  onTestFinished(() => {
+    void deliverer.stop();
+    void verifier.stop();
+  });
   return {
     clock,
     store,
     pauses,
     deliverer,
+    verifier,
+    ends,
     events,
     async put(route, n = 1, more = {}) {
       const ids: string[] = [];

@@ -75,6 +75,7 @@ export function storedJob(given: Partial<StoredJob> = {}): StoredJob {
         bodyBytes: 12,
       },
     ],
+    poll: null,
     ...given,
   };
 }
@@ -187,6 +188,8 @@ function surveyOf(jobs: readonly StoredJob[], parked: ReadonlyMap<string, string
     maxJobs: 100_000,
     full: null,
     oldestAgeMs: waiting + leased > 0 ? 7_200_000 : null,
-    routes: there ? [{ app: "quiz", capability: "winner", queued: waiting, leased, dead, parked: cause }] : [],
+    routes: there
+      ? [{ app: "quiz", capability: "winner", queued: waiting, leased, verifying: 0, dead, parked: cause }]
+      : [],
   };
 }

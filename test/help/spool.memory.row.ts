@@ -4,11 +4,12 @@ import type {
   JobFilter,
   JobState,
   JobSummary,
+  Poll,
   RouteName,
   StoredJob,
   TryRecord,
 } from "../../src/core/job.ts";
-import type { JobLane, LeasedJob, NewJob } from "../../src/spool/port.ts";
+import type { Claim, LeasedJob, LeasedPoll, NewJob } from "../../src/spool/port.ts";
 
 /** A job of the in-memory spool. Times are those of the clock that no change of the wall clock moves. */
 export interface Row {
@@ -34,6 +35,8 @@ export interface Row {
   attempt: number;
   inDoubt: boolean;
   tries: readonly TryRecord[];
+  /** What is asked, until when, and whether somebody is asking now. */
+  verify: { readonly poll: Poll; readonly until: number; asking: boolean } | null;
 }
 
 /** What a row takes beside its body, about. */
@@ -47,28 +50,31 @@ export function newRow(clock: Clock, id: string, seq: number, job: NewJob): Row 
     job,
     requestId: job.requestId ?? id,
     acceptedAt: now,
-    body: Buffer.from(job.body),
-    state: job.dead ? stateOf(job.dead.reason) : "queued",
+    body: job.verify ? null : Buffer.from(job.body),
+    state: job.dead ? stateOf(job.dead.reason) : job.verify ? "verifying" : "queued",
     reason: job.dead?.reason ?? null,
     detail: job.dead?.detail ?? null,
     blocks: false,
     endedAt: job.dead ? now : null,
-    dueAt: now,
+    dueAt: now + (job.verify?.delayMs ?? 0),
     expiresAt: now + job.maxAgeMs,
     attempts: 0,
     sends: job.sends,
     attempt: 0,
     inDoubt: job.inDoubt,
     tries: job.tries,
+    verify: job.verify ? { poll: job.verify.poll, until: now + job.verify.forMs, asking: false } : null,
   };
 }
 
 export const stateOf = (reason: DeadReason): "cancelled" | "dead" => (reason === "cancelled" ? "cancelled" : "dead");
 
 /** What was sent before is a retry, whoever sent it. */
-export const laneOf = (row: Row): JobLane => (row.sends > 0 ? "retry" : "first");
+export const laneOf = (row: Row): Claim["lane"] =>
+  row.state === "verifying" ? "verify" : row.sends > 0 ? "retry" : "first";
 
-export const isWaiting = (row: Row): boolean => row.state === "queued" || row.state === "leased";
+export const isWaiting = (row: Row): boolean =>
+  row.state === "queued" || row.state === "leased" || row.state === "verifying";
 
 const ofRoute = (row: Row, { app, capability }: RouteName): boolean =>
   row.job.app === app && row.job.capability === capability;
@@ -77,10 +83,10 @@ export const bytesOf = (row: Row): number => ROW_BYTES + (row.body?.length ?? 0)
 
 /** A queued job has to wait while another of its order key is out, holds the key, or came before it. */
 export function isBehind(row: Row, all: Iterable<Row>): boolean {
-  if (row.job.orderKey === null) return false;
+  if (row.job.orderKey === null || row.state === "verifying") return false;
   for (const other of all) {
     if (other === row || other.job.orderKey !== row.job.orderKey || !ofRoute(other, row.job)) continue;
-    if (other.state === "leased" || other.blocks) return true;
+    if (other.state === "leased" || other.state === "verifying" || other.blocks) return true;
     if (other.state === "queued" && other.seq < row.seq) return true;
   }
   return false;
@@ -98,7 +104,7 @@ export function summaryOf(row: Row, clock: Clock): JobSummary {
     requestId: row.requestId,
     at: row.job.at,
     endedAt: row.endedAt === null ? null : wall(row.endedAt),
-    dueAt: row.state === "queued" ? wall(row.dueAt) : null,
+    dueAt: row.state === "queued" || row.state === "verifying" ? wall(row.dueAt) : null,
     expiresAt: wall(row.expiresAt),
     attempts: row.attempts,
     sends: row.sends,
@@ -115,11 +121,20 @@ export function jobOf(row: Row, clock: Clock): StoredJob {
     orderKey: row.job.orderKey,
     inDoubt: row.inDoubt,
     tries: [...row.tries],
+    poll: row.verify && { ...row.verify.poll, until: clock.wall() + row.verify.until - clock.now() },
   };
 }
 
 export function leasedOf(row: Row, body: Buffer, clock: Clock): LeasedJob {
-  const { app, capability, request, origin, at } = row.job;
+  return { ...leasedRow(row, clock), request: row.job.request, body: Buffer.from(body) };
+}
+
+export function pollOf(row: Row, { poll, until }: NonNullable<Row["verify"]>, clock: Clock): LeasedPoll {
+  return { ...leasedRow(row, clock), poll, leftMs: until - clock.now() };
+}
+
+function leasedRow(row: Row, clock: Clock): Omit<LeasedJob, "request" | "body"> {
+  const { app, capability, origin, at } = row.job;
   const { requestId, attempts, sends, inDoubt } = row;
   const now = clock.now();
   return {
@@ -127,8 +142,6 @@ export function leasedOf(row: Row, body: Buffer, clock: Clock): LeasedJob {
     capability,
     lease: { id: row.id, attempt: row.attempt },
     requestId,
-    request,
-    body: Buffer.from(body),
     attempts,
     sends,
     inDoubt,

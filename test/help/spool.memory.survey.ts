@@ -41,6 +41,7 @@ function routesOf(rows: readonly Row[]): RouteSurvey[] {
       retry: free.filter((row) => laneOf(row) === "retry").length,
       behind: queued.length - free.length,
       leased: own.filter((row) => row.state === "leased").length,
+      verifying: own.filter((row) => row.state === "verifying").length,
       dead,
     };
   });

@@ -8,6 +8,7 @@ import type {
   Claim,
   Claimed,
   LeasedJob,
+  LeasedPoll,
   NewJob,
   Receipt,
   Spool,
@@ -23,6 +24,7 @@ import {
   leasedOf,
   matches,
   newRow,
+  pollOf,
   type Row,
   stateOf,
   summaryOf,
@@ -42,13 +44,16 @@ export interface MemorySpool extends Spool, AnswerStore {
   recover(): void;
 }
 
+/** So much longer than it may live waits what is verified. */
+const LAPSE_MS = 60_000;
+
 /** So many jobs are one small step of upkeep. */
 const SWEEP_STEP = 100;
 
 const FROM: Readonly<Record<Act, readonly string[]>> = {
   retry: ["dead", "cancelled"],
-  resend: ["delivered"],
-  cancel: ["queued", "leased"],
+  resend: ["delivered", "verifying"],
+  cancel: ["queued", "leased", "verifying"],
   delete: ["dead", "cancelled"],
 };
 
@@ -86,6 +91,8 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
     row.detail = detail;
     row.blocks = blocks;
     row.endedAt = clock.now();
+    row.verify = null;
+    if (row.job.origin === "sync") rows.drop(row);
   };
 
   const queue = (row: Row, dueAt: number): void => {
@@ -95,6 +102,7 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
     row.blocks = false;
     row.endedAt = null;
     row.dueAt = dueAt;
+    row.verify = null;
   };
 
   const expire = (row: Row): JobSummary => {
@@ -104,7 +112,12 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
 
   const takeBack = (keep: (row: Row) => boolean): void => {
     for (const row of rows.values()) {
-      if (row.state !== "leased" || keep(row)) continue;
+      if (keep(row)) continue;
+      if (row.verify?.asking) {
+        row.verify.asking = false;
+        row.dueAt = Math.min(row.dueAt, clock.now());
+      }
+      if (row.state !== "leased") continue;
       row.inDoubt = true;
       queue(row, clock.now());
     }
@@ -112,16 +125,24 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
 
   const inLane = (want: Claim): Row[] =>
     [...rows.of(want)]
-      .filter((row) => row.state === "queued" && laneOf(row) === want.lane)
+      .filter((row) => (row.state === "queued" || row.verify?.asking === false) && laneOf(row) === want.lane)
       .sort((a, b) => a.dueAt - b.dueAt || a.seq - b.seq);
 
   const claim = (want: Claim): Claimed => {
     const now = clock.now();
     const jobs: LeasedJob[] = [];
+    const polls: LeasedPoll[] = [];
     const expired: JobSummary[] = [];
     let size = 0;
     for (const row of inLane(want)) {
       if (row.dueAt > now) break;
+      if (row.verify !== null) {
+        if (polls.length === want.max) break;
+        row.verify.asking = true;
+        row.attempt++;
+        polls.push(pollOf(row, row.verify, clock));
+        continue;
+      }
       if (row.body === null || isBehind(row, rows.of(want))) continue;
       if (row.expiresAt <= now) {
         expired.push(expire(row));
@@ -137,7 +158,7 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
     const next = inLane(want).find((row) => !isBehind(row, rows.of(want)));
     const nextInMs = next ? next.dueAt - now : null;
     const more = nextInMs !== null && nextInMs <= 0;
-    return { jobs, expired, more, nextInMs: more ? null : nextInMs };
+    return { jobs, polls, expired, more, nextInMs: more ? null : nextInMs };
   };
 
   const put = (job: NewJob): Receipt => {
@@ -172,19 +193,24 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
   const sweep = (): Swept => {
     const now = clock.now();
     const expired: JobSummary[] = [];
+    const lapsed: JobSummary[] = [];
     let steps = 0;
     for (const row of [...rows.values()]) {
       const kept = row.state === "delivered" ? retainDeliveredMs : retainDeadMs;
-      const old = row.state === "queued" && row.expiresAt <= now;
+      const lapse = row.verify?.asking === false && row.expiresAt + LAPSE_MS <= now;
+      const old = (row.state === "queued" && row.expiresAt <= now) || lapse;
       const done = row.endedAt !== null && now - row.endedAt >= kept;
       if (!old && !done) continue;
-      if (steps++ === SWEEP_STEP) return { expired, more: true };
-      if (old) expired.push(expire(row));
-      else rows.drop(row);
+      if (steps++ === SWEEP_STEP) return { expired, lapsed, more: true };
+      if (lapse) lapsed.push(summaryOf(row, clock));
+      if (old) {
+        const dead = expire(row);
+        if (row.job.origin !== "sync") expired.push(dead);
+      } else rows.drop(row);
     }
     for (const [key, { until }] of keys) if (until <= now) keys.delete(key);
     for (const [key, { until }] of answers) if (until <= now) answers.delete(key);
-    return { expired, more: false };
+    return { expired, lapsed, more: false };
   };
 
   return {
@@ -192,10 +218,19 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
     claim: async (want) => claim(want),
     async settle({ id, attempt }, settlement) {
       const row = rows.get(id);
-      if (row?.state !== "leased" || row.attempt !== attempt) return false;
+      const asking = row?.verify?.asking === true;
+      if (row === undefined || row.attempt !== attempt || !(row.state === "leased" || asking)) return false;
       row.tries = [...row.tries, ...settlement.tries];
       row.sends += settlement.tries.length;
-      const counts = settlement.kind === "again" ? settlement.spent : settlement.tries.length > 0;
+      if (settlement.kind === "verifying") {
+        const { poll, forMs, delayMs } = settlement;
+        row.state = "verifying";
+        const until = forMs === null ? (row.verify?.until ?? 0) : clock.now() + forMs;
+        row.verify = { poll, until, asking: false };
+        row.dueAt = clock.now() + delayMs;
+        return true;
+      }
+      const counts = settlement.kind === "again" ? settlement.spent : settlement.tries.length > 0 || asking;
       if (counts) row.attempts++;
       if (settlement.kind === "again") {
         row.inDoubt = settlement.inDoubt;
@@ -224,7 +259,8 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
       const able = [...new Set(ids)]
         .map((id) => rows.get(id))
         .filter((row) => row !== undefined)
-        .filter((row) => FROM[what].includes(row.state) && (row.body !== null || what === "delete"));
+        .filter((row) => FROM[what].includes(row.state) && !(what === "resend" && row.job.origin === "sync"))
+        .filter((row) => row.body !== null || what === "delete" || row.job.origin === "sync");
       const before = able.map((row) => summaryOf(row, clock));
       for (const row of able) act(what, row);
       return before;

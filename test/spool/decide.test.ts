@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Reply, Worth } from "../../src/core/exchange.ts";
 import { fault } from "../../src/core/fault.ts";
-import { type AttemptEnded, decide, MAX_HINT_MS } from "../../src/spool/decide.ts";
+import { type AttemptEnded, decide, decideUndone, MAX_HINT_MS } from "../../src/spool/decide.ts";
 import { createAnswer } from "../help/exchange.ts";
 
 const RETRY = { attempts: 3 };
@@ -75,6 +75,16 @@ test("what was sent and may not be repeated is dead; what was not written may be
 
 test("a wait beyond its life is its end", () => {
   expect(ended(answer(500), "transient", { expiresInMs: 400 })).toMatchObject({ kind: "dead", reason: "expired" });
+});
+
+test("a good answer that was not followed by the deed is an attempt like any other, with a reason of its own", () => {
+  const known = { detail: "why", repeatable: true, attempts: 0, expiresInMs: 1e9, backoffMs: 500 };
+  const reason = "verification_failed";
+  expect(decideUndone(known, RETRY)).toEqual({ kind: "again", delayMs: 500, spent: true });
+  expect(decideUndone({ ...known, attempts: 1 }, RETRY)).toMatchObject({ kind: "again" });
+  expect(decideUndone({ ...known, attempts: 2 }, RETRY)).toEqual({ kind: "dead", reason, detail: "why" });
+  expect(decideUndone({ ...known, repeatable: false }, RETRY)).toMatchObject({ kind: "dead", reason });
+  expect(decideUndone({ ...known, expiresInMs: 500 }, RETRY)).toMatchObject({ kind: "dead", reason: "expired" });
 });
 
 test("no job is tried more often than its attempts allow, whatever the app does", () => {

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { OutriggerEvent } from "../../src/core/events.ts";
+import type { JobSummary } from "../../src/core/job.ts";
 import { createUpkeep } from "../../src/spool/upkeep.ts";
-import { newJob, queueAll, states, takeOne } from "../contract/spool.rig.ts";
+import { newJob, poll, queueAll, states, takeOne } from "../contract/spool.rig.ts";
 import { createManualClock } from "../help/manual-clock.ts";
 import { createSeededRandom } from "../help/seeded-random.ts";
 import { type Failure, flaky } from "../help/spool.flaky.ts";
@@ -11,14 +12,21 @@ function rig(options: MemorySpoolOptions = {}) {
   const clock = createManualClock();
   const spool = createMemorySpool(clock, createSeededRandom(1), options);
   const events: OutriggerEvent[] = [];
+  const lapsed: JobSummary[] = [];
   const failing: { now: Failure } = { now: null };
   const between = flaky(spool, () => failing.now);
-  const upkeep = createUpkeep({ spool: between, clock, emit: (event) => void events.push(event) });
+  const upkeep = createUpkeep({
+    spool: between,
+    clock,
+    lapsed: (jobs) => void lapsed.push(...jobs),
+    emit: (event) => void events.push(event),
+  });
   return {
     clock,
     spool,
     upkeep,
     events,
+    lapsed,
     failing,
     calls: between.calls,
     put: (n: number, maxAgeMs = 86_400_000) =>
@@ -36,6 +44,18 @@ function rig(options: MemorySpoolOptions = {}) {
     levels: () => events.flatMap((event) => (event.type === "spool.full" ? [[event.level, event.bound]] : [])),
   };
 }
+
+test("of what was verified and nobody asks about any more it is said that it lapsed", async () => {
+  const { clock, spool, upkeep, pass, events, lapsed } = rig();
+  const verify = { poll: poll(), delayMs: 0, forMs: 1000 };
+  await queueAll(spool, [newJob(clock, { maxAgeMs: 1000, origin: "sync", verify })]);
+  upkeep.start();
+  await pass(60_000);
+  expect(lapsed).toEqual([]);
+  await pass(2_500);
+  expect(lapsed).toMatchObject([{ app: "quiz", capability: "winner", state: "verifying", origin: "sync" }]);
+  expect(events).toEqual([]);
+});
 
 test("jobs that are too old go to the dead-letter queue, and each is told", async () => {
   const { put, pass, upkeep, events, spool } = rig();
@@ -199,9 +219,9 @@ test("after its end nothing is asked any more", async () => {
 test("a spool that fills up while a round through very many jobs goes on is told before that ends", async () => {
   const { clock, spool, put } = rig({ maxJobs: 10 });
   const levels: unknown[] = [];
-  const endless = { ...spool, sweep: async () => ({ expired: [], more: true }) };
+  const endless = { ...spool, sweep: async () => ({ expired: [], lapsed: [], more: true }) };
   const emit = (event: OutriggerEvent) => void levels.push(event.type === "spool.full" ? event.level : event);
-  const upkeep = createUpkeep({ spool: endless, clock, emit });
+  const upkeep = createUpkeep({ spool: endless, clock, emit, lapsed: () => undefined });
   upkeep.start();
   for (const n of [8, 2]) {
     await put(n);

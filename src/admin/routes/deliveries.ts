@@ -39,7 +39,7 @@ const cancelRoute = createRoute({
   method: "post",
   path: "/deliveries/{id}/cancel",
   operationId: "cancelDelivery",
-  summary: "End a delivery that is queued or being sent",
+  summary: "End a delivery that is queued, being sent or verified",
   description: "It goes to the dead-letter queue. A send that is under way may still reach the app.",
   tags,
   request: { params },
@@ -51,7 +51,8 @@ const resendRoute = createRoute({
   path: "/deliveries/{id}/resend",
   operationId: "resendDelivery",
   summary: "Send a delivery again",
-  description: "With a fresh budget and the same `webhook-id`. Of a dead or cancelled one this is a retry.",
+  description:
+    "With a fresh budget and the same `webhook-id`. Of a dead or cancelled one this is a retry; one that is being verified is not asked about any more.",
   tags,
   request: { params },
   responses: { 200: jsonResponse(jobSummarySchema, "As it is now."), ...SPOOL_ERRORS, 404: NOT_THERE, 409: NOT_NOW },
@@ -79,7 +80,8 @@ export function deliveryRoutes(services: AdminServices) {
     })
     .openapi(resendRoute, async (c) => {
       const { id } = c.req.valid("param");
-      const act = (await deliveries.find(id))?.state === "delivered" ? "resend" : "retry";
+      const { state } = (await deliveries.find(id)) ?? {};
+      const act = state === "delivered" || state === "verifying" ? "resend" : "retry";
       return c.json(summaryView(await changeOne(services, act, id, c.get("who").name)), 200);
     });
 }

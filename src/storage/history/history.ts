@@ -6,6 +6,7 @@ import { healthCommands, healthMigrations } from "./health.ts";
 import { metaCommands, metaMigrations } from "./meta.ts";
 import { pauseCommands, pauseMigrations } from "./pauses.ts";
 import { revisionCommands, revisionMigrations } from "./revisions.ts";
+import { verificationCommands, verificationMigrations } from "./verifications.ts";
 
 /**
  * What `history.db` holds: one file here for each store, with its statements and its migrations. A new store, or a
@@ -24,6 +25,7 @@ function commands(db: Connection) {
     ...metaCommands(db),
     ...pauseCommands(db),
     ...healthCommands(db),
+    ...verificationCommands(db),
     /** Does nothing: its reply says that everything sent before is committed. */
     barrier: (_: null): void => {},
   };
@@ -38,6 +40,7 @@ export const historySchema: Schema = {
     ...metaMigrations,
     ...pauseMigrations,
     ...healthMigrations,
+    ...verificationMigrations,
   ].sort((a, b) => a.number - b.number),
   commands,
 };

@@ -1,6 +1,16 @@
 import type { JobSummary } from "../../core/job.ts";
 import type { Connection } from "../connection.ts";
-import { CANCELLED_REASON, EXPIRED_REASON, FIRST, type JobRow, type Payload, RETRY, summaryOf } from "./rows.ts";
+import { leasePolls } from "./polls.ts";
+import {
+  CANCELLED_REASON,
+  EXPIRED_REASON,
+  FIRST,
+  type JobRow,
+  type Payload,
+  RETRY,
+  summaryOf,
+  VERIFY,
+} from "./rows.ts";
 import type { SpoolState } from "./state.ts";
 import type { JobTable } from "./table.ts";
 import { type ClaimCommand, type ClaimReply, LEASED_NUMBERS, type Packed } from "./wire.ts";
@@ -12,6 +22,7 @@ export function claimCommand(db: Connection, state: SpoolState, table: JobTable)
   const due = db.prepare<[number, number, number], { seq: number; due: number }>(
     "SELECT seq, due FROM jobs INDEXED BY due WHERE state = 0 AND route = ? AND lane = ? ORDER BY due, seq LIMIT ?",
   );
+  const lease = leasePolls(db, state, table);
   const payload = db.prepare<[number], Payload>("SELECT head, content FROM payloads WHERE seq = ?");
 
   /** Changes must not happen under an open cursor, so what is due is listed first. */
@@ -29,14 +40,15 @@ export function claimCommand(db: Connection, state: SpoolState, table: JobTable)
     const { now } = want;
     state.now = now;
     const route = state.knownRoute(want.route);
-    const lane = want.lane === "first" ? FIRST : RETRY;
+    const lane = LANES[want.lane];
     const expired: JobSummary[] = [];
     const rows: JobRow[] = [];
     const payloads: Payload[] = [];
     let size = 0;
     let rest = false;
     let ended = false;
-    if (route === undefined) return { jobs: pack([], [], [], now), more: false, nextInMs: null, expired };
+    const none = { jobs: pack([], [], [], now), polls: [], expired };
+    if (route === undefined) return { ...none, more: false, nextInMs: null };
     const kill = (row: JobRow, reason: number, detail: string): void => {
       table.kill(row, reason, detail, false, row.attempts, row.sends, now);
       const dead = table.get(row.seq);
@@ -44,6 +56,7 @@ export function claimCommand(db: Connection, state: SpoolState, table: JobTable)
       if (dead !== undefined) expired.push(summaryOf(dead, want.route, false, want.wall - now));
     };
     const found = look(route, lane, now, want.max);
+    if (lane === VERIFY) return { ...none, polls: lease(found.seqs, now), ...waitFor(found.next, now) };
     for (const seq of found.seqs) {
       const row = table.get(seq);
       if (row === undefined) continue;
@@ -67,14 +80,15 @@ export function claimCommand(db: Connection, state: SpoolState, table: JobTable)
     const attempts = state.lease(rows);
     // One that ended may have let the next of its order key go.
     const next = rest || ended ? look(route, lane, now, 0).next : found.next;
-    const more = next !== null && next <= now;
-    return {
-      jobs: pack(rows, payloads, attempts, now),
-      more,
-      nextInMs: more || next === null ? null : next - now,
-      expired,
-    };
+    return { ...none, jobs: pack(rows, payloads, attempts, now), ...waitFor(next, now) };
   };
+}
+
+const LANES: Readonly<Record<ClaimCommand["lane"], number>> = { first: FIRST, retry: RETRY, verify: VERIFY };
+
+function waitFor(next: number | null, now: number): Pick<ClaimReply, "more" | "nextInMs"> {
+  const more = next !== null && next <= now;
+  return { more, nextInMs: more || next === null ? null : next - now };
 }
 
 function pack(rows: readonly JobRow[], payloads: readonly Payload[], attempts: readonly number[], now: number): Packed {

@@ -7,7 +7,18 @@ import { parseId } from "./id.ts";
 import { listCommand } from "./list.ts";
 import { putCommand } from "./put.ts";
 import { createRoom } from "./room.ts";
-import { CANCELLED, CANCELLED_REASON, DEAD, DELIVERED, HEAD_TEXT, type JobRow, QUEUED, summaryOf } from "./rows.ts";
+import {
+  CANCELLED,
+  CANCELLED_REASON,
+  DEAD,
+  DELIVERED,
+  HEAD_TEXT,
+  isVerifying,
+  type JobRow,
+  QUEUED,
+  SYNC,
+  summaryOf,
+} from "./rows.ts";
 import { PRINT_CHARS } from "./seal.ts";
 import { settleCommand } from "./settle.ts";
 import { createState, type SpoolState } from "./state.ts";
@@ -90,7 +101,7 @@ function openCommand(db: Connection, state: SpoolState, table: JobTable) {
   };
 }
 
-/** Leases that nobody has any more: what was sent may have arrived, so their jobs are in doubt, and due at once. */
+/** Leases that nobody has any more: what was sent may have arrived, so their jobs are in doubt; and all are due at once. */
 function takeBack(
   state: SpoolState,
   table: JobTable,
@@ -101,8 +112,14 @@ function takeBack(
     if (keep(seq, attempt)) continue;
     const row = table.get(seq);
     if (row === undefined) state.unlease(seq);
+    else if (isVerifying(row)) table.verify(row, Math.min(row.due, now), row.sends);
     else table.queue(row, { due: Math.min(row.due, now), doubt: 1 });
   }
+}
+
+/** Of one that is verified, and sent again meanwhile, nobody asks any more. A record of a call can't be sent. */
+function mayBe(act: ChangeCommand["act"], row: JobRow): boolean {
+  return FROM[act].includes(row.state) || (act === "resend" && isVerifying(row) && row.origin !== SYNC);
 }
 
 const FROM: Readonly<Record<ChangeCommand["act"], readonly number[]>> = {
@@ -118,7 +135,7 @@ function change(state: SpoolState, table: JobTable, { now, wall, act, ids }: Cha
   const seen = new Set<number>();
   for (const { seq, tail } of ids) {
     const row = table.get(seq);
-    if (row === undefined || row.tail !== tail || seen.has(seq) || !FROM[act].includes(row.state)) continue;
+    if (row === undefined || row.tail !== tail || seen.has(seq) || !mayBe(act, row)) continue;
     seen.add(seq);
     before.push(summaryOf(row, state.routeName(row.route), state.leased.has(seq), wall - now));
     doTo(table, act, row, now);
@@ -160,14 +177,15 @@ function surveyCommand(db: Connection, state: SpoolState, room: ReturnType<typeo
   return (now: number): Survey => {
     state.now = Math.max(state.now, now);
     const since = oldest();
-    const leased = state.leased.size;
+    const leased = state.sending();
+    const verifying = state.total("verifying");
     const { maxJobs, maxBytes } = state.bounds;
     const bytes = room.used();
     return {
       states: {
-        queued: state.waiting() - leased,
+        queued: state.waiting() - verifying - leased,
         leased,
-        verifying: 0,
+        verifying,
         delivered: state.total("delivered"),
         dead: state.total("dead"),
         cancelled: state.total("cancelled"),

@@ -77,9 +77,9 @@ export async function openSqliteSpool(deps: SqliteSpoolDeps, first: SpoolBounds)
       const route = `${app}/${capability}`;
       const reply = await call<ClaimReply>("spool.claim", { ...want, route, now: now(), wall: clock.wall() });
       const { jobs, unreadable } = unpack(reply.jobs, app, capability, seal, idTexts);
-      if (unreadable.length === 0) return { ...reply, jobs };
+      const polls = reply.polls.map((poll) => ({ ...poll, app, capability }));
       const ended = await Promise.all(unreadable.map(endUnreadable));
-      return { ...reply, jobs, expired: [...reply.expired, ...ended.filter((job) => job !== null)] };
+      return { ...reply, jobs, polls, expired: [...reply.expired, ...ended.filter((job) => job !== null)] };
     },
     settle,
     hold: (leases) => call("spool.hold", { now: now(), leases }),

@@ -1,4 +1,4 @@
-import type { JobFilter, JobState, JobSummary } from "../../core/job.ts";
+import type { JobFilter, JobState, JobSummary, Poll } from "../../core/job.ts";
 import type { Page } from "../../core/stored.ts";
 import type { Connection } from "../connection.ts";
 import { type FoundJob, parseTries } from "./commands.ts";
@@ -27,6 +27,7 @@ export function listCommand(db: Connection, state: SpoolState, table: JobTable) 
     "SELECT * FROM jobs WHERE request_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
   );
   const payload = db.prepare<[number], Payload>("SELECT head, content FROM payloads WHERE seq = ?");
+  const poll = db.prepare<[number], { until: number; poll: string }>("SELECT until, poll FROM polls WHERE seq = ?");
   const log = db.prepare<[number], string>("SELECT log FROM tries WHERE seq = ?").pluck();
 
   const rowsOf = (filter: JobFilter, before: number): JobRow[] => {
@@ -68,6 +69,7 @@ export function listCommand(db: Connection, state: SpoolState, table: JobTable) 
       const row = table.get(id.seq);
       if (row === undefined || row.tail !== id.tail) return null;
       const content = payload.get(id.seq);
+      const asked = poll.get(id.seq);
       return {
         ...summaryOf(row, state.routeName(row.route), state.leased.has(row.seq), wall - now),
         head: content === undefined ? null : headOf(content),
@@ -76,6 +78,7 @@ export function listCommand(db: Connection, state: SpoolState, table: JobTable) 
         orderKey: row.okey,
         inDoubt: row.doubt === 1,
         tries: parseTries(log.get(id.seq)),
+        poll: asked === undefined ? null : { ...(JSON.parse(asked.poll) as Poll), until: asked.until + wall - now },
       };
     },
   };

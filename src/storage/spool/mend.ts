@@ -1,18 +1,21 @@
 import type { Connection } from "../connection.ts";
 import { parseId } from "./id.ts";
-import { FIRST, HEAD_TEXT, QUEUED } from "./rows.ts";
+import { unasked } from "./polls.ts";
+import { FIRST, HEAD_TEXT, type JobRow, QUEUED, VERIFY } from "./rows.ts";
 import { createState, recount } from "./state.ts";
 import { createTable } from "./table.ts";
 import type { Head } from "./wire.ts";
 
 /**
  * After a damaged file was read as far as it goes: a payload whose job was lost is queued again, in doubt, for better
- * twice than never; leases are nobody's; routes have their names, order keys their first; counts are counted. Returns
+ * twice than never; leases are nobody's; routes have their names, order keys their first; counts are counted;
+ * what was to be asked of an app is asked only where that is still known. Returns
  * one clause for people.
  */
 export function mendSpool(db: Connection): string {
   return db.transaction(() => {
     db.exec("DELETE FROM leases WHERE seq NOT IN (SELECT seq FROM jobs)");
+    db.exec("DELETE FROM polls WHERE seq NOT IN (SELECT seq FROM jobs) OR NOT json_valid(poll)");
     // Junk in the last page of a long text is not seen by SQLite.
     db.exec(`DELETE FROM payloads WHERE NOT json_valid(${HEAD_TEXT})`);
     nameRoutes(db);
@@ -27,6 +30,12 @@ export function mendSpool(db: Connection): string {
     const table = createTable(db, state);
     let queued = 0;
     for (const { seq, head, size } of orphans) if (requeue(seq, JSON.parse(head) as Head, size)) queued++;
+    const lost = db
+      .prepare<[number], JobRow>(
+        "SELECT * FROM jobs WHERE state = 0 AND lane = ? AND seq NOT IN (SELECT seq FROM polls)",
+      )
+      .all(VERIFY);
+    for (const row of lost) unasked(table, row, row.due);
     const lines = db
       .prepare<[], { route: number; okey: string }>(
         "SELECT DISTINCT route, okey FROM jobs WHERE okey IS NOT NULL AND holds = 1",

@@ -3,7 +3,7 @@ import type { Lease, LeasedJob, NewJob, Settlement } from "../../spool/port.ts";
 import { type IdTexts, type JobId, type NewId, parseId } from "./id.ts";
 import { ORIGINS } from "./rows.ts";
 import type { Seal } from "./seal.ts";
-import { type Head, LEASED_NUMBERS, type Packed, SETTLE_KINDS, type SettleCommand } from "./wire.ts";
+import { type Head, LEASED_NUMBERS, type Packed, type PollText, SETTLE_KINDS, type SettleCommand } from "./wire.ts";
 
 /** Jobs on their way to the storage thread, in one message. */
 export interface Parcel {
@@ -71,6 +71,7 @@ export function createParcel(seal: Seal, bytes: number): Parcel {
         place(key === null ? null : key.bodyHash),
         place(logOf(job.tries)),
         place(dead?.detail ?? null),
+        place(job.verify === undefined ? null : pollText(job.verify)),
       );
     },
     get size() {
@@ -92,6 +93,13 @@ function logOf(tries: readonly TryRecord[]): string | null {
   if (first === undefined) return null;
   if (tries.length === 1) return `${JSON.stringify(first)}\n`;
   return tries.map((one) => `${JSON.stringify(one)}\n`).join("");
+}
+
+type Renewed = Extract<Settlement, { kind: "verifying" }>;
+
+function pollText({ delayMs, forMs, poll }: Pick<Renewed, "delayMs" | "forMs" | "poll">): string {
+  const text: PollText = [Math.ceil(delayMs), forMs === null ? null : Math.ceil(forMs), poll];
+  return JSON.stringify(text);
 }
 
 function headText(
@@ -167,7 +175,7 @@ export function createSettles(): Settles {
         dead === null ? -1 : DEAD_REASONS.indexOf(dead.reason),
         dead?.release === true ? 1 : 0,
         place(logOf(s.tries)),
-        place(dead === null ? null : dead.detail),
+        place(s.kind === "verifying" ? pollText(s) : dead === null ? null : dead.detail),
       );
     },
     take: () => ({ numbers: Float64Array.from(numbers), texts }),

@@ -1,9 +1,11 @@
 import type { Connection } from "../connection.ts";
 import type { Room } from "./room.ts";
-import { BEHIND, CANCELLED, CANCELLED_REASON, DEAD, FIRST, laneOf, QUEUED } from "./rows.ts";
+import { BEHIND, CANCELLED, CANCELLED_REASON, DEAD, FIRST, laneOf, QUEUED, VERIFY } from "./rows.ts";
 import type { SpoolState } from "./state.ts";
 import type { JobTable } from "./table.ts";
-import { type Packed, PUT_NUMBERS, type PutReply, type PutResult } from "./wire.ts";
+import { type Packed, type PollText, PUT_NUMBERS, type PutReply, type PutResult } from "./wire.ts";
+
+const NO_POLL = [0, 0, null] as const;
 
 /** Takes all jobs of a message. One that is refused spoils no other. */
 export function putCommand(db: Connection, state: SpoolState, table: JobTable, room: Room) {
@@ -34,13 +36,22 @@ export function putCommand(db: Connection, state: SpoolState, table: JobTable, r
     if (!dead && state.waiting() >= state.bounds.maxJobs) return "jobs";
     if (!room.has(size)) return "bytes";
     const okey = text(14);
+    const verify = text(19);
+    const [delayMs, forMs, poll] = verify === null ? NO_POLL : (JSON.parse(verify) as PollText);
     table.insert({
       seq,
       tail,
       route,
       state: !dead ? QUEUED : deadReason === CANCELLED_REASON ? CANCELLED : DEAD,
-      lane: !dead && okey !== null && table.hasHead(route, okey) ? BEHIND : dead ? FIRST : laneOf(sends),
-      due: now,
+      lane:
+        verify !== null
+          ? VERIFY
+          : !dead && okey !== null && table.hasHead(route, okey)
+            ? BEHIND
+            : dead
+              ? FIRST
+              : laneOf(sends),
+      due: now + delayMs,
       at: num(2),
       since: now,
       expires: now + age,
@@ -57,7 +68,9 @@ export function putCommand(db: Connection, state: SpoolState, table: JobTable, r
       okey,
       holds: okey !== null && !dead ? 1 : 0,
     });
-    addPayload.run(seq, num(8), content);
+    if (poll === null) addPayload.run(seq, num(8), content);
+    // Nothing of it is sent again: should its row be lost, so is the whole.
+    else table.setPoll(seq, now + (forMs ?? 0), JSON.stringify(poll));
     const tries = text(17);
     if (tries !== null) addTries.run(seq, tries);
     if (keyHash !== null) setKey.run(route, keyHash, text(16) as string, seq, tail, now + num(11));

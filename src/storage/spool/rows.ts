@@ -14,8 +14,11 @@ export const FIRST = 0;
 export const RETRY = 1;
 /** Behind another of its order key. */
 export const BEHIND = 2;
+/** Its app is asked whether it was done: what is asked is in `polls`. It waits like one that is queued. */
+export const VERIFY = 3;
 
-export const ORIGINS: readonly JobOrigin[] = ["async", "fallback", "import"];
+export const ORIGINS: readonly JobOrigin[] = ["async", "fallback", "import", "sync"];
+export const SYNC = ORIGINS.indexOf("sync");
 export const CANCELLED_REASON = DEAD_REASONS.indexOf("cancelled");
 export const EXPIRED_REASON = DEAD_REASONS.indexOf("expired");
 
@@ -62,9 +65,14 @@ export function laneOf(sends: number): number {
   return sends > 0 ? RETRY : FIRST;
 }
 
-function stateName(state: number, leased: boolean): JobState {
-  switch (state) {
+export function isVerifying({ state, lane }: Pick<JobRow, "state" | "lane">): boolean {
+  return state === QUEUED && lane === VERIFY;
+}
+
+function stateName(row: JobRow, leased: boolean): JobState {
+  switch (row.state) {
     case QUEUED:
+      if (row.lane === VERIFY) return "verifying";
       return leased ? "leased" : "queued";
     case DEAD:
       return "dead";
@@ -77,7 +85,7 @@ function stateName(state: number, leased: boolean): JobState {
 
 /** `offset` turns the spool's time into that of the wall. */
 export function summaryOf(row: JobRow, route: string, leased: boolean, offset: number): JobSummary {
-  const state = stateName(row.state, leased);
+  const state = stateName(row, leased);
   const slash = route.indexOf("/");
   return {
     id: idText(row),
@@ -89,7 +97,7 @@ export function summaryOf(row: JobRow, route: string, leased: boolean, offset: n
     requestId: row.request_id ?? idText(row),
     at: row.at,
     endedAt: row.ended === null ? null : row.ended + offset,
-    dueAt: state === "queued" ? row.due + offset : null,
+    dueAt: state === "queued" || state === "verifying" ? row.due + offset : null,
     expiresAt: row.expires + offset,
     attempts: row.attempts,
     sends: row.sends,

@@ -6,7 +6,8 @@ import { mendSpool } from "./mend.ts";
 
 /**
  * What `spool.db` holds. `jobs` has what is looked at to choose, small enough that a change costs little; `payloads`
- * what is only read to be sent: the request's head, so many bytes of JSON, and its body. Only jobs that wait are in the index `due`, only those that ended in `ended`.
+ * what is only read to be sent: the request's head, so many bytes of JSON, and its body. `polls` has what is asked of
+ * jobs that are verified. Only jobs that wait are in the index `due`, only those that ended in `ended`.
  */
 const migrations: readonly Migration[] = [
   {
@@ -43,6 +44,7 @@ const migrations: readonly Migration[] = [
       CREATE INDEX heads ON jobs (route, okey) WHERE okey IS NOT NULL AND holds = 1 AND lane <> 2;
       CREATE TABLE payloads (seq INTEGER PRIMARY KEY, head INTEGER NOT NULL, content BLOB NOT NULL) STRICT;
       CREATE TABLE tries (seq INTEGER PRIMARY KEY, log TEXT NOT NULL) STRICT;
+      CREATE TABLE polls (seq INTEGER PRIMARY KEY, until INTEGER NOT NULL, poll TEXT NOT NULL) STRICT;
       CREATE TABLE leases (seq INTEGER PRIMARY KEY, attempt INTEGER NOT NULL) STRICT;
       CREATE TABLE counts (id INTEGER PRIMARY KEY, n INTEGER NOT NULL) STRICT;
       CREATE TABLE keys (

@@ -1,6 +1,14 @@
+import { VERIFY } from "./rows.ts";
 import type { SpoolState } from "./state.ts";
 import type { JobTable } from "./table.ts";
-import { type Packed, SETTLE_KINDS, SETTLE_NUMBERS, type SettleCommand, type SettleReply } from "./wire.ts";
+import {
+  type Packed,
+  type PollText,
+  SETTLE_KINDS,
+  SETTLE_NUMBERS,
+  type SettleCommand,
+  type SettleReply,
+} from "./wire.ts";
 
 /** Ends leases. One that is somebody else's by now, or has ended, changes nothing. */
 export function settleCommand(state: SpoolState, table: JobTable) {
@@ -25,7 +33,14 @@ export function settleCommand(state: SpoolState, table: JobTable) {
       });
       return true;
     }
-    const attempts = row.attempts + (tries > 0 ? 1 : 0);
+    if (kind === "verifying") {
+      const [delayMs, forMs, poll] = JSON.parse(texts[num(11)] as string) as PollText;
+      table.verify(row, now + delayMs, sends);
+      table.setPoll(seq, forMs === null ? null : now + forMs, JSON.stringify(poll));
+      return true;
+    }
+    // What was verified had its send before.
+    const attempts = row.attempts + (tries > 0 || row.lane === VERIFY ? 1 : 0);
     if (kind === "delivered") table.deliver(row, attempts, sends, now);
     else table.kill(row, num(8), texts[num(11)] ?? null, num(9) === 0, attempts, sends, now);
     return true;

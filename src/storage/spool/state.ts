@@ -1,7 +1,7 @@
 import { DEAD_REASONS, type DeadReason } from "../../core/job.ts";
 import type { RouteSurvey } from "../../spool/port.ts";
 import type { Connection } from "../connection.ts";
-import { BEHIND, CANCELLED, COLUMNS, DEAD, FIRST, type JobRow, QUEUED, RETRY } from "./rows.ts";
+import { BEHIND, CANCELLED, COLUMNS, DEAD, FIRST, type JobRow, QUEUED, RETRY, VERIFY } from "./rows.ts";
 import type { SpoolBounds } from "./wire.ts";
 
 interface Leased {
@@ -35,13 +35,15 @@ export interface SpoolState {
   count(row: Pick<JobRow, "route" | "state" | "lane" | "reason">, by: 1 | -1): void;
   /** Jobs that have not ended. */
   waiting(): number;
-  total(kind: "delivered" | "dead" | "cancelled"): number;
+  /** Leased to be sent, not to be asked about. */
+  sending(): number;
+  total(kind: "verifying" | "delivered" | "dead" | "cancelled"): number;
   surveys(): RouteSurvey[];
   flush(): void;
   reload(): void;
 }
 
-/** Kinds of a route's count: lanes 0 to 2, 10 delivered, 20 and up dead by reason. */
+/** Kinds of a route's count: lanes 0 to 3, 10 delivered, 20 and up dead by reason. */
 const KINDS = 64;
 const DELIVERED_KIND = 10;
 const DEAD_KIND = 20;
@@ -77,6 +79,7 @@ export function createState(db: Connection): SpoolState {
   const dirty = new Set<number>();
   const leased = new Map<number, Leased>();
   const byLane = new Map<number, number>();
+  let polling = 0;
   /** Gone here, and not yet in the file: they go from there together. */
   let ended: number[] = [];
   let writtenNow = 0;
@@ -84,6 +87,7 @@ export function createState(db: Connection): SpoolState {
   const book = ({ route, lane }: JobRow, by: 1 | -1): void => {
     const id = route * LANES + lane;
     byLane.set(id, (byLane.get(id) ?? 0) + by);
+    if (lane === VERIFY) polling += by;
   };
   const removeEnded = (): void => {
     if (ended.length === 0) return;
@@ -147,7 +151,9 @@ export function createState(db: Connection): SpoolState {
       if (row.state === QUEUED) waiting += by;
     },
     waiting: () => waiting,
+    sending: () => leased.size - polling,
     total(kind) {
+      if (kind === "verifying") return sum((k) => k === VERIFY);
       if (kind === "delivered") return sum((k) => k === DELIVERED_KIND);
       if (kind === "cancelled") return sum((k) => k === cancelledKind);
       return sum((k) => k >= DEAD_KIND && k !== cancelledKind);
@@ -176,6 +182,7 @@ export function createState(db: Connection): SpoolState {
           retry: of(RETRY) - retry,
           behind: of(BEHIND) - behind,
           leased: first + retry + behind,
+          verifying: of(VERIFY),
           dead,
         };
       });
@@ -196,6 +203,7 @@ export function createState(db: Connection): SpoolState {
       dirty.clear();
       leased.clear();
       byLane.clear();
+      polling = 0;
       ended = [];
       for (const { route, name } of readRoutes.all()) {
         ids.set(name, route);
@@ -206,7 +214,7 @@ export function createState(db: Connection): SpoolState {
         leased.set(row.seq, { attempt, row });
         book(row, 1);
       }
-      waiting = sum((kind) => kind <= BEHIND);
+      waiting = sum((kind) => kind <= VERIFY);
       writtenNow = 0;
     },
   };

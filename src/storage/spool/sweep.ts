@@ -1,10 +1,22 @@
 import type { JobSummary } from "../../core/job.ts";
 import type { Swept } from "../../spool/port.ts";
 import type { Connection } from "../connection.ts";
-import { CANCELLED, DEAD, DELIVERED, EXPIRED_REASON, type JobRow, QUEUED, STRIPPED, summaryOf } from "./rows.ts";
+import {
+  CANCELLED,
+  DEAD,
+  DELIVERED,
+  EXPIRED_REASON,
+  isVerifying,
+  type JobRow,
+  QUEUED,
+  STRIPPED,
+  summaryOf,
+} from "./rows.ts";
 import type { SpoolState } from "./state.ts";
 import type { JobTable } from "./table.ts";
 
+/** So much longer than it may live waits what is verified: whoever asks its app comes first, and knows what to do. */
+const LAPSE_MS = 60_000;
 /** Rows looked at in one step. */
 const STEP = 500;
 
@@ -24,17 +36,22 @@ export function sweepCommand(db: Connection, state: SpoolState, table: JobTable)
   let at = 0;
   const cursors = new Map<number, number>();
 
-  const expire = (now: number, offset: number): { expired: JobSummary[]; more: boolean } => {
+  const expire = (now: number, offset: number): Swept => {
     const expired: JobSummary[] = [];
+    const lapsed: JobSummary[] = [];
     const found = rows.all(at, STEP);
     for (const row of found) {
       if (row.state !== QUEUED || row.expires > now || state.leased.has(row.seq)) continue;
+      if (isVerifying(row)) {
+        if (row.expires + LAPSE_MS > now) continue;
+        lapsed.push(summaryOf(row, state.routeName(row.route), false, offset));
+      }
       table.kill(row, EXPIRED_REASON, "it was too old", false, row.attempts, row.sends, now);
       const dead = table.get(row.seq);
       if (dead !== undefined) expired.push(summaryOf(dead, state.routeName(row.route), false, offset));
     }
     at = found.length < STEP ? 0 : (found.at(-1)?.seq ?? 0);
-    return { expired, more: at !== 0 };
+    return { expired, lapsed, more: at !== 0 };
   };
 
   /** The oldest of a state, from where the last step ended; an old one that ended late is met again in the next round. */
@@ -55,7 +72,7 @@ export function sweepCommand(db: Connection, state: SpoolState, table: JobTable)
     "spool.sweep": ({ now, wall }: { readonly now: number; readonly wall: number }): Swept => {
       state.now = now;
       const { retainDeliveredMs, retainDeadMs } = state.bounds;
-      const { expired, more } = expire(now, wall - now);
+      const { expired, lapsed, more } = expire(now, wall - now);
       const pruned = [
         prune(DELIVERED, retainDeliveredMs, now),
         prune(STRIPPED, retainDeliveredMs, now),
@@ -64,7 +81,7 @@ export function sweepCommand(db: Connection, state: SpoolState, table: JobTable)
         dropKeys.run(now).changes === STEP,
         dropAnswers.run(now).changes === STEP,
       ];
-      return { expired, more: more || pruned.includes(true) };
+      return { expired, lapsed, more: more || pruned.includes(true) };
     },
   };
 }

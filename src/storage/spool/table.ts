@@ -1,5 +1,18 @@
 import type { Connection } from "../connection.ts";
-import { BEHIND, CANCELLED, CANCELLED_REASON, COLUMNS, DEAD, DELIVERED, type JobRow, laneOf, QUEUED } from "./rows.ts";
+import {
+  BEHIND,
+  CANCELLED,
+  CANCELLED_REASON,
+  COLUMNS,
+  DEAD,
+  DELIVERED,
+  isVerifying,
+  type JobRow,
+  laneOf,
+  QUEUED,
+  SYNC,
+  VERIFY,
+} from "./rows.ts";
 import type { SpoolState } from "./state.ts";
 
 /**
@@ -11,6 +24,10 @@ export interface JobTable {
   insert(row: JobRow): void;
   /** Queues it again, or anew with a fresh life. */
   queue(row: JobRow, more: Partial<Pick<JobRow, "due" | "attempts" | "sends" | "doubt" | "expires">>): void;
+  /** Its app is asked about it, next when it is due. */
+  verify(row: JobRow, due: number, sends: number): void;
+  /** What is asked of one that is verifying, until when; null: as it was. */
+  setPoll(seq: number, until: number | null, poll: string): void;
   deliver(row: JobRow, attempts: number, sends: number, now: number): void;
   /** Dead or cancelled. `holds`: the next of its order key waits for an operator. */
   kill(
@@ -22,7 +39,7 @@ export interface JobTable {
     sends: number,
     now: number,
   ): void;
-  /** All of it, with payload and tries. */
+  /** All of it, with payload, tries and poll. */
   remove(row: JobRow): void;
   /** `log`: tries as they are kept. */
   addTries(seq: number, log: string): void;
@@ -58,10 +75,14 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
     `UPDATE jobs SET state = ${DELIVERED}, attempts = ?, sends = ?, ended = ?, reason = NULL, detail = NULL, holds = 0
        WHERE seq = ?`,
   );
+  const toVerify = db.prepare(`UPDATE jobs SET lane = ${VERIFY}, due = ?, sends = ? WHERE seq = ?`);
   const toLane = db.prepare("UPDATE jobs SET lane = ? WHERE seq = ?");
   const removeJob = db.prepare("DELETE FROM jobs WHERE seq = ?");
   const removePayload = db.prepare("DELETE FROM payloads WHERE seq = ?");
   const removeTries = db.prepare("DELETE FROM tries WHERE seq = ?");
+  const removePoll = db.prepare("DELETE FROM polls WHERE seq = ?");
+  const writePoll = db.prepare("INSERT OR REPLACE INTO polls (seq, until, poll) VALUES (?, ?, ?)");
+  const renewPoll = db.prepare("UPDATE polls SET poll = ? WHERE seq = ?");
   const addLog = db.prepare(
     `INSERT INTO tries (seq, log) VALUES (?, ?) ON CONFLICT (seq) DO UPDATE SET log = CASE
        WHEN length(log) < ${MAX_LOG_CHARS} THEN log
@@ -85,8 +106,9 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
   const arrange = (route: number, okey: string | null): void => {
     if (okey === null) return;
     const own = heads.all(route, okey);
-    if (own.some((row) => row.state !== QUEUED || state.leased.has(row.seq))) {
-      for (const row of own) if (row.state === QUEUED && !state.leased.has(row.seq)) setLane(row, BEHIND);
+    const isOut = (row: JobRow): boolean => row.state !== QUEUED || row.lane === VERIFY || state.leased.has(row.seq);
+    if (own.some(isOut)) {
+      for (const row of own) if (!isOut(row)) setLane(row, BEHIND);
       return;
     }
     const first = firstOf.get(route, okey);
@@ -94,12 +116,25 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
     for (const row of own) if (row.seq !== first.seq) setLane(row, BEHIND);
     setLane(first, laneOf(first.sends));
   };
+  const unpoll = (row: JobRow): void => {
+    if (isVerifying(row)) removePoll.run(row.seq);
+  };
+  const remove = (row: JobRow): void => {
+    state.unlease(row.seq);
+    unpoll(row);
+    state.count(row, -1);
+    removeJob.run(row.seq);
+    removePayload.run(row.seq);
+    removeTries.run(row.seq);
+    arrange(row.route, row.okey);
+  };
   const end = (
     row: JobRow,
     to: Pick<JobRow, "state" | "attempts" | "sends" | "reason" | "detail" | "holds">,
     now: number,
   ): void => {
     state.unlease(row.seq);
+    unpoll(row);
     state.count(row, -1);
     toEnd.run(to.state, to.attempts, to.sends, now, to.reason, to.detail, to.holds, row.seq);
     state.count({ ...row, state: to.state, reason: to.reason }, 1);
@@ -136,6 +171,7 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
     },
     queue(row, more) {
       state.unlease(row.seq);
+      unpoll(row);
       const next = { ...row, ...more };
       // One that holds its key's place goes on holding it; a dead one that is retried takes its old place in the line.
       const lane = row.okey !== null && row.state !== QUEUED && row.holds === 0 ? BEHIND : laneOf(next.sends);
@@ -153,25 +189,31 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
       state.count({ ...row, state: QUEUED, lane }, 1);
       arrange(row.route, row.okey);
     },
-    deliver(row, attempts, sends, now) {
+    verify(row, due, sends) {
       state.unlease(row.seq);
+      state.count(row, -1);
+      toVerify.run(due, sends, row.seq);
+      state.count({ ...row, lane: VERIFY }, 1);
+    },
+    setPoll(seq, until, poll) {
+      if (until === null) renewPoll.run(poll, seq);
+      else writePoll.run(seq, until, poll);
+    },
+    deliver(row, attempts, sends, now) {
+      if (row.origin === SYNC) return remove(row);
+      state.unlease(row.seq);
+      unpoll(row);
       state.count(row, -1);
       toDelivered.run(attempts, sends, now, row.seq);
       state.count({ ...row, state: DELIVERED, reason: null }, 1);
       arrange(row.route, row.okey);
     },
     kill(row, reason, detail, holds, attempts, sends, now) {
+      if (row.origin === SYNC) return remove(row);
       const to = reason === CANCELLED_REASON ? CANCELLED : DEAD;
       end(row, { state: to, attempts, sends, reason, detail, holds: holds && row.okey !== null ? 1 : 0 }, now);
     },
-    remove(row) {
-      state.unlease(row.seq);
-      state.count(row, -1);
-      removeJob.run(row.seq);
-      removePayload.run(row.seq);
-      removeTries.run(row.seq);
-      arrange(row.route, row.okey);
-    },
+    remove,
     addTries: (seq, log) => void addLog.run(seq, log),
     hasHead: (route, okey) => heads.get(route, okey) !== undefined,
     arrange,

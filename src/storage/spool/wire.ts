@@ -1,5 +1,5 @@
-import type { JobFilter, JobSummary } from "../../core/job.ts";
-import type { Act, AnswerToKeep, IdempotencyKey, JobLane } from "../../spool/port.ts";
+import type { JobFilter, JobSummary, Poll } from "../../core/job.ts";
+import type { Act, AnswerToKeep, Claim, IdempotencyKey, LeasedPoll } from "../../spool/port.ts";
 import type { JobId } from "./id.ts";
 
 /**
@@ -22,9 +22,9 @@ export function isPacked(value: unknown): value is Packed {
 /**
  * Numbers of a job that is put: seq, tail, at, now, maxAgeMs, sends, doubt, origin, head length, body length, dead
  * reason (-1: none), key ttl; and where these texts are: route, request id, order key, key hash, body hash, tries,
- * detail.
+ * detail, and how it is verified ({@link PollText}).
  */
-export const PUT_NUMBERS = 19;
+export const PUT_NUMBERS = 20;
 
 /** Queued; or the job that the key had made; or why not. */
 export type PutResult = 0 | JobId | "conflict" | "jobs" | "bytes";
@@ -41,13 +41,15 @@ export interface ClaimCommand {
   readonly now: number;
   readonly wall: number;
   readonly route: string;
-  readonly lane: JobLane;
+  readonly lane: Claim["lane"];
   readonly max: number;
   readonly maxBytes: number;
 }
 
 export interface ClaimReply {
   readonly jobs: Packed;
+  /** Less the route, which the other side knows. */
+  readonly polls: readonly Omit<LeasedPoll, "app" | "capability">[];
   readonly more: boolean;
   readonly nextInMs: number | null;
   readonly expired: readonly JobSummary[];
@@ -57,10 +59,14 @@ export type SettleCommand = Pick<Packed, "numbers" | "texts">;
 
 /**
  * Numbers of one that is settled: now, seq, attempt, kind, how many tries, delayMs, spent, doubt, reason (-1: none),
- * release; and where these texts are: tries, detail.
+ * release; and where these texts are: tries, detail; in the place of the latter, of one that is verified, its
+ * {@link PollText}.
  */
 export const SETTLE_NUMBERS = 12;
-export const SETTLE_KINDS = ["delivered", "again", "dead"] as const;
+export const SETTLE_KINDS = ["delivered", "again", "dead", "verifying"] as const;
+
+/** As JSON. The poll is kept as it is. */
+export type PollText = readonly [delayMs: number, forMs: number | null, poll: Poll];
 
 /** Of each: was the lease still this one? Null: all were. */
 export type SettleReply = readonly boolean[] | null;
