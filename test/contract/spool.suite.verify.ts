@@ -134,6 +134,25 @@ export function verifySuite(start: Start): void {
     expect((await takeOne(spool)).lease.id).toBe(next);
   });
 
+  test("it stays what it is, and first, when others of its order key come, end or return", async () => {
+    const { spool, clock } = await start();
+    const orderKey = "room-1";
+    const early = await queue(spool, newJob(clock, { orderKey }));
+    await spool.settle((await takeOne(spool)).lease, dead());
+    const id = await queue(spool, newJob(clock, { orderKey }));
+    await spool.settle((await takeOne(spool)).lease, verifying());
+    const late = await queue(spool, newJob(clock, { orderKey }));
+    await spool.change("cancel", [late]);
+    await spool.change("retry", [early]);
+    expect(await states(spool)).toEqual({ verifying: 1, queued: 1, cancelled: 1 });
+    expect(await take(spool)).toEqual([]);
+    clock.advance(1000);
+    const { lease } = await takePoll(spool);
+    expect(lease.id).toBe(id);
+    await spool.settle(lease, { kind: "delivered", tries: [] });
+    expect((await takeOne(spool)).lease.id).toBe(early);
+  });
+
   test("one that failed goes again before those behind it", async () => {
     const { spool, clock, id } = await begun({ orderKey: "room-1" });
     await queue(spool, newJob(clock, { orderKey: "room-1" }));
