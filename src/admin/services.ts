@@ -1,6 +1,5 @@
 import type { Clock } from "../core/clock.ts";
 import type { Listener } from "../core/events.ts";
-import type { RawHeaders } from "../core/headers.ts";
 import type { AppHealth } from "../core/health.ts";
 import type { JobQuery, JobState, JobSummary, ParkCause, RouteName, StoredJob } from "../core/job.ts";
 import type { Result } from "../core/result.ts";
@@ -14,6 +13,7 @@ import type {
   StoredRevision,
   VerificationRates,
 } from "../core/stored.ts";
+import type { ExplainRequest, ExplainResult } from "./services.explain.ts";
 
 /**
  * What the admin listener asks of the running service: a narrow port that the composition root fills. Everything is
@@ -219,34 +219,4 @@ export interface ManifestService {
   reload(by: string): Promise<Result<{ readonly revision: number }, readonly string[]>>;
   revisions(page: PageRequest): Promise<Page<StoredRevision>>;
   explain(request: ExplainRequest): ExplainResult;
-}
-
-export interface ExplainRequest {
-  readonly method: string;
-  /** The target without the query. */
-  readonly path: string;
-  readonly headers: RawHeaders;
-}
-
-export type ExplainResult =
-  | { readonly kind: "none" }
-  /** The path is known, with other methods. */
-  | { readonly kind: "method"; readonly allow: readonly string[] }
-  | { readonly kind: "found"; readonly explanation: ExplanationInfo };
-
-export interface ExplanationInfo {
-  /** `app/capability`. */
-  readonly route: string;
-  readonly values: readonly { readonly path: string; readonly value: JsonValue; readonly origin: string }[];
-  readonly timeline: {
-    readonly tries: readonly {
-      readonly attempt: number;
-      readonly startsAtMs: number;
-      readonly upToMs: number;
-      readonly waitMs: number;
-    }[];
-    readonly triesEndMs: number;
-    readonly answeredByMs: number | null;
-    readonly note: string | null;
-  };
 }

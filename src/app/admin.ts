@@ -1,10 +1,10 @@
 import { createAdminServer } from "../admin/server.ts";
+import type { ExplainResult } from "../admin/services.explain.ts";
 import type {
   AdminServices,
   AdminToken,
   BreakerChange,
   BreakerService,
-  ExplainResult,
   ManifestService,
   RouteInfo,
 } from "../admin/services.ts";

@@ -1,7 +1,8 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { isFieldValue, isToken } from "../../core/headers.ts";
 import { type AdminEnv, refusal } from "../env.ts";
-import type { AdminServices, ExplanationInfo } from "../services.ts";
+import type { ExplanationInfo } from "../services.explain.ts";
+import type { AdminServices } from "../services.ts";
 import { COMMON_ERRORS, errorResponse, jsonResponse } from "../wire.ts";
 
 const requestSchema = z
