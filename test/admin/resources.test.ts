@@ -1,11 +1,6 @@
 import { expect, test } from "vitest";
-import type {
-  BreakerInfo,
-  BreakerService,
-  ExplainRequest,
-  ManifestService,
-  RouteInfo,
-} from "../../src/admin/services.ts";
+import type { ExplainRequest } from "../../src/admin/services.explain.ts";
+import type { BreakerInfo, BreakerService, ManifestService, RouteInfo } from "../../src/admin/services.ts";
 import { adminServices, api, breakerInfo, startAdmin } from "../help/admin.ts";
 import { appHealth, singleApp, testFailover } from "../help/failover.ts";
 
