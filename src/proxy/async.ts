@@ -43,6 +43,7 @@ export async function serveAsync(call: Call, expectsContinue: boolean, deps: Asy
     body: call.body,
     maxAgeMs: plan.settings.retry.maxAgeMs,
     orderKey: plan.orderKey === null ? null : plan.orderKey(call),
+    blocks: plan.settings.orderBy?.onDead === "block",
     key: key === null ? null : key.value,
     origin: "async",
     sends: 0,

@@ -187,7 +187,8 @@ export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told):
     },
     tooOld(state, job) {
       const detail = "it was too old";
-      dead(state, job, { kind: "dead", tries: [], reason: "expired", detail, release: true });
+      const release = (state.route?.onDead ?? "release") === "release";
+      dead(state, job, { kind: "dead", tries: [], reason: "expired", detail, release });
     },
     expired(job) {
       const { reason, detail, sends } = job;

@@ -46,6 +46,8 @@ export interface NewJob extends RouteName {
   readonly maxAgeMs: number;
   /** Jobs of one route with equal keys are delivered one at a time, in the order of their `put`. */
   readonly orderKey: string | null;
+  /** `order_by.on_dead: block`, for where the store ends it: should it grow too old, the next of its key waits. */
+  readonly blocks?: boolean;
   readonly key: IdempotencyKey | null;
   readonly origin: JobOrigin;
   /** Sends that a synchronous call made before, and what came of them. */

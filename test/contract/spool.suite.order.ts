@@ -91,6 +91,25 @@ export function orderSuite(start: Start): void {
     expect(await deliverAll(spool)).toEqual([...made, late]);
   });
 
+  test.for(["claimed", "swept"])(
+    "one that grew too old, found as jobs are %s, blocks where it was to do so",
+    async (how) => {
+      const { spool, clock } = await start();
+      const [old = "", next = ""] = await queueAll(spool, [
+        newJob(clock, { orderKey: "player 7", blocks: true, maxAgeMs: 5_000 }),
+        newJob(clock, { orderKey: "player 7", blocks: true }),
+      ]);
+      const gone = await queue(spool, newJob(clock, { orderKey: "player 8", maxAgeMs: 5_000 }));
+      const after = await queue(spool, newJob(clock, { orderKey: "player 8" }));
+      clock.advance(5_000);
+      const found = how === "claimed" ? await claim(spool) : { expired: await sweepAll(spool), jobs: [] };
+      expect(ids(found.expired).toSorted()).toEqual([old, gone].toSorted());
+      expect(ids([...found.jobs, ...(await take(spool))])).toEqual([after]);
+      await spool.change("delete", [old]);
+      expect(ids(await take(spool))).toEqual([next]);
+    },
+  );
+
   test("a dead job that blocks lets the next go when it is deleted", async () => {
     const { spool, made } = await line(3);
     await settleNext(spool, dead({ release: false }));

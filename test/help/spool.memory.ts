@@ -106,7 +106,7 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
   };
 
   const expire = (row: Row): JobSummary => {
-    end(row, "expired", "it was too old", false);
+    end(row, "expired", "it was too old", row.job.blocks === true && row.job.orderKey !== null);
     return summaryOf(row, clock);
   };
 

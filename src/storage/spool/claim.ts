@@ -50,7 +50,7 @@ export function claimCommand(db: Connection, state: SpoolState, table: JobTable)
     const none = { jobs: pack([], [], [], now), polls: [], expired };
     if (route === undefined) return { ...none, more: false, nextInMs: null };
     const kill = (row: JobRow, reason: number, detail: string): void => {
-      table.kill(row, reason, detail, false, row.attempts, row.sends, now);
+      table.kill(row, reason, detail, reason === EXPIRED_REASON && row.blocks === 1, row.attempts, row.sends, now);
       const dead = table.get(row.seq);
       ended = true;
       if (dead !== undefined) expired.push(summaryOf(dead, want.route, false, want.wall - now));

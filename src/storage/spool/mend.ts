@@ -71,6 +71,7 @@ export function mendSpool(db: Connection): string {
         request_id: requestId,
         okey,
         holds: okey === null ? 0 : 1,
+        blocks: 0,
       });
       return true;
     }

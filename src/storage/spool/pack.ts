@@ -72,6 +72,7 @@ export function createParcel(seal: Seal, bytes: number): Parcel {
         place(logOf(job.tries)),
         place(dead?.detail ?? null),
         place(job.verify === undefined ? null : pollText(job.verify)),
+        job.blocks === true ? 1 : 0,
       );
     },
     get size() {

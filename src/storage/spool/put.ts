@@ -67,6 +67,7 @@ export function putCommand(db: Connection, state: SpoolState, table: JobTable, r
       request_id: text(13),
       okey,
       holds: okey !== null && !dead ? 1 : 0,
+      blocks: num(20),
     });
     if (poll === null) addPayload.run(seq, num(8), content);
     // Nothing of it is sent again: should its row be lost, so is the whole.

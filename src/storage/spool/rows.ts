@@ -46,6 +46,8 @@ export interface JobRow {
   readonly request_id: string | null;
   readonly okey: string | null;
   readonly holds: number;
+  /** 1: should it grow too old, the next of its order key waits for an operator. */
+  readonly blocks: number;
 }
 
 /** Of `payloads`: the request's head as a text. */
@@ -59,7 +61,7 @@ export interface Payload {
 }
 
 export const COLUMNS =
-  "seq, tail, route, state, lane, due, at, since, expires, age, attempts, sends, doubt, origin, size, ended, reason, detail, request_id, okey, holds";
+  "seq, tail, route, state, lane, due, at, since, expires, age, attempts, sends, doubt, origin, size, ended, reason, detail, request_id, okey, holds, blocks";
 
 export function laneOf(sends: number): number {
   return sends > 0 ? RETRY : FIRST;

@@ -35,7 +35,8 @@ const migrations: readonly Migration[] = [
         detail TEXT,
         request_id TEXT,
         okey TEXT,
-        holds INTEGER NOT NULL
+        holds INTEGER NOT NULL,
+        blocks INTEGER NOT NULL
       ) STRICT;
       CREATE INDEX due ON jobs (route, lane, due, seq) WHERE state = 0;
       CREATE INDEX ended ON jobs (state, seq) WHERE state >= 2;

@@ -46,7 +46,7 @@ export function sweepCommand(db: Connection, state: SpoolState, table: JobTable)
         if (row.expires + LAPSE_MS > now) continue;
         lapsed.push(summaryOf(row, state.routeName(row.route), false, offset));
       }
-      table.kill(row, EXPIRED_REASON, "it was too old", false, row.attempts, row.sends, now);
+      table.kill(row, EXPIRED_REASON, "it was too old", row.blocks === 1, row.attempts, row.sends, now);
       const dead = table.get(row.seq);
       if (dead !== undefined) expired.push(summaryOf(dead, state.routeName(row.route), false, offset));
     }

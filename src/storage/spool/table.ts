@@ -166,6 +166,7 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
         row.request_id,
         row.okey,
         row.holds,
+        row.blocks,
       );
       state.count(row, 1);
     },

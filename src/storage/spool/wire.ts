@@ -24,7 +24,7 @@ export function isPacked(value: unknown): value is Packed {
  * reason (-1: none), key ttl; and where these texts are: route, request id, order key, key hash, body hash, tries,
  * detail, and how it is verified ({@link PollText}).
  */
-export const PUT_NUMBERS = 20;
+export const PUT_NUMBERS = 21;
 
 /** Queued; or the job that the key had made; or why not. */
 export type PutResult = 0 | JobId | "conflict" | "jobs" | "bytes";
