@@ -90,9 +90,7 @@ export function createParcel(seal: Seal, bytes: number): Parcel {
 
 /** Tries as they are kept: one JSON text a line. */
 function logOf(tries: readonly TryRecord[]): string | null {
-  const [first] = tries;
-  if (first === undefined) return null;
-  if (tries.length === 1) return `${JSON.stringify(first)}\n`;
+  if (tries.length === 0) return null;
   return tries.map((one) => `${JSON.stringify(one)}\n`).join("");
 }
 
