@@ -2,6 +2,7 @@ import { Client, type Dispatcher, Pool } from "undici";
 import type { UpstreamSettings } from "../core/settings.ts";
 import type { ConnectError } from "./connect.error.ts";
 import { type Connect, type ConnectDeps, createConnector, type TlsMaterial } from "./connect.ts";
+import { dropContinue } from "./interim.ts";
 
 /** Connections to one upstream of one app: never shared with another app, whatever the address. */
 export interface UpstreamClient {
@@ -45,7 +46,7 @@ export function createUpstreamClient(
     bodyTimeout: 0,
     keepAliveTimeout: 4_000,
     maxHeaderSize: MAX_RESPONSE_HEAD,
-    connect: connectBy as never,
+    connect: forUndici(connectBy) as never,
   });
   const openPool = (pipelining: 0 | 1): Pool =>
     new Pool(origin, { connections: options.connections, ...how(pipelining, connect) });
@@ -70,4 +71,13 @@ export function createUpstreamClient(
     close: () => closePool(pool),
   };
   return client;
+}
+
+/** undici makes its parser in the callback. */
+function forUndici(connect: Connect): Connect {
+  return (options, callback) =>
+    connect(options, (error, socket) => {
+      callback(error, socket);
+      if (socket !== null) dropContinue(socket);
+    });
 }

@@ -1,66 +1,103 @@
-import { describe, expect, test } from "vitest";
-import { type RawAnswer, type RawMessage, rawExchange, recordingUpstream, statusOf, values } from "../help/raw.ts";
+import type { Socket } from "node:net";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  type RawAnswer,
+  type RawMessage,
+  type RawReply,
+  rawExchange,
+  recordingUpstream,
+  statusOf,
+  values,
+} from "../help/raw.ts";
 import { ANSWER_VECTORS, type AnswerVector } from "./answers.ts";
 
-/** Something that forwards `/wire/*` to the upstream at a port. */
+/** Something that forwards `/wire/*` to the upstream at a port, and whose breaker never opens. */
 export interface AnswerSubject {
   readonly port: number;
-  /** The reason for which the first request failed, where its head had been relayed before. */
-  readonly firstReason: () => Promise<string | null>;
+  /** The reason for which the request with this X-Request-ID failed, the nth from 0 that was sent. */
+  readonly reasonOf: (id: string, n: number) => Promise<string | null>;
   readonly stop: () => Promise<void>;
 }
 
-const WELL: RawAnswer = { bytes: "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwell" };
-const WELL_HEAD: RawAnswer = { bytes: "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" };
+const WELL = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
+
+/** An upstream whose next answer a test sets; what comes after that one is answered well. */
+export async function scriptedUpstream() {
+  let next: RawAnswer | null = null;
+  let sockets: Socket[] = [];
+  const upstream = await recordingUpstream(({ line }, socket) => {
+    sockets.push(socket);
+    const answer = next ?? { bytes: line.startsWith("HEAD") ? WELL : `${WELL}well` };
+    next = null;
+    return answer;
+  });
+  return {
+    port: upstream.port,
+    stop: upstream.stop,
+    answerOnce(answer: RawAnswer): void {
+      next = answer;
+      sockets = [];
+    },
+    /** Of the requests since then, in order. */
+    sockets: (): readonly Socket[] => sockets,
+  };
+}
 
 /**
- * Runs every answer vector against what `start` gives, each with an upstream of its own whose first answer is the
- * vector's; a second request must then be answered well. `streaming`: heads are relayed before the body is whole.
+ * Runs every answer vector against what `start` gives: the upstream's next answer is the vector's; a second request
+ * must then be answered well. `streaming`: heads are relayed before the body is whole.
  */
 export function runAnswerVectors(
   title: string,
   start: (upstreamPort: number) => Promise<AnswerSubject>,
-  options: {
-    readonly streaming?: boolean;
-    /** Vectors by name that are known to fail, with the reason: they turn red when they no longer do. */
-    readonly failing?: Readonly<Record<string, string>>;
-  } = {},
+  { streaming = false }: { readonly streaming?: boolean } = {},
 ): void {
   describe(title, () => {
-    for (const vector of ANSWER_VECTORS) {
-      const run = options.failing?.[vector.name] === undefined ? test : test.fails;
-      run(`${vector.reason === null ? "relays" : "refuses"} ${vector.name}`, async () => {
-        const upstream = await recordingUpstream((request, _socket, n) => {
-          if (n === 0) return vector.answer;
-          return request.line.startsWith("HEAD") ? WELL_HEAD : WELL;
-        });
-        const subject = await start(upstream.port);
-        try {
-          await expectAnswer(vector, subject, options.streaming === true);
-          const second = await exchange(subject.port, "GET");
-          expect(second.messages.map(({ body }) => body.toString())).toEqual(["well"]);
-          if (vector.connectionLost) expect(upstream.connections()).toBe(2);
-        } finally {
-          await subject.stop();
-          await upstream.stop();
-        }
+    let upstream: Awaited<ReturnType<typeof scriptedUpstream>>;
+    let subject: AnswerSubject;
+    let sent = 0;
+    beforeAll(async () => {
+      upstream = await scriptedUpstream();
+      subject = await start(upstream.port);
+    });
+    afterAll(async () => {
+      await subject.stop();
+      await upstream.stop();
+    });
+    for (const [i, vector] of ANSWER_VECTORS.entries()) {
+      test(`${vector.reason === null ? "relays" : "refuses"} ${vector.name}`, async () => {
+        upstream.answerOnce(vector.answer);
+        const n = sent;
+        sent += 2;
+        const id = `vector-${i}`;
+        const reply = await exchange(subject.port, vector.method ?? "GET", id);
+        await expectAnswer(vector, reply, streaming, () => subject.reasonOf(id, n));
+        const second = await exchange(subject.port, "GET", `next-${i}`);
+        expect(second.messages.map(({ body }) => body.toString())).toEqual(["well"]);
+        const [first, then, ...more] = upstream.sockets();
+        expect([then === undefined, more]).toEqual([false, []]);
+        if (vector.connectionLost) expect(then).not.toBe(first);
       });
     }
   });
 }
 
-function exchange(port: number, method: string) {
-  const bytes = `${method} /wire/x HTTP/1.1\r\nHost: wire.example\r\n\r\n`;
+function exchange(port: number, method: string, id: string) {
+  const bytes = `${method} /wire/x HTTP/1.1\r\nHost: wire.example\r\nX-Request-ID: ${id}\r\n\r\n`;
   return rawExchange(port, bytes, { responses: 1, head: method === "HEAD" });
 }
 
-async function expectAnswer(vector: AnswerVector, subject: AnswerSubject, streaming: boolean): Promise<void> {
-  const reply = await exchange(subject.port, vector.method ?? "GET");
+async function expectAnswer(
+  vector: AnswerVector,
+  reply: RawReply,
+  streaming: boolean,
+  reason: () => Promise<string | null>,
+): Promise<void> {
   if (streaming && vector.streamedStatus !== undefined) {
     expect(reply.bytes.toString("latin1")).toMatch(new RegExp(`^HTTP/1.1 ${vector.streamedStatus} `));
     expect(reply.messages, "a cut answer must not look whole").toEqual([]);
     expect(reply.closed).toBe(true);
-    expect(await subject.firstReason()).toBe(vector.reason);
+    expect(await reason()).toBe(vector.reason);
     return;
   }
   expect(reply.messages.map(statusOf), reply.bytes.toString("latin1")).toEqual([vector.status]);

@@ -7,7 +7,7 @@ runAnswerVectors(
     const host = await startPassthrough(upstreamPort);
     return {
       port: host.port,
-      firstReason: async () => (await host.ended(1))[0]?.fault?.reason ?? null,
+      reasonOf: async (_id, n) => (await host.ended(n + 1))[n]?.fault?.reason ?? null,
       stop: host.stop,
     };
   },
