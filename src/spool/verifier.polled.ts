@@ -15,17 +15,21 @@ export interface Polled {
     found: PollFound | null,
     claimedAt: number,
   ): Promise<number | null | "lost">;
+  /** From now on nobody waits for a store that is away. */
+  stopping(): void;
 }
 
 /** Intervals are up to a tenth shorter than set, so that what began together is not asked for ever at once. */
 const SPREAD = 0.1;
 
-export function createPolled(deps: VerifierDeps, isStopping: () => boolean): Polled {
+export function createPolled(deps: VerifierDeps): Polled {
   const { clock, random, emit } = deps;
   const store = createSettling(deps);
-  const settle = (poll: LeasedPoll, settlement: Settlement): Promise<boolean> => {
-    if (isStopping()) store.stopping();
-    return store.settle(poll.lease, settlement);
+  const settle = async (poll: LeasedPoll, settlement: Settlement): Promise<boolean> => {
+    const ours = await store.settle(poll.lease, settlement);
+    // Perhaps it was done, and the store's word on that was lost: then it is the deliverer's now, which must look.
+    if (!ours) deps.freed(poll);
+    return ours;
   };
   const about = ({ app, capability, lease, requestId }: LeasedPoll) => ({
     at: clock.wall(),
@@ -86,14 +90,15 @@ export function createPolled(deps: VerifierDeps, isStopping: () => boolean): Pol
   };
 
   return {
+    stopping: store.stopping,
     async ended(route, leased, found, claimedAt) {
       const tookMs = clock.now() - claimedAt;
       const leftMs = leased.leftMs - tookMs;
       const expiresInMs = leased.expiresInMs - tookMs;
       // Ended by us: it says nothing.
-      if (found?.kind === "not_yet" && isStopping()) return later(leased, null, 0);
+      if (found?.kind === "not_yet" && store.isStopping()) return later(leased, null, 0);
+      if (found?.kind === "verified") return done(leased, "verified", claimedAt);
       if (found === null || route.poll === null) return done(leased, "unverified", claimedAt);
-      if (found.kind === "verified") return done(leased, "verified", claimedAt);
       if (found.kind === "failed") return undone(route, leased, found.detail, expiresInMs);
       if (leftMs <= 0 || expiresInMs <= 0) return undone(route, leased, `in time: ${found.detail}`, expiresInMs);
       const delayMs = nextIn(route.poll.intervalMs, found.retryAfterMs, leftMs, random.float());

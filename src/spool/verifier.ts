@@ -106,7 +106,7 @@ export function createVerifier(deps: VerifierDeps): Verifier {
   let failures = 0;
   let notBefore = 0;
 
-  const polled = createPolled(deps, () => stopping.signal.aborted);
+  const polled = createPolled(deps);
 
   const stateOf = ({ app, capability }: RouteName): State => {
     const key = `${app}/${capability}`;
@@ -200,7 +200,7 @@ export function createVerifier(deps: VerifierDeps): Verifier {
     state.claiming = false;
     book(app, got.polls.length - max);
     const now = clock.now();
-    for (const poll of got.polls) run(ask(state, route, poll, askedAt));
+    for (const poll of got.polls) run(ask(state, state.route ?? route, poll, askedAt));
     if (got.nextInMs !== null) dueAt(state, now + got.nextInMs);
     if (got.more || state.due) dueNow(state);
   };
@@ -238,6 +238,7 @@ export function createVerifier(deps: VerifierDeps): Verifier {
     leases: () => [...leased],
     async stop() {
       going = false;
+      polled.stopping();
       stopping.abort();
       if (timer !== null) clock.cancel(timer);
       while (running.size > 0) await Promise.all(running);

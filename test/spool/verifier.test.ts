@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { newJob, poll, queue, states, takePoll } from "../contract/spool.rig.ts";
 import { ok, testRoute } from "../help/deliverer.route.ts";
 import { delivererRig, heldBack, type RigOptions, SETTINGS } from "../help/deliverer.ts";
+import type { ManualClock } from "../help/manual-clock.ts";
 import { failInTurn, flaky } from "../help/spool.flaky.ts";
 import { FAILED, NOT_YET, toVerify, VERIFIED, verifyRoute } from "../help/verifier.route.ts";
 
@@ -291,6 +292,82 @@ describe("a stop", () => {
     await stopped;
     expect(await takePoll(rig.store)).toMatchObject({ poll: poll() });
   });
+});
+
+test.each(["verified", "not_yet", "failed"] as const)(
+  "a stop while the store does not take that it was %s comes to its end",
+  async (kind) => {
+    let failing = false;
+    const rig = await setUp({
+      between: (store) => flaky(store, (_, verb) => (failing && verb === "settle" ? "before" : null)),
+    });
+    rig.asked.says = () => ({ verified: VERIFIED, not_yet: NOT_YET, failed: FAILED })[kind];
+    await rig.put(QUIZ);
+    await rig.pass(500);
+    failing = true;
+    await rig.pass(500);
+    expect(rig.asked.questions).toHaveLength(1);
+    const before = rig.clock.now();
+    await Promise.race([rig.stop(), tooLate(rig.clock, before + 120_000)]);
+    expect(rig.ends).toEqual([]);
+  },
+);
+
+/** Rejects once a manual clock has come so far. */
+async function tooLate(clock: Pick<ManualClock, "now">, at: number): Promise<never> {
+  while (clock.now() < at) await new Promise(setImmediate);
+  throw new Error("the stop did not end");
+}
+
+test("a job that is to be sent again is, though the store's word on that was lost", async () => {
+  let lose = true;
+  const rig = await setUp({
+    between: (store) => {
+      const bad = flaky(store, () => "after");
+      return new Proxy(store, {
+        get: (_, verb: keyof typeof store) =>
+          verb !== "settle"
+            ? store[verb]
+            : (...[lease, settlement]: Parameters<typeof store.settle>) => {
+                const once = lose && settlement.kind === "again";
+                lose &&= !once;
+                return (once ? bad : store).settle(lease, settlement);
+              },
+      });
+    },
+  });
+  rig.asked.says = (n) => (n === 0 ? FAILED : VERIFIED);
+  const [id] = await rig.put(QUIZ);
+  await rig.pass(10_000, 100);
+  expect(lose).toBe(false);
+  expect(rig.route.ids()).toEqual([id, id]);
+  expect(await states(rig.store)).toEqual({ delivered: 1 });
+});
+
+test("an app's word counts, though the route is not verified any more by the time it comes", async () => {
+  const rig = await setUp();
+  rig.asked.says = () => null;
+  await rig.put(QUIZ);
+  await rig.pass(1000);
+  rig.verifier.apply([{ ...rig.asked, poll: null }], SETTINGS);
+  rig.asked.end(VERIFIED);
+  await rig.pass(10);
+  expect(rig.ends).toMatchObject([{ result: "verified", detail: null }]);
+});
+
+test("what was on its way from the store at a reload is asked as the new manifest says", async () => {
+  const gate = heldBack("claim");
+  const rig = await setUp({ between: gate.between });
+  await rig.put(QUIZ);
+  await rig.pass(500);
+  gate.hold = true;
+  await rig.pass(500);
+  const next = verifyRoute(QUIZ);
+  rig.verifier.apply([next], SETTINGS);
+  gate.release();
+  await rig.pass(10);
+  expect([rig.asked.questions.length, next.questions.length]).toEqual([0, 1]);
+  expect(await states(rig.store)).toEqual({ delivered: 1 });
 });
 
 test("what another process left is asked about from the start", async () => {
