@@ -5,6 +5,12 @@ import type { PassthroughDeps, PassthroughExchange, PassthroughResult, Relay } f
 import { createWatch, type Watch } from "./passthrough.watch.ts";
 import { endWith, hasBody } from "./wire.server.ts";
 
+/**
+ * A caller may stand in the way of its answer for so long: meanwhile it holds a slot of its app, which others wait for.
+ * One that takes each piece within it may take as long as it likes over the whole.
+ */
+const HELD_UP_MS = 10_000;
+
 /** One streamed request and its answer. */
 export class WebRelay implements Relay {
   readonly #req: IncomingMessage;
@@ -13,6 +19,7 @@ export class WebRelay implements Relay {
   readonly #out: ClientRequest;
   readonly #watch: Watch;
   readonly #done: Promise<PassthroughResult>;
+  readonly #idleMs: number;
   #resolve: (result: PassthroughResult) => void = () => undefined;
   /** What is waited for, should nothing come. */
   #phase: "request" | "head" | "answer" = "request";
@@ -30,7 +37,8 @@ export class WebRelay implements Relay {
     });
     this.#out = openRequest(x, req.method ?? "", framingOf(req));
     this.#watch = createWatch(deps.clock, deps.idleMs, deps.totalMs, (what) => this.end(this.#lapse(what)));
-    this.#listen(deps.idleMs);
+    this.#idleMs = deps.idleMs;
+    this.#listen();
     this.#sendBody();
   }
 
@@ -38,7 +46,7 @@ export class WebRelay implements Relay {
     return this.#done;
   }
 
-  #listen(idleMs: number): void {
+  #listen(): void {
     const out = this.#out;
     this.#res.on("close", () => this.end(callerGone("the caller went away")));
     this.#res.on("finish", () => this.#finish(null));
@@ -59,7 +67,7 @@ export class WebRelay implements Relay {
     });
     out.on("response", (answer) => {
       this.#phase = "answer";
-      this.#watch.allow(idleMs);
+      this.#watch.allow(this.#idleMs);
       this.#onAnswer(answer);
     });
   }
@@ -95,11 +103,21 @@ export class WebRelay implements Relay {
     if (!this.#req.complete) endWith(this.#res);
     this.#res.writeHead(this.#status, [...head, ...this.#x.answerHeaders(this.#status)]);
     this.#res.flushHeaders();
-    answer.on("data", this.#watch.touch);
     answer.on("close", () => {
       if (!answer.complete) this.end(CUT);
     });
     answer.pipe(this.#res);
+    const heldUp = (): void => this.#watch.allow(Math.min(HELD_UP_MS, this.#idleMs));
+    // After the pipe's own listener, which has written the piece by then.
+    answer.on("data", () => {
+      if (this.#res.writableNeedDrain) heldUp();
+      else this.#watch.touch();
+    });
+    // What is left is the caller's to take.
+    answer.on("end", heldUp);
+    this.#res.on("drain", () => {
+      if (!answer.readableEnded) this.#watch.allow(this.#idleMs);
+    });
   }
 
   #lapse(what: "idle" | "total"): Fault {
@@ -109,7 +127,7 @@ export class WebRelay implements Relay {
       return fault("timeout", detail, { written: this.#written, proxyError: "http_response_timeout" });
     }
     if (this.#phase === "request") return callerGone("the request stopped arriving");
-    if (this.#res.writableNeedDrain) return callerGone("the caller stopped reading");
+    if (this.#res.writableNeedDrain || this.#answer?.readableEnded) return callerGone("the caller stopped reading");
     return fault("timeout", "the answer stopped coming", { written: true, proxyError: "http_response_incomplete" });
   }
 
