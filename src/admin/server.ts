@@ -1,7 +1,5 @@
-import { createServer, type Server } from "node:http";
-import type { Socket } from "node:net";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { getRequestListener } from "@hono/node-server";
-import { PROBLEM_JSON, problem } from "../core/problem.ts";
 import type { Address } from "../core/settings.ts";
 import { createAdminApp } from "./app.ts";
 import { refuse, SECURITY_HEADERS } from "./env.ts";
@@ -17,8 +15,15 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** Binds a server, as the proxy's listener does it, and says where: `host:port` or `unix:/path`. */
-export type Bind = (server: Server, address: Address) => Promise<string>;
+/** What this listener has in common with the proxy's, of whoever opens both. */
+export interface Wire {
+  /** Binds a server and says where: `host:port` or `unix:/path`. */
+  bind(server: Server, address: Address): Promise<string>;
+  /** From then on what is no request is refused with these fields, and who stops reading is dropped. */
+  prepare(server: Server, fields: typeof SECURITY_HEADERS): void;
+  /** False where a request is not to be served: then it has its answer, and its connection ends. */
+  admits(req: IncomingMessage, res: ServerResponse, fields: typeof SECURITY_HEADERS): boolean;
+}
 
 export interface AdminServerOptions {
   /** How many events can be resumed from. */
@@ -34,11 +39,13 @@ const SERVER_OPTIONS = {
   requestTimeout: 60_000,
   keepAliveTimeout: 5_000,
   maxHeaderSize: 16 * 1024,
+  // Node would refuse a missing Host without a word: the wire's checks do it.
+  requireHostHeader: false,
 };
 /** What a request under way at the stop may still take. */
 const CLOSE_GRACE_MS = 1_000;
 
-export function createAdminServer(services: AdminServices, bind: Bind, options: AdminServerOptions = {}): AdminServer {
+export function createAdminServer(services: AdminServices, wire: Wire, options: AdminServerOptions = {}): AdminServer {
   const { clock } = services;
   const ring = createEventRing(options.ring, services.mask);
   const streams = createStreams(clock, ring, options.streams);
@@ -50,13 +57,17 @@ export function createAdminServer(services: AdminServices, bind: Bind, options: 
     overrideGlobalObjects: false,
     errorHandler: () => refuse(400, "bad-request", "Not a request", "the target or the Host field is malformed"),
   });
-  const server = createServer(SERVER_OPTIONS, (req, res) => {
+  const server = createServer(SERVER_OPTIONS);
+  const serve = (expectsContinue: boolean) => (req: IncomingMessage, res: ServerResponse) => {
+    if (!wire.admits(req, res, SECURITY_HEADERS)) return;
+    if (expectsContinue) res.writeContinue();
     // An answer that ends after the close, as streams do, takes its connection along.
     res.once("finish", () => server.listening || req.socket.destroySoon());
     void answer(req, res);
-  });
+  };
+  server.on("request", serve(false)).on("checkContinue", serve(true)).on("checkExpectation", serve(false));
   server.maxConnections = MAX_CONNECTIONS;
-  server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuseRaw(error, socket as Socket));
+  wire.prepare(server, SECURITY_HEADERS);
   const off = services.events.on(ring.record);
   let closed: Promise<void> | null = null;
 
@@ -73,31 +84,11 @@ export function createAdminServer(services: AdminServices, bind: Bind, options: 
   return {
     listen(to) {
       address = to;
-      return bind(server, to);
+      return wire.bind(server, to);
     },
     close() {
       closed ??= close();
       return closed;
     },
   };
-}
-
-const RAW_STATUS: Readonly<Record<string, readonly [status: number, title: string]>> = {
-  HPE_HEADER_OVERFLOW: [431, "Request Header Fields Too Large"],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, "Request Timeout"],
-};
-
-/** Answers what is no HTTP request, and closes: nothing after it can be told apart. */
-function refuseRaw(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
-  const [status, title] = RAW_STATUS[error.code ?? ""] ?? [400, "Bad Request"];
-  const body = JSON.stringify(problem(status, "bad-request", title));
-  const headers = {
-    ...SECURITY_HEADERS,
-    "Content-Type": PROBLEM_JSON,
-    "Content-Length": body.length,
-    Connection: "close",
-  };
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${title}\r\n${lines.join("")}\r\n${body}`, () => socket.destroy());
 }

@@ -15,9 +15,9 @@ import { readRegularFile } from "../manifest/files.ts";
 import { loadManifest } from "../manifest/load.ts";
 import type { BreakerCell } from "../policy/breaker.ts";
 import { compileSchema } from "../policy/response.schema.ts";
-import { bind } from "../proxy/listener.bind.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
 import type { ProxyServer } from "../proxy/proxy.ts";
+import { strictWire } from "../proxy/wire.strict.ts";
 import { deliveryService } from "./deliveries.admin.ts";
 import { failoverService } from "./failovers.admin.ts";
 import type { Applied } from "./manifests.ts";
@@ -87,7 +87,7 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
     },
     onError: (error) => log.error({ err: error }, "an admin request failed"),
   };
-  const server = createAdminServer(services, bind);
+  const server = createAdminServer(services, strictWire(options.clock));
   address = await server.listen(listen.admin);
   return { address, close: () => server.close() };
 }

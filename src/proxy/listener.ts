@@ -10,7 +10,7 @@ import { bind } from "./listener.bind.ts";
 import { type Cap, capConnections } from "./listener.cap.ts";
 import type { ServerTls } from "./listener.tls.ts";
 import type { Refuser } from "./wire.refusal.ts";
-import { isEnding, isWebSocket, mayUpgrade, pendingResponse, prepareServer, serverOptions } from "./wire.server.ts";
+import { dropStalled, isEnding, isWebSocket, mayUpgrade, prepareServer, serverOptions } from "./wire.server.ts";
 
 export interface ListenerHandlers {
   readonly request: (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean) => void;
@@ -50,10 +50,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const server = makeServer(options);
   prepareServer(server, refuser);
   const cap = capConnections(server, tls === null ? "connection" : "secureConnection", { limits, refuser });
-  // Silence is no fault of a caller that waits for an app with a long timeout. Idle kept connections come here, too.
-  server.setTimeout(options.stalledMs ?? STALLED_MS, (socket: Socket) => {
-    if (pendingResponse(socket) === undefined || socket.writableLength > 0) socket.destroy();
-  });
+  dropStalled(server, options.stalledMs ?? STALLED_MS);
   const request = (expectsContinue: boolean) => (req: IncomingMessage, res: ServerResponse) => {
     if (!isEnding(req.socket)) handlers.request(req, res, expectsContinue);
   };

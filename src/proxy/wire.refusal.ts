@@ -57,21 +57,32 @@ export interface Refuser {
   readonly clock: Clock;
   /** Counts a refusal that never became a request, and gives the id it goes out with. */
   told(status: number, reason: Reason | null): string;
+  /** At a listener that is no proxy: fields that go out in place of what the proxy says of itself. */
+  readonly own?: Readonly<Record<string, string>>;
 }
 
-/** The whole answer as bytes, for a socket that has no `ServerResponse`. `id` goes out as X-Request-ID. */
-export function refusalBytes(refused: Refusal, id: string): Buffer {
-  const more = { request_id: id };
+/**
+ * The whole answer as bytes, for a socket that has no `ServerResponse`. `id` goes out as X-Request-ID, unless there are
+ * fields to go out in place of it.
+ */
+export function refusalBytes(refused: Refusal, id: string, own?: Refuser["own"]): Buffer {
+  const more = own === undefined ? { request_id: id } : {};
   const body = JSON.stringify(problem(refused.status, refused.name, refused.title, refused.detail, more));
   const head = [
     `HTTP/1.1 ${refused.status} ${refused.title}`,
     `Content-Type: ${PROBLEM_JSON}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
-    `X-Request-ID: ${id}`,
-    `Outrigger-Outcome: ${outcomeField("rejected")}`,
-    "Proxy-Status: outrigger; error=http_request_error",
+    ...(own === undefined ? proxyLines(id) : Object.entries(own).map(([name, value]) => `${name}: ${value}`)),
     ...(refused.allow === undefined ? [] : [`Allow: ${refused.allow.join(", ")}`]),
     "Connection: close",
   ];
   return Buffer.from(`${head.join("\r\n")}\r\n\r\n${body}`);
+}
+
+function proxyLines(id: string): string[] {
+  return [
+    `X-Request-ID: ${id}`,
+    `Outrigger-Outcome: ${outcomeField("rejected")}`,
+    "Proxy-Status: outrigger; error=http_request_error",
+  ];
 }

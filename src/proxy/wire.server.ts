@@ -66,6 +66,14 @@ export function prepareServer(server: Server, refuser: Refuser): void {
   });
 }
 
+/** Drops callers that take nothing of their answer for so long. */
+export function dropStalled(server: Server, stalledMs: number): void {
+  // Silence is no fault of a caller that waits for an app with a long timeout. Idle kept connections come here, too.
+  server.setTimeout(stalledMs, (socket: Socket) => {
+    if (pendingResponse(socket) === undefined || socket.writableLength > 0) socket.destroy();
+  });
+}
+
 /** Set on a connection whose last answer is decided. */
 const ENDING: unique symbol = Symbol("ending");
 
@@ -95,7 +103,7 @@ export function refuseSocket(socket: Socket, refused: Refusal, refuser: Refuser)
     socket.destroy();
     return;
   }
-  socket.end(refusalBytes(refused, refuser.told(refused.status, refused.reason)));
+  socket.end(refusalBytes(refused, refuser.told(refused.status, refused.reason), refuser.own));
   lingerThenDestroy(socket, refuser.clock);
 }
 

@@ -44,9 +44,14 @@ const KEPT = /^(?:host|content-length|transfer-encoding|webhook-(?:id|timestamp)
 
 /**
  * Checks everything about a request but its target, in one pass over the raw headers. Needs a server with
- * `maxHeadersCount` 0 (see `prepareServer`), or late headers would be out of sight. Null: nothing to object to.
+ * `maxHeadersCount` 0 (see `prepareServer`), or late headers would be out of sight. `hostless`: it may come without
+ * Host. Null: nothing to object to.
  */
-export function checkRequest(req: IncomingMessage, limits: LimitSettings): Refusal | null {
+export function checkRequest(
+  req: IncomingMessage,
+  limits: Pick<LimitSettings, "headers">,
+  hostless = false,
+): Refusal | null {
   if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1) return VERSION;
   if (req.method === "TRACE" || req.method === "CONNECT") return REFUSED_METHOD;
   const headers = req.rawHeaders;
@@ -84,7 +89,7 @@ export function checkRequest(req: IncomingMessage, limits: LimitSettings): Refus
     if (refused === null && name.includes("_")) refused = checkUnderscore(name);
     if (refused !== null) return refused;
   }
-  if (hosts === 0) return HOST_COUNT;
+  if (hosts === 0 && !hostless) return HOST_COUNT;
   return lengths + codings > 1 ? BOTH : null;
 }
 

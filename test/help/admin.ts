@@ -5,7 +5,7 @@ import { systemClock } from "../../src/core/clock.ts";
 import { createEventBus, type EventBus } from "../../src/core/events.ts";
 import type { Address } from "../../src/core/settings.ts";
 import type { NewAudit } from "../../src/core/stored.ts";
-import { bind } from "../../src/proxy/listener.bind.ts";
+import { strictWire } from "../../src/proxy/wire.strict.ts";
 import { testDeliveries } from "./deliveries.ts";
 import { singleApp, testFailover } from "./failover.ts";
 
@@ -116,7 +116,7 @@ export async function startAdmin(
     onError: (error) => errors.push(error),
     ...given,
   });
-  const server = createAdminServer(services, bind, options);
+  const server = createAdminServer(services, strictWire(services.clock), options);
   const bound = await server.listen(address);
   onTestFinished(() => server.close());
   const url = `http://${bound}`;
