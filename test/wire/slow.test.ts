@@ -11,20 +11,22 @@ import { caller, head, MODES, startWire, until } from "./wire.ts";
 
 const SHORT = "limits: { headers_timeout: 300ms, request_timeout: 600ms }";
 
-test.each(MODES)("%s: a head that does not end in time is 408, and the app hears nothing", async (mode) => {
+// Node looks for late callers once a second: those of all modes wait for the same look.
+test("a head that does not end in time is 408 in every mode, and the app hears nothing", async () => {
   const { upstream, port } = await startWire({ root: SHORT });
-  const me = caller(port, `GET /${mode}/x HTTP/1.1\r\nHost: wire.example\r\nX-Slow: `);
-  expect(await me.closed).toMatch(/^HTTP\/1\.1 408 .*Connection: close/s);
+  const late = MODES.map((mode) => caller(port, `GET /${mode}/x HTTP/1.1\r\nHost: wire.example\r\nX-Slow: `));
+  for (const { closed } of late) expect(await closed).toMatch(/^HTTP\/1\.1 408 .*Connection: close/s);
   expect(upstream.saw().length).toBe(0);
 });
 
-test.each(MODES)("%s: a body that does not end in time is 408, and the app sees no whole request", async (mode) => {
+test("a body that does not end in time is 408 in every mode, and the app sees no whole request", async () => {
   const { upstream, port } = await startWire({ root: SHORT });
-  const me = caller(port, `${head("POST", `/${mode}/x`, "Content-Length: 9")}slow`);
-  expect(await me.closed).toMatch(/^HTTP\/1\.1 408 .*Connection: close/s);
+  const late = MODES.map((mode) => caller(port, `${head("POST", `/${mode}/x`, "Content-Length: 9")}slow`));
+  for (const { closed } of late) expect(await closed).toMatch(/^HTTP\/1\.1 408 .*Connection: close/s);
   await upstream.idle();
-  if (mode === "passthrough") expect(upstream.requests()).toEqual([]);
-  else expect(upstream.saw().length).toBe(0);
+  expect(upstream.requests()).toEqual([]);
+  // Where bodies stream, the app may have the beginning of one; of the others it hears nothing.
+  expect(upstream.saw().toString()).not.toMatch(/\/(?:sync|async)\/x/);
 });
 
 test("an idle connection is kept a little longer than announced", async () => {
@@ -110,7 +112,7 @@ test("while 1,000 slow connections are held, every normal request is answered", 
   const held = await Promise.all([...heads, ...bodies, ...readers].map(hold));
   await upstream.received(EACH.readers);
   await until(() => sidecar.app.connections() === held.length);
-  for (let i = 0; i < 300; i++) {
+  for (let i = 0; i < 100; i++) {
     const reply = await rawExchange(port, head("GET", `/${mode(i)}/normal`), { responses: 1 });
     expect(reply.messages.map(statusOf)).toEqual([mode(i) === "async" ? 202 : 200]);
   }
