@@ -23,26 +23,30 @@ export interface AnswerHead {
   readonly headers: readonly string[];
   /** The declared length, -1 where there is none. */
   readonly length: number;
-  /** The body bears a coding beside `chunked`: undici takes off the framing and hands us bytes that are still coded. */
+  /** The body bears a coding beside one `chunked`: undici takes off that framing and hands us bytes that are still coded. */
   readonly coded: boolean;
 }
 
 /** Reads the head that undici keeps as bytes on its controller, which its types do not say. */
 export function readAnswerHead(controller: Dispatcher.DispatchController): AnswerHead {
   const raw = (controller as unknown as { readonly rawHeaders: readonly Buffer[] }).rawHeaders;
-  const framing: Framing = { length: -1, coded: false };
+  const framing: Framing = { length: -1, chunked: false, coded: false };
   const headers = sift(raw.map(latin1), OURS, noteFraming, framing);
   return { headers, length: framing.length, coded: framing.coded };
 }
 
 interface Framing {
   length: number;
+  chunked: boolean;
   coded: boolean;
 }
 
 function noteFraming(framing: Framing, lower: string, value: string): void {
   if (lower === "content-length") framing.length = Number(value);
-  else if (lower === "transfer-encoding" && value.trim().toLowerCase() !== "chunked") framing.coded = true;
+  else if (lower === "transfer-encoding") {
+    framing.coded ||= framing.chunked || value.trim().toLowerCase() !== "chunked";
+    framing.chunked = true;
+  }
 }
 
 function latin1(bytes: Buffer): string {

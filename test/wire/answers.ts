@@ -70,10 +70,10 @@ export const ANSWER_VECTORS: readonly AnswerVector[] = [
   stands("HTTP/1.0", `HTTP/1.0 200 OK\r\n${BODY}`, { connectionLost: true }),
   stands(
     "hop-by-hop fields, which end here",
-    `${OK}Connection: X-Hop, keep-alive\r\nX-Hop: 1\r\nKeep-Alive: timeout=99\r\nProxy-Authenticate: a\r\nX-End: 1\r\n${BODY}`,
+    `${OK}Connection: X-Hop, keep-alive\r\nX-Hop: 1\r\nKeep-Alive: timeout=99\r\nProxy-Authenticate: a\r\nProxy-Foo: 1\r\nTE: trailers\r\nUpgrade: h2c\r\nX-End: 1\r\n${BODY}`,
     {
       has: ["X-End: 1"],
-      lacks: ["x-hop", "proxy-authenticate"],
+      lacks: ["x-hop", "proxy-authenticate", "proxy-foo", "te", "upgrade", "keep-alive: timeout=99"],
     },
   ),
   stands(
@@ -136,6 +136,20 @@ export const ANSWER_VECTORS: readonly AnswerVector[] = [
   invalid("two lengths", `${OK}Content-Length: 3\r\n${BODY}`),
   invalid("two lengths in one line", `${OK}Content-Length: 2, 3\r\n\r\nok`),
   invalid("a length that is no number", `${OK}Content-Length: two\r\n\r\nok`),
+  invalid("two lengths, the same", `${OK}Content-Length: 2\r\n${BODY}`),
+  invalid("a length with a plus", `${OK}Content-Length: +2\r\n\r\nok`),
+  invalid("a negative length", `${OK}Content-Length: -2\r\n\r\nok`),
+  invalid("a space before the colon", `${OK}Content-Length : 2\r\n\r\nok`),
+  invalid(
+    "Transfer-Encoding twice",
+    `${OK}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
+  ),
+  invalid("Transfer-Encoding: ,chunked", `${OK}Transfer-Encoding: ,chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`),
+  invalid("bare LF everywhere", "HTTP/1.1 200 OK\nContent-Length: 2\n\nok"),
+  invalid("bare LF after a field", `${OK}X: a\nY: b\r\n${BODY}`),
+  invalid("bare CR in a value", `${OK}X: a\rY: b\r\n${BODY}`),
+  invalid("NUL in a value", `${OK}X: a\0b\r\n${BODY}`),
+  invalid("a status of 600", `HTTP/1.1 600 X\r\n${BODY}`),
   invalid("a coding other than chunked", `${OK}Transfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`),
   invalid(
     "a 101 nobody asked for",

@@ -22,6 +22,7 @@ const HOP_BY_HOP = [
   "keep-alive",
   "proxy-authorization",
   "proxy-connection",
+  "proxy-foo",
   "te",
   "trailer",
   "transfer-encoding",

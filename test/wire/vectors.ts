@@ -263,7 +263,7 @@ const headers: readonly RequestVector[] = [
     "hop-by-hop fields, which end here",
     get(
       "/wire/x",
-      `${HOST}Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=9\r\nProxy-Authorization: a\r\n` +
+      `${HOST}Connection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=9\r\nProxy-Authorization: a\r\nProxy-Foo: 1\r\n` +
         "Proxy-Connection: keep-alive\r\nTE: trailers, deflate\r\nUpgrade: h2c\r\n",
     ),
     GOT,
