@@ -75,6 +75,7 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
       clock: options.clock,
       bus: parts.bus,
       routes: () => manifests.current.plans.map(({ ref }) => ref),
+      mask,
     }),
     verification: parts.verifications.rates,
     manifest: manifestService(parts),

@@ -15,13 +15,25 @@ export interface DeliveryAdminDeps {
   readonly bus: EventBus;
   /** The routes of the running manifest. */
   readonly routes: () => readonly RouteName[];
+  /** Takes the manifest's secrets out of a text: what an app said of a job may repeat how it was asked. */
+  readonly mask: (text: string) => string;
 }
 
-export function deliveryService({ deliveries, clock, bus, routes }: DeliveryAdminDeps): DeliveryService {
+export function deliveryService({ deliveries, clock, bus, routes, mask }: DeliveryAdminDeps): DeliveryService {
   const { spool, deliverer, pauses } = deliveries;
+  const hidden = <T extends { readonly detail: string | null }>(said: T): T =>
+    said.detail === null ? said : { ...said, detail: mask(said.detail) };
   return {
-    list: (query) => asked(spool.list(query)),
-    find: (id) => asked(spool.find(id)),
+    async list(query) {
+      const { items, next } = await asked(spool.list(query));
+      return { items: items.map(hidden), next };
+    },
+    async find(id) {
+      const job = await asked(spool.find(id));
+      if (job === null) return null;
+      const poll = job.poll && { ...job.poll, last: job.poll.last && mask(job.poll.last) };
+      return { ...hidden(job), tries: job.tries.map(hidden), poll };
+    },
     async change(act, ids, by) {
       // Let go of first, so that one that is cancelled is not sent meanwhile.
       if (act === "cancel") deliverer.forget(new Set(ids));
@@ -34,7 +46,7 @@ export function deliveryService({ deliveries, clock, bus, routes }: DeliveryAdmi
         deliverer.wake(app, capability);
         if (act === "retry") bus.emit({ type: "dlq.retried", at: clock.wall(), app, capability, id, requestId, by });
       }
-      return changed;
+      return changed.map(hidden);
     },
     async import(job) {
       const { id, app, capability, requestId, request, body, at, orderKey, sends, tries, inDoubt, reason, detail } =

@@ -102,7 +102,7 @@ test("what is due anew in a file that was recovered is fetched, though nothing e
 
 test("what is imported and retried for a route that nobody knows waits visibly, and goes when a manifest names it", async () => {
   const { deliveries, bus } = await opened();
-  const service = deliveryService({ deliveries, clock: systemClock, bus, routes: () => [] });
+  const service = deliveryService({ deliveries, clock: systemClock, bus, routes: () => [], mask: (text) => text });
   const NEW = { app: "poll", capability: "closed" };
   const job = storedJob({ ...NEW, id: "018bcfe5-6800-7000-8000-000000000000", orderKey: null });
   expect(await service.import({ ...job, expiresAt: job.at + 86_400_000 })).toBe(true);

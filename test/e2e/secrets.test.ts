@@ -113,13 +113,18 @@ const ALLOWED: readonly Allowed[] = [
   },
   {
     where: ofRole("operator", "asks GET .* \\((echoed|all)\\)$"),
-    place: /^(echoed's|dead's|failing's|headers\.set|our signature|upstream url)/,
+    place: /^(echoed's|dead's|asked's|failing's|headers\.set|our signature|upstream url)/,
     why: "an answer that says all it was sent is a payload too, and an export may keep secrets",
   },
   {
     where: /^file spool\.db|^file copy\.db/,
     place: /'s (body|query)/,
     why: "payloads and query are stored as they came: only headers are sealed",
+  },
+  {
+    where: /^file spool\.db|^file copy\.db/,
+    place: /^asked's X-Auth-Token$/,
+    why: "this app gave what it began that name, and is asked by it",
   },
   {
     where: /^file spool\.db|^file copy\.db/,

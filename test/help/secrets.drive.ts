@@ -67,6 +67,13 @@ function coded(secret: (got: Parameters<Behaviour>[0]) => string): Behaviour {
   };
 }
 
+/** An app whose id of what it began is a secret of the caller's, and whose state of it one that the manifest sets. */
+const forgetful: Behaviour = (got, res) => {
+  const job = got.headers["x-auth-token"];
+  res.writeHead(200, { "Content-Type": "application/json" });
+  res.end(JSON.stringify(got.method === "POST" ? { job } : { state: got.headers["x-api-key"] }));
+};
+
 /** One call with secrets in all places; what its caller is answered is an output like others. */
 async function send(
   { marks, outputs, sidecar }: SecretsRig,
@@ -126,6 +133,8 @@ export async function driveAsync(rig: SecretsRig): Promise<{ readonly quiet: str
   const echoed = await buried("echoed", "/echo/job");
   const signed = app.got.findLast(({ headers }) => headers["webhook-signature"] !== undefined);
   marks.know("our signature", String(signed?.headers["webhook-signature"]));
+  app.behave(forgetful);
+  await buried("asked", "/echo/asked");
   app.behave(quiet(200));
   await send(rig, "delivered", "/echo/job");
   await sidecar.event("delivery.delivered");

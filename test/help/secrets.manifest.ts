@@ -49,6 +49,12 @@ apps:
       last: { path: /last, fallback: { strategy: last_good } }
       later: { path: /later, fallback: { strategy: spool } }
       job: { path: /job, mode: async, idempotency: { header: Idempotency-Key } }
+      asked:
+        path: /asked
+        mode: async
+        idempotency: { header: Idempotency-Key }
+        retry: { attempts: 1 }
+        verify: { poll: { path: "/jobs/{body:/job}", until: { pointer: /state, in: [done] }, fail: { pointer: /failed, in: [true] }, interval: 10ms, timeout: 100ms } }
       web: { path: /web, mode: passthrough }
       tagged: { path: /tagged }
       ${inbound("github")}
