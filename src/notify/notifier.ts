@@ -35,6 +35,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
   let channels: ReadonlyMap<string, Channel> = new Map();
   let hearers: Hearers = () => [];
   let urlOf: UrlOf = () => null;
+  let masked: Mask = (text) => text;
 
   const queueOf = (name: string): ChannelQueue => {
     let queue = queues.get(name);
@@ -45,7 +46,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
     return queue;
   };
   const tell = (event: OutriggerEvent, count?: number): void => {
-    const notice = noticeOf(event, urlOf, count);
+    const notice = noticeOf(withoutSecrets(event, masked), urlOf, count);
     for (const name of hearers(notice.type, notice.app)) {
       const channel = channels.get(name);
       if (channel !== undefined) queueOf(name).push({ channel, notice });
@@ -65,6 +66,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
         settings.type === "http" ? createHttpChannel(settings, { ...deps, mask }) : [],
       );
       channels = new Map(made.map((channel) => [channel.name, channel]));
+      masked = mask;
       hearers = compileRules(notify.routes);
       urlOf = compileUrls(apps);
       for (const [name, queue] of queues) if (!channels.has(name) && queue.idle) queues.delete(name);
@@ -75,6 +77,11 @@ export function createNotifier(deps: NotifierDeps): Notifier {
       await Promise.all([...queues.values()].map((queue) => queue.stop(STOP_MS)));
     },
   };
+}
+
+/** An app may repeat how it was asked, and what it says goes to people elsewhere. */
+function withoutSecrets(event: OutriggerEvent, mask: Mask): OutriggerEvent {
+  return "detail" in event && typeof event.detail === "string" ? { ...event, detail: mask(event.detail) } : event;
 }
 
 function compileUrls(apps: readonly AppSettings[]): UrlOf {

@@ -162,6 +162,9 @@ test("no secret comes out anywhere but where it is to be", { timeout: 60_000 }, 
   await expect.poll(events.text, WAIT).toContain("breaker.opened");
   await expect.poll(() => tail.text(), WAIT).toContain("breaker.opened");
   await events.end();
+  const told = (): string => rig.hook.got.map(({ body }) => String(JSON.parse(body.toString()).text)).join("\n");
+  await expect.poll(told, WAIT).toContain("dlq.added: in time: /state is ");
+  outputs.add("notifications", told());
   outputs.add("the event stream", events.text());
   outputs.add("outrigger tail", await tail.end());
   outputs.add("metrics", (await call(`${sidecar.adminUrl}/metrics`, { method: "GET" })).text);

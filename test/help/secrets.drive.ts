@@ -15,6 +15,8 @@ export interface SecretsRig {
   readonly marks: Marks;
   readonly outputs: Outputs;
   readonly app: TestApp;
+  /** Is told of events. */
+  readonly hook: TestApp;
   readonly sidecar: Sidecar;
   readonly desk: Desk;
   readonly tokens: { readonly operator: string; readonly viewer: string };
@@ -35,7 +37,7 @@ export async function startSecrets(): Promise<SecretsRig> {
     rmSync(dir, { recursive: true, force: true });
   });
   const tokens = { operator: marks.token("operator's token"), viewer: marks.token("viewer's token") };
-  return { marks, outputs, app, sidecar, tokens, desk: createDesk(sidecar, outputs, tokens, planted.env) };
+  return { marks, outputs, app, hook, sidecar, tokens, desk: createDesk(sidecar, outputs, tokens, planted.env) };
 }
 
 /** Says back all that it was sent, in head and body, as apps in trouble do. */

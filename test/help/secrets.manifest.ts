@@ -77,7 +77,7 @@ notify:
       type: http
       url: "http://127.0.0.1:${ports.hook}/hooks/${token("notify url path")}?token=${token("notify url query")}"
       headers: { Authorization: "Bearer ${token("notify header")}" }
-      body: { routing_key: ${token("notify body")}, text: "{event:type}" }
+      body: { routing_key: ${token("notify body")}, text: "{event:type}: {event:detail}" }
       retry: { attempts: 2, initial: 10ms, max: 10ms }
   routes: [{ on: [failover, failback, fallback.used, dlq.added, breaker.opened], to: [hook] }]
 `;
