@@ -136,6 +136,17 @@ apps:
   } else expect(await sidecar.event("delivery.delivered")).toMatchObject({ upstream: "backup" });
 });
 
+test("whether a job was done is asked at no forbidden address either", async () => {
+  const poll = `verify: { poll: { path: /jobs/1, until: { pointer: /state, in: [done] }, interval: 20ms, timeout: 60ms } }`;
+  const { sidecar, app } = await start((port) => quiz(port, `mode: async, retry: { attempts: 1 }, ${poll}`), {
+    "app.test": [HERE, REFUSED],
+  });
+  expect((await post(`${sidecar.url}/quiz/answer`, {})).status).toBe(202);
+  const { reason, detail } = await sidecar.event("dlq.added");
+  expect([reason, detail]).toEqual(["verification_failed", `in time: egress: ${WHY}`]);
+  expect(app.got.map(({ method }) => method)).toEqual(["POST"]);
+});
+
 test("probes find a primary that may not be dialled unhealthy, say why, and traffic leaves it", async () => {
   const { sidecar, dns } = await start(
     (port) => `
