@@ -3,6 +3,7 @@ import { recordingUpstream } from "../help/raw.ts";
 import { type Sidecar, startSidecar } from "../help/sidecar.ts";
 import { runAnswerVectors } from "./answers.run.ts";
 import { runRequestVectors } from "./vectors.run.ts";
+import { until } from "./wire.ts";
 
 /** The same bytes against the whole proxy: nothing may be lost between the checks and the last layer. */
 
@@ -20,6 +21,12 @@ apps:
         breaker: { enabled: false }
 `;
 
+/** Whatever was sent, nothing of it is left: no connection, no request under way, no byte that is held. */
+async function stopEmpty({ app, stop }: Sidecar): Promise<void> {
+  await until(() => app.connections() === 0 && app.inFlight() === 0 && app.heldBytes() === 0);
+  await stop();
+}
+
 async function startRequests(mode: string) {
   const upstream = await recordingUpstream();
   const sidecar = await startSidecar(manifest(upstream.port, mode));
@@ -30,7 +37,7 @@ async function startRequests(mode: string) {
     authority: `127.0.0.1:${upstream.port}`,
     forget: upstream.forget,
     stop: async () => {
-      await sidecar.stop();
+      await stopEmpty(sidecar);
       await upstream.stop();
     },
   };
@@ -56,7 +63,7 @@ async function startStored() {
       await upstream.received(before + count);
     },
     stop: async () => {
-      await sidecar.stop();
+      await stopEmpty(sidecar);
       await upstream.stop();
     },
   };
@@ -67,7 +74,7 @@ async function startAnswers(mode: string, upstreamPort: number) {
   return {
     port: sidecar.port,
     reasonOf: async (wanted: string) => (await sidecar.event("request.completed", ({ id }) => id === wanted)).reason,
-    stop: sidecar.stop,
+    stop: () => stopEmpty(sidecar),
   };
 }
 
