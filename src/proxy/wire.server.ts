@@ -157,6 +157,6 @@ function refusalOf(error: NodeJS.ErrnoException): Refusal {
 }
 
 /** The response now being written on this socket: Node's own clientError handling looks at it too, under this name. */
-export function pendingResponse(socket: Socket): ServerResponse<IncomingMessage> | undefined {
+function pendingResponse(socket: Socket): ServerResponse<IncomingMessage> | undefined {
   return (socket as Socket & { _httpMessage?: ServerResponse<IncomingMessage> | null })._httpMessage ?? undefined;
 }

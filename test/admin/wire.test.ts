@@ -113,7 +113,7 @@ test.each(["websocket", "h2c"])("switches to no other protocol: %s", async (prot
 });
 
 test("drops a caller that stops reading, and keeps one that waits for its answer", async () => {
-  const wire = strictWire(systemClock, 100);
+  const wire = strictWire(systemClock, 500);
   const waiting = Promise.withResolvers<void>();
   const server = createServer((req, res) => {
     if (req.url === "/large") res.end(Buffer.alloc(32 * 1024 * 1024));

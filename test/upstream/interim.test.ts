@@ -50,12 +50,13 @@ async function startApp(greet: (socket: Socket) => void) {
 /** Answers each request with these pieces, one after the other. */
 const inPieces = (pieces: () => readonly Buffer[]) => (socket: Socket) => {
   socket.setNoDelay(true);
-  socket.on("data", async () => {
+  const answer = async (): Promise<void> => {
     for (const piece of pieces()) {
       await new Promise((resolve) => socket.write(piece, resolve));
       await new Promise(setImmediate);
     }
-  });
+  };
+  socket.on("data", () => void answer());
 };
 
 const interim = fc.constantFrom(
