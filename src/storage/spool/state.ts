@@ -1,8 +1,10 @@
 import { DEAD_REASONS, type DeadReason } from "../../core/job.ts";
 import type { RouteSurvey } from "../../spool/port.ts";
 import type { Connection } from "../connection.ts";
+import { createLostLeases, type LostLeases } from "./lost.ts";
 import { BEHIND, CANCELLED, COLUMNS, DEAD, FIRST, type JobRow, QUEUED, RETRY, VERIFY } from "./rows.ts";
 import type { SpoolBounds } from "./wire.ts";
+import { createWithdrawn, type Withdrawn } from "./withdrawn.ts";
 
 interface Leased {
   readonly attempt: number;
@@ -23,6 +25,10 @@ export interface SpoolState {
   lease(rows: readonly JobRow[]): number[];
   /** Takes the lease away; the row stays as it is. */
   unlease(seq: number): void;
+  /** Takes up a lease that was lost, under the fence it had. */
+  takeUp(row: JobRow, attempt: number): void;
+  readonly withdrawn: Withdrawn;
+  readonly lost: LostLeases;
   bounds: SpoolBounds;
   fence: number;
   /** The spool's time at the last command; written now and then, so that a restart goes on from there. */
@@ -79,6 +85,7 @@ export function createState(db: Connection): SpoolState {
   const dirty = new Set<number>();
   const leased = new Map<number, Leased>();
   const byLane = new Map<number, number>();
+  const lost = createLostLeases(db);
   let polling = 0;
   /** Gone here, and not yet in the file: they go from there together. */
   let ended: number[] = [];
@@ -129,6 +136,14 @@ export function createState(db: Connection): SpoolState {
       leased.delete(seq);
       book(lease.row, -1);
       ended.push(seq);
+    },
+    withdrawn: createWithdrawn(),
+    lost,
+    takeUp(row, attempt) {
+      removeEnded();
+      addLeases.run(attempt, JSON.stringify([row.seq]));
+      leased.set(row.seq, { attempt, row });
+      book(row, 1);
     },
     bounds: UNBOUND,
     fence: 0,
@@ -215,6 +230,7 @@ export function createState(db: Connection): SpoolState {
         book(row, 1);
       }
       waiting = sum((kind) => kind <= VERIFY);
+      lost.reload();
       writtenNow = 0;
     },
   };
