@@ -171,23 +171,23 @@ function surveyCommand(db: Connection, state: SpoolState, room: ReturnType<typeo
   );
   const lowest = db.prepare<[], number | null>("SELECT min(seq) FROM jobs WHERE state = 0").pluck();
   const highest = db.prepare<[], number | null>("SELECT max(seq) FROM jobs").pluck();
-  let floor = 0;
+  const { reach } = state;
   /** The oldest that has not ended: rows below the floor have, and it rises as they do. */
   const oldest = (): number | null => {
     if (state.waiting() === 0) {
-      floor = highest.get() ?? 0;
+      reach.floor = highest.get() ?? 0;
       return null;
     }
     for (let steps = 0; steps < 20; steps++) {
-      const rows = next.all(floor, 500);
+      const rows = next.all(reach.floor, 500);
       const first = rows.find((row) => row.state === QUEUED);
       if (first !== undefined) return first.since;
       const last = rows.at(-1);
       if (last === undefined) break;
-      floor = last.seq;
+      reach.floor = last.seq;
     }
-    // A retried one lies below; or there are very many ended ones: the next survey goes on from here.
-    if (next.get(floor, 1) === undefined) floor = Math.max(0, (lowest.get() ?? 1) - 1);
+    // There are very many ended ones: the next survey goes on from here.
+    if (next.get(reach.floor, 1) === undefined) reach.floor = Math.max(0, (lowest.get() ?? 1) - 1);
     return null;
   };
   return (now: number): Survey => {

@@ -1,9 +1,10 @@
 import type { Connection } from "../connection.ts";
+import { recount } from "./counts.ts";
 import { parseId } from "./id.ts";
 import { markLeasesLost } from "./lost.ts";
 import { unasked } from "./polls.ts";
 import { FIRST, HEAD_TEXT, type JobRow, QUEUED, VERIFY } from "./rows.ts";
-import { createState, recount } from "./state.ts";
+import { createState } from "./state.ts";
 import { createTable } from "./table.ts";
 import type { Head } from "./wire.ts";
 

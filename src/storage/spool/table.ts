@@ -172,6 +172,7 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
         row.blocks,
       );
       state.count(row, 1);
+      if (row.state === QUEUED) state.reach.waits(row.seq, row.expires);
     },
     queue(row, more) {
       state.unlease(row.seq);
@@ -192,6 +193,7 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
         row.seq,
       );
       state.count({ ...row, state: QUEUED, lane }, 1);
+      state.reach.waits(row.seq, next.expires);
       arrange(row.route, row.okey);
     },
     verify(row, due, sends) {
@@ -199,6 +201,7 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
       state.count(row, -1);
       toVerify.run(due, sends, row.seq);
       state.count({ ...row, lane: VERIFY }, 1);
+      state.reach.waits(row.seq, row.expires);
     },
     setPoll(seq, until, poll) {
       if (until === null) renewPoll.run(poll, seq);
