@@ -48,6 +48,7 @@ const io: Io = {
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
   isTTY: process.stdout.isTTY === true,
+  columns: process.stdout.isTTY === true ? process.stdout.columns : null,
   isErrTTY: process.stderr.isTTY === true,
   write: (chunk) => new Promise((taken) => process.stdout.write(chunk, () => taken())),
   stdin: () => process.stdin,
