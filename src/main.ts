@@ -15,6 +15,7 @@ import { pauseCommand, resumeCommand } from "./cli/parking.ts";
 import { runCli } from "./cli/program.ts";
 import { routesCommand } from "./cli/routes.ts";
 import { schemaCommand } from "./cli/schema.ts";
+import { sendCommand } from "./cli/send.ts";
 import { serveCommand } from "./cli/serve.ts";
 import { spoolCommand } from "./cli/spool.ts";
 import { statusCommand } from "./cli/status.ts";
@@ -92,6 +93,7 @@ const commands: readonly Command[] = [
   appsCommand,
   failoverCommand,
   breakerCommand,
+  sendCommand(systemRandom),
   deliveriesCommand(systemClock),
   pauseCommand,
   resumeCommand,

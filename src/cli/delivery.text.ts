@@ -100,7 +100,8 @@ function verificationText({ path, upstream, polls, until, last }: NonNullable<Jo
   return `${path === null ? "" : `GET ${path} of `}${upstream}, asked ${times} until ${until}${last === null ? "" : `: ${last}`}`;
 }
 
-function triesTable({ tries }: JobView, io: Io): string {
+/** Each send of a delivery. */
+export function triesTable({ tries }: Pick<JobView, "tries">, io: Io): string {
   const { red, yellow, green } = paint(io);
   const colours = { ok: green, permanent: red, transient: yellow, push_back: yellow, ignored: yellow };
   const rows = tries.map((one): Cell[] => [
