@@ -51,7 +51,13 @@ export async function startSidecar(
   const write = (text: string): void => writeFileSync(file, given.whole === true ? text : HEAD + text);
   write(yaml);
   mkdirSync(join(dir, "logs"), { recursive: true });
+  const events: OutriggerEvent[] = [];
+  const waiting = new Set<(event: OutriggerEvent) => void>();
   const started = await startApp({
+    onEvent: (event) => {
+      events.push(event);
+      for (const tell of waiting) tell(event);
+    },
     file,
     env: given.env ?? {},
     clock: given.clock ?? systemClock,
@@ -64,12 +70,6 @@ export async function startSidecar(
   });
   if (!started.ok) throw new Error(started.error.join("\n"));
   const app = started.value;
-  const events: OutriggerEvent[] = [];
-  const waiting = new Set<(event: OutriggerEvent) => void>();
-  app.bus.on((event) => {
-    events.push(event);
-    for (const tell of waiting) tell(event);
-  });
   return {
     app,
     port: Number(app.proxy.split(":").at(-1)),
