@@ -5,7 +5,11 @@ export type Cell = string | { readonly text: string; readonly paint: (text: stri
  * Lines of aligned columns under `head`, without trailing blanks. What data holds for a terminal is made visible.
  * `columns` is how wide a terminal is: what would wrap there is cut, the widest first; null for a pipe, where nothing is.
  */
-export function table(head: readonly string[], rows: readonly (readonly Cell[])[], columns: number | null): string {
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  columns: number | null = null,
+): string {
   const lines = fitted(
     [head, ...rows].map((cells) => cells.map(cellOf)),
     columns ?? Number.POSITIVE_INFINITY,
