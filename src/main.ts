@@ -15,6 +15,7 @@ import { pauseCommand, resumeCommand } from "./cli/parking.ts";
 import { runCli } from "./cli/program.ts";
 import { routesCommand } from "./cli/routes.ts";
 import { schemaCommand } from "./cli/schema.ts";
+import { sendCommand } from "./cli/send.ts";
 import { serveCommand } from "./cli/serve.ts";
 import { spoolCommand } from "./cli/spool.ts";
 import { statusCommand } from "./cli/status.ts";
@@ -48,6 +49,7 @@ const io: Io = {
   stdout: (text) => void process.stdout.write(text),
   stderr: (text) => void process.stderr.write(text),
   isTTY: process.stdout.isTTY === true,
+  columns: process.stdout.isTTY === true ? process.stdout.columns : null,
   isErrTTY: process.stderr.isTTY === true,
   write: (chunk) => new Promise((taken) => process.stdout.write(chunk, () => taken())),
   stdin: () => process.stdin,
@@ -91,6 +93,7 @@ const commands: readonly Command[] = [
   appsCommand,
   failoverCommand,
   breakerCommand,
+  sendCommand(systemRandom),
   deliveriesCommand(systemClock),
   pauseCommand,
   resumeCommand,

@@ -11,10 +11,15 @@ import { nameSchema } from "./wire.ts";
 /** Lines of an export, read back. What is sent later is checked as strictly as what comes from a caller. */
 
 export interface ImportedLines {
-  readonly jobs: readonly StoredJob[];
+  readonly jobs: readonly ImportedJob[];
   /** How many of them lost secrets when they were exported: they are sent without those. */
   readonly withoutSecrets: number;
   readonly bad: readonly BadLine[];
+}
+
+export interface ImportedJob {
+  readonly line: number;
+  readonly job: StoredJob;
 }
 
 export interface BadLine {
@@ -95,7 +100,7 @@ const SLICE_CHARS = 64 * 1024;
 
 /** Empty lines count, and are no jobs. `first` is the number of the first line. */
 export async function importedLines(text: string, first: number): Promise<ImportedLines> {
-  const jobs: StoredJob[] = [];
+  const jobs: ImportedJob[] = [];
   const bad: BadLine[] = [];
   let withoutSecrets = 0;
   let slice = 0;
@@ -116,7 +121,7 @@ export async function importedLines(text: string, first: number): Promise<Import
       continue;
     }
     if (hasRedacted(read)) withoutSecrets++;
-    jobs.push(jobOf(read));
+    jobs.push({ line: number, job: jobOf(read) });
   }
   return { jobs, withoutSecrets, bad };
 }

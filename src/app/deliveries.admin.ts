@@ -1,7 +1,8 @@
 import { DeliveriesAway, type DeliveryService, type SpoolInfo, type SpoolRouteInfo } from "../admin/services.ts";
 import type { Clock } from "../core/clock.ts";
+import type { DlqAdded } from "../core/events.job.ts";
 import type { EventBus } from "../core/events.ts";
-import type { RouteName } from "../core/job.ts";
+import type { JobSummary, RouteName } from "../core/job.ts";
 import type { DeliveryState } from "../proxy/deliveries.ts";
 import type { RouteSurvey } from "../spool/port.ts";
 import type { Deliveries } from "./deliveries.ts";
@@ -44,6 +45,7 @@ export function deliveryService({ deliveries, clock, bus, routes, mask }: Delive
         // Its route may be known to nobody yet, as after an import: then it waits for its manifest.
         if (act === "retry" || act === "resend") deliverer.queued(job);
         deliverer.wake(app, capability);
+        if (act === "cancel" && job.origin !== "sync") bus.emit(cancelled(job, clock.wall()));
         if (act === "retry") bus.emit({ type: "dlq.retried", at: clock.wall(), app, capability, id, requestId, by });
       }
       return changed.map(hidden);
@@ -80,6 +82,21 @@ export function deliveryService({ deliveries, clock, bus, routes, mask }: Delive
       await asked(spool.backup(path));
       return path;
     },
+  };
+}
+
+/** It is in the dead-letter queue now, as one that its app would not have. `job` is as it was before. */
+function cancelled({ id, app, capability, requestId, sends }: JobSummary, at: number): DlqAdded {
+  return {
+    type: "dlq.added",
+    at,
+    app,
+    capability,
+    id,
+    requestId,
+    reason: "cancelled",
+    detail: "by an operator",
+    sends,
   };
 }
 

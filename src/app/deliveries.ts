@@ -9,6 +9,7 @@ import { type Later, leavesDoubt } from "../policy/fallback/later.ts";
 import { storedRequest, triesOf } from "../proxy/delivery.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
 import { createDeliverer, type Deliverer } from "../spool/deliverer.ts";
+import { createGoneCounts, type GoneByRoute } from "../spool/gone.ts";
 import { createPauses, type Pauses } from "../spool/pauses.ts";
 import type { NewJob, Receipt } from "../spool/port.ts";
 import type { DeliveryRoute } from "../spool/route.ts";
@@ -85,6 +86,9 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
     save: (pause: StoredPause) => void history.savePause(pause).catch(() => undefined),
     remove: (app, capability) => void history.removePause(app, capability).catch(() => undefined),
   });
+  const gone = createGoneCounts(goneCounts(await history.meta(GONE_KEY)), (counts) => {
+    void history.setMeta(GONE_KEY, JSON.stringify(counts)).catch(() => undefined);
+  });
   const verified = reportVerification({ bus, count: deps.onVerified, failed: deps.onUndone });
   const backoff = (retry: RetrySettings, n: number): number => backoffMs(retry, n, random);
   const verifier = createVerifier({
@@ -101,6 +105,7 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
     spool,
     clock,
     pauses,
+    gone,
     emit: bus.emit,
     backoffMs: backoff,
     verifier,
@@ -169,6 +174,16 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
       await Promise.all([deliverer.stop(), verifier.stop()]);
     },
   };
+}
+
+const GONE_KEY = "gone";
+
+/** What was kept of them; none where it is not understood. */
+function goneCounts(kept: string | null): GoneByRoute {
+  const read: unknown = JSON.parse(kept ?? "{}");
+  return Object.fromEntries(
+    Object.entries(read ?? {}).filter((entry): entry is [string, number] => Number.isSafeInteger(entry[1])),
+  );
 }
 
 function boundsOf(settings: SpoolSettings): SpoolBounds {

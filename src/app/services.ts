@@ -1,7 +1,7 @@
 import type { LookupFunction } from "node:net";
 import type { Clock } from "../core/clock.ts";
 import { compileEgress } from "../core/egress.ts";
-import { createEventBus, type EventBus } from "../core/events.ts";
+import { createEventBus, type EventBus, type Listener } from "../core/events.ts";
 import { UNROUTED } from "../core/exchange.ts";
 import { createMemoryLedger } from "../core/memory.ts";
 import type { Random } from "../core/random.ts";
@@ -36,6 +36,8 @@ export interface AppOptions {
   readonly logTo: number | string;
   /** How long a stopping process goes on accepting, so that whoever routes to it can notice. */
   readonly lingerMs: number;
+  /** Hears of all that happens, also of what happens before the start is over. */
+  readonly onEvent?: Listener;
 }
 
 /** The same on its way. */
@@ -101,6 +103,7 @@ export async function openServices(
   started.defer(() => log.flush());
   const bus = createEventBus((error) => log.error({ err: error }, "a listener of events failed"));
   bus.on(log.record);
+  if (options.onEvent !== undefined) bus.on(options.onEvent);
   const storage = started.use(await openStorage({ dataDir, clock, onEvent: bus.emit }));
 
   const breakers = createBreakers({ clock, emit: bus.emit, persist: storage.history.saveBreaker });

@@ -21,7 +21,11 @@ export function appTable(apps: readonly AppHealthView[], io: Io): string {
       one.consecutive_failures > 0 ? { text: String(one.consecutive_failures), paint: red } : "0",
     ]),
   );
-  return table(["APP", "STATUS", "", "UPSTREAM", "STANDING", "HEALTH", "LAST CHECK", "TIME", "FAILURES"], rows);
+  return table(
+    ["APP", "STATUS", "", "UPSTREAM", "STANDING", "HEALTH", "LAST CHECK", "TIME", "FAILURES"],
+    rows,
+    io.columns,
+  );
 }
 
 /** Mark, name and standing. */

@@ -85,5 +85,5 @@ export function breakerTable(views: readonly BreakerView[], io: Io): string {
       u.dry_run ? "dry run" : "",
     ]),
   );
-  return table(["ROUTE", "UPSTREAM", "STATE", "SINCE", "UNTIL", "FAILURES", ""], rows);
+  return table(["ROUTE", "UPSTREAM", "STATE", "SINCE", "UNTIL", "FAILURES", ""], rows, io.columns);
 }

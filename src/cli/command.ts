@@ -7,6 +7,8 @@ export interface Io {
   readonly stderr: (text: string) => void;
   /** Is a person looking at stdout? Then colour and tables that fit them are fine. */
   readonly isTTY: boolean;
+  /** How many characters a line of that terminal has; null where there is none. */
+  readonly columns: number | null;
   /** And at stderr? Then progress is shown there. */
   readonly isErrTTY: boolean;
   /** Bytes to stdout; resolves once they are taken, so that what is streamed is not held. */

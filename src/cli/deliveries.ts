@@ -1,7 +1,9 @@
-import { jobSchema, jobSummarySchema } from "../admin/jobs.ts";
+import { type JobSummaryView, jobSchema, jobSummarySchema } from "../admin/jobs.ts";
+import { statusSchema } from "../admin/routes/status.ts";
 import type { Clock } from "../core/clock.ts";
 import { JOB_STATES } from "../core/job.ts";
 import { ok } from "../core/result.ts";
+import type { Client } from "./client.ts";
 import { type Command, type ExitCode, type Io, usage } from "./command.ts";
 import { jobTable, jobText } from "./delivery.text.ts";
 import { type FilterFields, type FilterOptions, filterFields, filterOptions, queryOf } from "./filters.ts";
@@ -76,11 +78,22 @@ export async function listJobs(io: Io, path: string, options: ListOptions, field
     const { items, more } = answer.value;
     if (options.json) io.stdout(jsonText({ items, more }));
     else if (items.length === 0) io.stdout("no deliveries\n");
-    else io.stdout(jobTable(items, io));
+    else io.stdout(jobTable(items, io, items.some(isQueued) ? await parkedRoutes(client) : undefined));
     if (more)
       io.stderr(`there are more: see them with --limit ${limit * 10}, or choose with --app, --since and others\n`);
     return ok(0);
   });
+}
+
+const isQueued = ({ state }: JobSummaryView): boolean => state === "queued";
+
+/** Why jobs wait although they are due; nothing where that can't be asked: the list is good without it. */
+async function parkedRoutes(client: Client): Promise<ReadonlyMap<string, string>> {
+  const status = await client.get("/status", statusSchema);
+  const routes = status.ok ? (status.value.spool?.waiting ?? []) : [];
+  return new Map(
+    routes.flatMap(({ app, capability, parked }) => (parked === null ? [] : [[`${app}/${capability}`, parked.cause]])),
+  );
 }
 
 export function showJob(io: Io, path: string, options: RemoteOptions): Promise<ExitCode> {

@@ -1,16 +1,21 @@
 import type { JobSummaryView, JobView } from "../admin/jobs.ts";
 import { sizeText } from "./amount.ts";
 import { type Io, paint } from "./command.ts";
-import { type Cell, printable, table } from "./table.ts";
+import { type Cell, cut, printable, table } from "./table.ts";
 
 /** Deliveries for people. */
 
-/** A list is no wider, so that a row is a line of a terminal. `show` has what is cut, `--json` all of it. */
+/** A list that nobody's terminal bounds is no wider, so that a row is a line of a terminal. `show` has what is cut, `--json` all of it. */
 const WIDTH = 120;
 const ROUTE_WIDTH = 21;
 const HEAD = ["ID", "ROUTE", "STATE", "SINCE (UTC)", "SENDS", "WHY"];
 
-export function jobTable(views: readonly JobSummaryView[], io: Io): string {
+/** `parked`: why the jobs of a route wait, by `app/capability`. */
+export function jobTable(
+  views: readonly JobSummaryView[],
+  io: Io,
+  parked: ReadonlyMap<string, string> = new Map(),
+): string {
   const { red, yellow, green, dim } = paint(io);
   const colours = { queued: yellow, leased: yellow, verifying: yellow, delivered: green, dead: red, cancelled: dim };
   const rows = views.map((job): [string, string, Cell, string, string, string] => [
@@ -19,25 +24,30 @@ export function jobTable(views: readonly JobSummaryView[], io: Io): string {
     { text: job.state, paint: colours[job.state] },
     timeText(job.ended_at ?? job.at),
     String(job.sends),
-    job.due_at === null ? whyText(job) : `due ${timeText(job.due_at)}`,
+    waitText(job, parked),
   ]);
   const widest = HEAD.slice(0, -1).map((head, i) =>
     Math.max(head.length, ...rows.map((row) => textOf(row[i] as Cell).length)),
   );
-  const left = widest.reduce((rest, width) => rest - width - 2, WIDTH);
+  const left = widest.reduce((rest, width) => rest - width - 2, io.columns ?? WIDTH);
   const cells = rows.map((row) => row.with(-1, cut(printable(textOf(row[5])), Math.max(left, MIN_WHY))));
-  return table(HEAD, cells);
+  return table(HEAD, cells, io.columns);
 }
 
 /** The longest reason, whole, and that there is more. */
 const MIN_WHY = 20;
 
 const textOf = (cell: Cell): string => (typeof cell === "string" ? cell : cell.text);
-const cut = (text: string, width: number): string => (text.length > width ? `${text.slice(0, width - 1)}…` : text);
 
 /** To the second: `2026-01-01 00:01:00`. */
 function timeText(iso: string): string {
   return iso.slice(0, 19).replace("T", " ");
+}
+
+function waitText(job: JobSummaryView, parked: ReadonlyMap<string, string>): string {
+  if (job.due_at === null) return whyText(job);
+  const cause = job.state === "queued" ? parked.get(`${job.app}/${job.capability}`) : undefined;
+  return cause === undefined ? `due ${timeText(job.due_at)}` : `parked: ${cause}`;
 }
 
 function whyText({ reason, detail }: JobSummaryView): string {
@@ -90,7 +100,8 @@ function verificationText({ path, upstream, polls, until, last }: NonNullable<Jo
   return `${path === null ? "" : `GET ${path} of `}${upstream}, asked ${times} until ${until}${last === null ? "" : `: ${last}`}`;
 }
 
-function triesTable({ tries }: JobView, io: Io): string {
+/** Each send of a delivery. */
+export function triesTable({ tries }: Pick<JobView, "tries">, io: Io): string {
   const { red, yellow, green } = paint(io);
   const colours = { ok: green, permanent: red, transient: yellow, push_back: yellow, ignored: yellow };
   const rows = tries.map((one): Cell[] => [
@@ -102,7 +113,7 @@ function triesTable({ tries }: JobView, io: Io): string {
     `${Math.round(one.duration_ms)}ms`,
     one.detail ?? "",
   ]);
-  return table(["N", "AT", "UPSTREAM", "STATUS", "RESULT", "TIME", ""], rows);
+  return table(["N", "AT", "UPSTREAM", "STATUS", "RESULT", "TIME", ""], rows, io.columns);
 }
 
 function answerSize({ body_bytes: bytes }: JobView["tries"][number]): string {

@@ -137,10 +137,23 @@ function printTimeline(timeline: Explanation["timeline"], settings: RouteSetting
     );
   }
   if (timeline.note !== null) io.stdout(`${timeline.note}\n`);
+  if (settings.mode === "async") io.stdout(spreadText(timeline, io));
   if (timeline.answeredByMs !== null) {
     const fallback = settings.fallback.map((f) => f.strategy).join(", then ") || "the error (fallback none)";
     io.stdout(
       `tries end by ${formatDuration(settings.timeoutMs)}; ${fallback}; the caller has an answer by ${formatDuration(timeline.answeredByMs)}\n`,
     );
   }
+}
+
+/** What an app needs to start again, with some room. */
+const RESTART_MS = 60_000;
+
+/** An app that is down refuses at once: then the tries are as far apart as the waits between them, and no more. */
+function spreadText({ tries }: Explanation["timeline"], io: Io): string {
+  const spreadMs = tries.reduce((sum, { waitMs }) => sum + waitMs, 0);
+  const spread = `where the app refuses at once, ${tries.length === 1 ? "the one try is over" : `the ${tries.length} tries are over within ${formatDuration(spreadMs)}`}`;
+  if (spreadMs >= RESTART_MS) return `${spread}; then the job is in the dead-letter queue\n`;
+  const advice = `an app that restarts may take longer: raise retry.attempts or retry.initial`;
+  return `${spread}, and the job is in the dead-letter queue; ${paint(io).yellow(advice)}\n`;
 }

@@ -5,7 +5,7 @@ import { spanText, tookText } from "./amount.ts";
 import { appNotes, standingCells, statusCell } from "./apps.table.ts";
 import { type Command, type ExitCode, type Io, paint, usage } from "./command.ts";
 import { jsonText, type RemoteOptions, remotely, remoteOptions } from "./remote.ts";
-import { type Cell, table } from "./table.ts";
+import { type Cell, printable, table } from "./table.ts";
 
 /** `failover show|switch|release`: where the traffic of apps goes, and moving it. */
 export const failoverCommand: Command = {
@@ -24,7 +24,7 @@ export const failoverCommand: Command = {
         .command("switch <app> <upstream>")
         .description("pin the traffic of an app to one of its upstreams, even one that is away, until it is released"),
     ).action(async (app: string, upstream: string, options: RemoteOptions) =>
-      settle(await change(io, `${pathOf(app)}/switch`, { to: upstream }, options)),
+      settle(await change(io, `${pathOf(app)}/switch`, { to: upstream }, options, upstream)),
     );
     remoteOptions(
       failover.command("release <app>").description("let the health of the app's upstreams choose again"),
@@ -75,13 +75,23 @@ async function show(io: Io, app: string, options: ShowOptions): Promise<ExitCode
   });
 }
 
-function change(io: Io, path: string, body: object, options: RemoteOptions): Promise<ExitCode> {
+/** `to`: where somebody moved the traffic. */
+function change(io: Io, path: string, body: object, options: RemoteOptions, to?: string): Promise<ExitCode> {
   return remotely(io, options, async (client) => {
     const answer = await client.post(path, body, failoverSchema);
     if (!answer.ok) return answer;
     io.stdout(options.json ? jsonText(answer.value) : standingTable([answer.value], io) + appNotes([answer.value]));
+    const target = answer.value.upstreams.find(({ upstream }) => upstream === to);
+    if (target !== undefined) io.stderr(warningOf(target));
     return ok(0);
   });
+}
+
+/** An operator may mean it, before a start say; one who mistook the name must see it now. */
+function warningOf({ upstream, status, standing }: FailoverView["upstreams"][number]): string {
+  if (status !== "unhealthy" && standing !== "away") return "";
+  const how = status === "unhealthy" ? "is unhealthy" : "was left because calls failed";
+  return `warning: ${printable(upstream)} ${how}: calls go there all the same, until it is released or switched again\n`;
 }
 
 /** A row for each upstream of each app; that with the traffic is marked. */
@@ -96,7 +106,7 @@ function standingTable(views: readonly FailoverView[], io: Io): string {
       holdText(one),
     ]),
   );
-  return table(["APP", "", "UPSTREAM", "STANDING", "HEALTH", "SINCE", "CAUSE", "HOLD LEFT"], rows);
+  return table(["APP", "", "UPSTREAM", "STANDING", "HEALTH", "SINCE", "CAUSE", "HOLD LEFT"], rows, io.columns);
 }
 
 function holdText({ hold_left_ms: left }: FailoverView["upstreams"][number]): string {
@@ -115,5 +125,5 @@ function movesTable(moves: readonly MoveView[], io: Io): string {
     tookText(ms),
     by ?? "",
   ]);
-  return table(["AT", "MOVE", "FROM", "TO", "REASON", "TOOK", "BY"], rows);
+  return table(["AT", "MOVE", "FROM", "TO", "REASON", "TOOK", "BY"], rows, io.columns);
 }

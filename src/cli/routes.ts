@@ -46,7 +46,7 @@ function routeTable(views: readonly RouteView[], io: Io): string {
       },
     ];
   });
-  return table(["ROUTE", "MODE", "MATCH", "TIMEOUT", "TRIES", "FALLBACK", "UPSTREAMS"], rows);
+  return table(["ROUTE", "MODE", "MATCH", "TIMEOUT", "TRIES", "FALLBACK", "UPSTREAMS"], rows, io.columns);
 }
 
 function matchText({ match }: RouteView): string {

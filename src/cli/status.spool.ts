@@ -32,5 +32,5 @@ export function spoolTable(spool: SpoolView | null | undefined, io: Io): string 
     parked?.since ?? "-",
     parked?.by ?? "",
   ]);
-  return `\n${table(["ROUTE", "WAITING", "DEAD", "PARKED", "SINCE", "BY"], rows)}`;
+  return `\n${table(["ROUTE", "WAITING", "DEAD", "PARKED", "SINCE", "BY"], rows, io.columns)}`;
 }

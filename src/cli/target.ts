@@ -2,8 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { TOKEN_FILE } from "../admin/token.ts";
 import { err, ok, type Result } from "../core/result.ts";
-import type { Address } from "../core/settings.ts";
+import type { Address, Manifest } from "../core/settings.ts";
 import { loadManifest } from "../manifest/load.ts";
+import { type Whereabouts, whereabouts } from "../manifest/place.ts";
 import { type Io, manifestPath } from "./command.ts";
 
 /** The admin API of the sidecar that a command talks to. */
@@ -50,18 +51,26 @@ type Place = Omit<Target, "token">;
 function fromManifest(io: Io, options: TargetOptions, token: string | null): Result<Target, Failure> {
   const file = manifestPath(io, options.config);
   const loaded = loadManifest(file, { env: io.env, cwd: io.cwd });
-  if (!loaded.ok) {
-    const hint = `Name the sidecar with --admin URL and --token, or the manifest with -c FILE; see outrigger check ${file}`;
+  // After a reload that was refused the file is wrong, and the sidecar runs on as it said before.
+  const place = loaded.ok ? placeIn(loaded.value.manifest) : whereabouts(file, { env: io.env, cwd: io.cwd });
+  if (place === null) {
+    const hint =
+      "Name the sidecar: --admin http://127.0.0.1:9090 --token TOKEN, with the admin address in the line that serve " +
+      `prints when it is ready, and the token in admin-token of its data_dir; see also outrigger check ${file}`;
     return err({ wrong: `${file} does not say where the sidecar is: it cannot be loaded`, hint });
   }
-  const { listen, admin, dataDir } = loaded.value.manifest;
-  if (listen.admin.kind === "tcp" && listen.admin.port === 0)
+  const { admin } = place;
+  if (admin.kind === "tcp" && admin.port === 0)
     return err({
       wrong: `${file} leaves the admin port to chance (listen.admin has port 0)`,
       hint: "Try: --admin URL, with the address in the line that serve prints when it is ready",
     });
+  return ok({ ...placeOf(admin), token: token ?? place.token ?? readToken(join(place.dataDir, TOKEN_FILE)) });
+}
+
+function placeIn({ listen, admin, dataDir }: Manifest): Whereabouts {
   const configured = admin.tokens.find(({ role }) => role === "operator") ?? admin.tokens[0];
-  return ok({ ...placeOf(listen.admin), token: token ?? configured?.token ?? readToken(join(dataDir, TOKEN_FILE)) });
+  return { admin: listen.admin, dataDir, token: configured?.token ?? null };
 }
 
 /** Listening on all addresses is reached on this machine's own. */

@@ -26,6 +26,7 @@ export function proveRoutes({ routes, manifest, main }: Resolved, report: Report
     if (!tainted(route, "mode", "async", "order_by")) proveOrder(route, say);
     if (!tainted(route, "mode", "async", "verify")) proveVerify(route, say);
     if (!tainted(route, "mode", "async", "inbound")) proveInbound(route, seen, say);
+    if (!tainted(route, "mode", "async")) proveSign(route, say);
     if (!tainted(route, "body_limit")) proveBody(route, manifest.limits, say);
   }
 }
@@ -141,6 +142,15 @@ function proveOrder({ settings }: ResolvedRoute, say: Say): void {
 function proveVerify({ settings }: ResolvedRoute, say: Say): void {
   if (settings.verify === null || settings.mode !== "passthrough") return;
   say([["verify"]], "verify needs a whole answer, which a passthrough route streams on: use mode sync or async");
+}
+
+function proveSign({ settings }: ResolvedRoute, say: Say): void {
+  if (settings.mode !== "passthrough" || settings.app.sign === null) return;
+  say(
+    [["mode"]],
+    "what this route sends is not signed: a passthrough body is sent on while it comes, so sign of its app is left out",
+    "warning",
+  );
 }
 
 function proveBody({ settings }: ResolvedRoute, limits: LimitSettings, say: Say): void {

@@ -91,15 +91,22 @@ export function healthEvent(
   { settings, cell, probe, down }: UpstreamMember,
   at: number,
 ): UpstreamHealthChanged {
+  const onlyLive = down && probe?.status !== "unhealthy";
   return {
     type: down ? "upstream.down" : "upstream.up",
     at,
     app,
     upstream: settings.name,
     url: settings.url,
-    status: probe?.status ?? "unknown",
+    // A check asks for little: an app may answer it well and fail what it is for.
+    status: onlyLive ? "unhealthy" : (probe?.status ?? "unknown"),
     consecutiveFailures: cell.failures,
     alert: down && cell.failures >= ALERT_AFTER,
-    detail: probe?.detail ?? null,
+    detail: onlyLive ? liveDetail(cell.failures, probe !== null) : (probe?.detail ?? null),
   };
+}
+
+function liveDetail(failures: number, checked: boolean): string {
+  const calls = failures > 1 ? `${failures} live calls in a row failed` : "live calls failed";
+  return checked ? `${calls}, though its last check did not` : calls;
 }

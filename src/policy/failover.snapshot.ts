@@ -4,7 +4,7 @@ import type { StoredPin } from "../core/stored.ts";
 import { type Rules, successRate } from "./failover.judge.ts";
 import type { UpstreamMember } from "./failover.member.ts";
 import type { Member } from "./failover.period.ts";
-import { signsOf } from "./failover.signs.ts";
+import { type Signs, signsOf } from "./failover.signs.ts";
 import { activeOf, type FailoverState } from "./failover.state.ts";
 
 /** What there is of an app. */
@@ -51,7 +51,7 @@ function upstreamHealth(
     standing: member.kind,
     since: wallOf(member.since),
     cause: member.kind === "serving" ? null : member.cause,
-    status: probe?.status ?? "unknown",
+    status: probe?.status ?? seenOf(signs, cell.failures),
     active,
     consecutiveFailures: cell.failures,
     lastCheck: probe,
@@ -61,6 +61,17 @@ function upstreamHealth(
     wellSince: wellSince === null ? null : wallOf(wellSince),
     returnsAt: wellSince === null ? null : wallOf(wellSince + member.holdMs),
   };
+}
+
+/** Failures in a row that mean more than bad luck. */
+const DOWN_AFTER = 3;
+
+/** Before the first probe, which of a single upstream takes minutes: what live calls have shown. */
+function seenOf(signs: Signs, failures: number): HealthStatus {
+  if (failures >= DOWN_AFTER) return "unhealthy";
+  if (signs.total === 0) return "unknown";
+  if (failures === 0) return "healthy";
+  return successRate(signs) === 0 ? "unhealthy" : "degraded";
 }
 
 function statusOf(upstreams: readonly UpstreamHealth[]): HealthStatus {

@@ -6,6 +6,7 @@ import { createAgenda } from "./agenda.ts";
 import { createBuffers } from "./buffers.ts";
 import { createClaims } from "./claims.ts";
 import { createEnding } from "./ending.ts";
+import type { GoneCounts } from "./gone.ts";
 import { createParking } from "./parking.ts";
 import type { Pauses } from "./pauses.ts";
 import type { Lease, LeasedJob, Spool } from "./port.ts";
@@ -43,6 +44,7 @@ export interface DelivererDeps {
   readonly spool: Spool;
   readonly clock: Clock;
   readonly pauses: Pauses;
+  readonly gone: GoneCounts;
   readonly emit: (event: OutriggerEvent) => void;
   /** The wait before the n-th repeat. */
   readonly backoffMs: (retry: RetrySettings, n: number) => number;
@@ -104,7 +106,7 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
   };
   /** Three 410s in a row, as Standard Webhooks asks: nobody is there any more. */
   const parkGone = (state: RouteState): void => {
-    state.gone = 0;
+    deps.gone.clear(state.key);
     pauses.set({ app: state.app.name, capability: state.capability, cause: "gone", by: null, at: clock.wall() });
     // Said now: it may have no further job.
     parkedNow(state, clock.now());

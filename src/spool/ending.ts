@@ -90,14 +90,14 @@ export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told):
         sends: job.sends + end.tries.length,
       });
       freed(state, job);
-      if (end.reason === "gone" && ++state.gone === GONE_IN_A_ROW) told.gone(state);
+      if (end.reason === "gone" && deps.gone.add(state.key) >= GONE_IN_A_ROW) told.gone(state);
     });
   };
   const delivered = (state: RouteState, job: LeasedJob, { tries }: Sent, claimedAt: number): void => {
     const last = tries.at(-1);
     const lagMs = job.ageMs + clock.now() - claimedAt;
     follow(state, job.lease, { kind: "delivered", tries }, () => {
-      state.gone = 0;
+      deps.gone.clear(state.key);
       freed(state, job);
       emit({
         type: "delivery.delivered",
@@ -112,7 +112,7 @@ export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told):
   /** Its app is asked whether it was done. */
   const verifying = (state: RouteState, job: LeasedJob, { tries }: Sent, verify: Verifying): void => {
     follow(state, job.lease, { kind: "verifying", tries, ...verify }, () => {
-      state.gone = 0;
+      deps.gone.clear(state.key);
       deps.verifier.begun(job, verify.delayMs);
     });
   };

@@ -23,7 +23,10 @@ export interface Spool {
   put(job: NewJob): Promise<Receipt>;
   /** Leases due jobs of one lane of one route, the longest due first. Of equal order keys one at a time. */
   claim(want: Claim): Promise<Claimed>;
-  /** Ends a lease. False where it is no longer this one: somebody else has the job, or it has ended. Nothing is changed then. */
+  /**
+   * Ends a lease. False where it is no longer this one: somebody else has the job, or it has ended. Nothing is changed
+   * then, but for one that an operator cancelled under this very lease: what had been sent by then is kept with it.
+   */
   settle(lease: Lease, settlement: Settlement): Promise<boolean>;
   /** Says which leases this worker has. Others that it once took are taken from it; their jobs are due at once, in doubt. */
   hold(leases: readonly Lease[]): Promise<void>;

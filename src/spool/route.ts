@@ -77,8 +77,6 @@ export interface RouteState {
   due: readonly [boolean, boolean];
   /** A send was refused for want of a slot: no other one is begun until then, or until one ends. */
   restUntil: number;
-  /** 410 answers in a row. */
-  gone: number;
   /** Why its jobs wait, as was last said. */
   parked: ParkCause | null;
   /** Said since, for people: Unix milliseconds. */
@@ -131,7 +129,6 @@ export function createRouteState(app: AppState, capability: string): RouteState 
     open: false,
     due: [false, false],
     restUntil: 0,
-    gone: 0,
     parked: null,
     parkedAt: 0,
   };

@@ -57,6 +57,8 @@ async function wasDone(spool: Spool, { id }: Lease, settlement: Settlement): Pro
   const last = settlement.tries.at(-1);
   // The record of a call is gone with its end.
   if (job === null) return last === undefined && (settlement.kind === "delivered" || settlement.kind === "dead");
+  // An operator ended it meanwhile: its sends were kept, and nothing else was done.
+  if (job.state === "cancelled") return false;
   if (last === undefined) {
     if (settlement.kind === "dead") return job.state === "dead" && job.reason === settlement.reason;
     return settlement.kind === "delivered" && job.state === "delivered";

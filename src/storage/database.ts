@@ -30,8 +30,11 @@ export interface Schema extends ConnectOptions {
   readonly migrations: readonly Migration[];
   /** `hook` is to be called at most once. */
   readonly commands: (db: Connection, hook: (hooks: Hooks) => void) => Commands;
-  /** After a damaged file was read as far as it goes: puts in order what no longer fits together. One clause for people. */
-  readonly mend?: (db: Connection) => string;
+  /**
+   * After a damaged file was read as far as it goes: puts in order what no longer fits together, `incomplete` being the
+   * tables that lost rows. One clause for people.
+   */
+  readonly mend?: (db: Connection, incomplete: ReadonlySet<string>) => string;
 }
 
 export interface Database {

@@ -1,3 +1,4 @@
+import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { isDamage, StorageError } from "./error.ts";
@@ -17,6 +18,8 @@ export function acquireOwner(dataDir: string, pid: number): Owner {
   const db = new Sqlite(path, { timeout: 0 });
   try {
     lock(db, pid);
+    // Not before: whoever opens and closes a file that this process has locked gives the lock away.
+    chmodSync(path, 0o600);
     return { release: () => void db.close() };
   } catch (error) {
     const refusal = explain(db, dataDir, path, pid, error);

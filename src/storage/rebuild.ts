@@ -53,8 +53,8 @@ function fill(mending: string, damaged: string, schema: Schema): string {
     db.pragma("journal_mode = DELETE");
     db.pragma("synchronous = FULL");
     migrate(db, mending, schema.migrations);
-    const found = salvage(damaged, db);
-    return schema.mend === undefined ? found : `${found}; ${schema.mend(db)}`;
+    const { found, incomplete } = salvage(damaged, db);
+    return schema.mend === undefined ? found : `${found}; ${schema.mend(db, incomplete)}`;
   } finally {
     db.close();
   }

@@ -18,6 +18,14 @@ export function setAside(path: string, wall: number): string {
   return damaged;
 }
 
+/** What was recovered. */
+export interface Salvaged {
+  /** One clause for people. */
+  readonly found: string;
+  /** Tables that could not be read to their end. */
+  readonly incomplete: ReadonlySet<string>;
+}
+
 interface Salvage {
   readonly table: string;
   readonly rows: number;
@@ -25,22 +33,24 @@ interface Salvage {
 }
 
 /**
- * Copies every readable row of `damaged` into `db`, table by table. Returns one clause for people. Throws only where
- * the copy has no room: what can't be read is damage, what can't be written is not.
+ * Copies every readable row of `damaged` into `db`, table by table. Throws only where the copy has no room: what can't
+ * be read is damage, what can't be written is not.
  */
-export function salvage(damaged: string, db: Connection): string {
+export function salvage(damaged: string, db: Connection): Salvaged {
   let old: Connection | null = null;
   try {
     old = connectReadonly(damaged);
     const source = old;
-    const found = db.transaction(() => tablesOf(db).map((table) => copyTable(source, db, table)))();
-    return found
-      .map(({ table, rows, complete }) => `${table} ${rows} rows${complete ? "" : " (the rest was unreadable)"}`)
-      .join(", ");
+    const copied = db.transaction(() => tablesOf(db).map((table) => copyTable(source, db, table)))();
+    const incomplete = new Set(copied.filter(({ complete }) => !complete).map(({ table }) => table));
+    const clauses = copied.map(
+      ({ table, rows, complete }) => `${table} ${rows} rows${complete ? "" : " (the rest was unreadable)"}`,
+    );
+    return { found: clauses.join(", "), incomplete };
   } catch (error) {
     const problem = toStorageError(error);
     if (problem.code === "full") throw problem;
-    return `nothing (${problem.message})`;
+    return { found: `nothing (${problem.message})`, incomplete: new Set(tablesOf(db)) };
   } finally {
     old?.close();
   }

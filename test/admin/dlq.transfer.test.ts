@@ -161,7 +161,13 @@ test("where the spool goes away during an import, the audit log has what was imp
       },
     },
   });
-  expect((await imported(admin, lines)).status).toBe(503);
+  const { status, body } = await imported(admin, lines, "?first_line=1001");
+  expect(status).toBe(503);
+  // Those of the second hundred that were put after it went away: each by its number.
+  expect(body).toMatchObject({ imported: 120, known: 0, count: 30 });
+  expect(body.lines).toHaveLength(20);
+  expect(body).toMatchObject({ lines: expect.objectContaining({ 0: { line: 1_121, message: expect.any(String) } }) });
+  expect(body.detail).toMatch(/^line 1121: .+; of this part 120 were imported and 0 there already/);
   expect(admin.audit).toMatchObject([{ action: "dlq.import", detail: "120 imported, 0 known" }]);
 });
 

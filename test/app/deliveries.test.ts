@@ -100,6 +100,15 @@ test("what is due anew in a file that was recovered is fetched, though nothing e
   await expect.poll(() => route.sends.map(({ job }) => job.inDoubt)).toEqual([true]);
 });
 
+test("a delivery that an operator cancels is said to be in the dead-letter queue", async () => {
+  const { deliveries, bus, later, route, events } = await opened();
+  const service = deliveryService({ deliveries, clock: systemClock, bus, routes: () => [] });
+  const id = await later.keep(createExchange());
+  await expect.poll(() => route.ids()).toEqual([id]);
+  await service.change("cancel", [id!], "ops");
+  expect(events.filter(({ type }) => type === "dlq.added")).toMatchObject([{ id, reason: "cancelled" }]);
+});
+
 test("what is imported and retried for a route that nobody knows waits visibly, and goes when a manifest names it", async () => {
   const { deliveries, bus } = await opened();
   const service = deliveryService({ deliveries, clock: systemClock, bus, routes: () => [], mask: (text) => text });

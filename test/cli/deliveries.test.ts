@@ -24,6 +24,16 @@ test("list is a table of the newest first, and what came over the wire cannot mo
   expect((await run("deliveries list --state delivered")).out).toBe("no deliveries\n");
 });
 
+test("where the route of one that is queued waits, the list says for what", async () => {
+  const queued = { state: "queued", reason: null, endedAt: null, dueAt: AT } as const;
+  const deliveries = testDeliveries(storedJob(queued), storedJob({ ...queued, id: "job-2", capability: "other" }));
+  const { run } = await startRemote(deliveries);
+  expect((await run("pause quiz winner")).code).toBe(0);
+  const { out } = await run("deliveries list");
+  expect(out).toMatch(/^job-1 +quiz\/winner +queued .* parked: paused$/m);
+  expect(out).toMatch(/^job-2 +quiz\/other +queued .* due 2026-01-01 00:00:00$/m);
+});
+
 test("a row of the list is a line of a terminal of 120 columns, with the whole id", async () => {
   const id = "0198f2c4-7d3e-7abc-8def-0123456789ab";
   const name = { app: "a-very-long-name-of-an-app", capability: "and-one-of-a-capability" };

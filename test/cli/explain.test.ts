@@ -54,6 +54,18 @@ test("--all shows the built-in values too, after those that were set", async () 
   expect(dimmed.out).toMatch(/^\u001b\[2mretry\.attempts +2 +built-in\u001b\[0m$/m);
 });
 
+test("of an async route it says how soon the tries are over, and warns where that is sooner than a restart", async () => {
+  const own = (retry: string): string =>
+    MANIFEST.replace("      byhost:", `      later: { async: true, path: /l, retry: ${retry} }\n      byhost:`);
+  writeFileSync(join(cwd, "m.yaml"), own("{}"));
+  const short = await explain(["POST", "/quiz/later"], { isTTY: true });
+  expect(short.out).toContain("where the app refuses at once, the 3 tries are over within 3s, and the job is in the");
+  expect(short.out).toContain("\u001b[33man app that restarts may take longer: raise retry.attempts or retry.initial");
+  writeFileSync(join(cwd, "m.yaml"), own("{ attempts: 8 }"));
+  const long = await explain(["POST", "/quiz/later"]);
+  expect(long.out).toContain("the 8 tries are over within 91s; then the job is in the dead-letter queue\n");
+});
+
 test("the help names no default that is none", async () => {
   const io = createIo();
   expect(await runCli(["explain", "--help"], io, [explainCommand])).toBe(0);

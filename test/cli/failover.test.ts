@@ -161,6 +161,9 @@ test("switch and release tell the sidecar, and show what became of it", async ()
   const failover = two();
   const switched = await run("failover switch quiz primary", { failover });
   expect(switched.code).toBe(0);
+  expect(switched.err).toBe(
+    "warning: primary is unhealthy: calls go there all the same, until it is released or switched again\n",
+  );
   expect(lines(switched.out).slice(1)).toEqual([
     "quiz  *  primary   away      unhealthy  2026-01-01T00:00:00.000Z  hang   -",
     "quiz     backup    serving   healthy    2026-01-01T00:00:00.000Z  -      -",
@@ -168,7 +171,8 @@ test("switch and release tell the sidecar, and show what became of it", async ()
     "quiz is pinned to primary by ops since 2026-01-01T00:00:05.000Z; it chooses by health again with: outrigger failover release quiz",
   ]);
   const released = await run("failover release quiz", { failover });
-  expect(released.code).toBe(0);
+  expect(released).toMatchObject({ code: 0, err: "" });
+  expect((await run("failover switch quiz backup", { failover: two() })).err).toBe("");
   expect(released.out).not.toContain("pinned");
   expect(failover.calls).toEqual([
     ["switch", "quiz", "primary", "ops"],

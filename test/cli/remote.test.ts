@@ -59,6 +59,25 @@ test("without them the manifest does: its listener, and the token in its data di
   expect(await run(`status --admin ${admin.url} -c ${file}`)).toMatchObject({ code: 0, err: "" });
 });
 
+test("a manifest that is refused still says where its sidecar is, however it is wrong", async () => {
+  const cwd = folder();
+  const { token } = await ensureAdminToken(join(cwd, "data"), systemRandom);
+  const admin = await startAdmin({ tokens: () => [{ name: "admin-token", role: "operator", token }] });
+  const listen = new URL(admin.url).host;
+  for (const wrong of ["nonsense: 1\n", "apps: { quiz: { url: [\n", "limits: { drain: soon }\n"]) {
+    const { file } = manifestFor(listen, "", cwd);
+    writeFileSync(file, `listen: { admin: "\${HERE}" }\ndata_dir: ./data\n${wrong}`);
+    expect(await run(`status -c ${file}`, { env: { HERE: listen } }), wrong).toMatchObject({ code: 0, err: "" });
+    expect((await run(`status -c ${file}`)).err, wrong).toMatch(/Name the sidecar: --admin http.* --token TOKEN/);
+  }
+  const { file } = manifestFor(listen, "", cwd);
+  writeFileSync(
+    file,
+    `listen: { admin: "${listen}" }\nadmin: { tokens: [{ role: operator, token: "${token}" }] }\nx: 1\n`,
+  );
+  expect((await run(`status -c ${file}`)).code).toBe(0);
+});
+
 test("a token that the manifest configures is used, an operator's before a viewer's", async () => {
   const admin = await startAdmin();
   const tokens = `admin: { tokens: [{ name: w, role: viewer, token: "${VIEWER}" }, { name: o, role: operator, token: "${OPERATOR}" }] }\n`;

@@ -203,6 +203,18 @@ test("colour is for terminals, and only where NO_COLOR does not forbid it", asyn
 
 test("what data holds for a terminal is shown, not obeyed", () => {
   expect(printable("a\u001b[2Jb\r\n\u202ec\u009bd")).toBe("a\\u001b[2Jb\\u000d\\u000a\\u202ec\\u009bd");
-  const text = table(["A", "B"], [["x\u001b]0;owned\u0007", "y"]]);
+  const text = table(["A", "B"], [["x\u001b]0;owned\u0007", "y"]], null);
   expect(text).toBe(`A${" ".repeat(22)}B\nx\\u001b]0;owned\\u0007  y\n`);
+});
+
+test("a table fits the terminal: times lose their milliseconds, the widest text is cut, ids are whole; a pipe has all", () => {
+  const id = "0198f2c4-7d3e-7abc-8def-0123456789ab";
+  const head = ["ID", "AT", "ROUTE", "WHY"];
+  const rows = [[id, "2026-01-01T00:00:00.123Z", "quiz/winner", "the app answered 422: no such room"]];
+  expect(table(head, rows, null)).toContain("00:00.123Z  quiz/winner  the app answered 422: no such room\n");
+  expect(table(head, rows, 106).split("\n")[1]).toBe(
+    `${id}  2026-01-01T00:00:00Z  quiz/winner  the app answered 422: no such ro…`,
+  );
+  const narrow = table(head, rows, 80).trimEnd().split("\n");
+  expect(narrow[1]).toBe(`${id}  2026-01-01T00:00:00Z  quiz/winn…  the app…`);
 });

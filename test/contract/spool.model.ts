@@ -62,7 +62,9 @@ function settlementOf(how: string, n: number, delayMs: number): Settlement {
 export function createModel(opened: OpenedSpool) {
   let rig = opened;
   const jobs = new Map<string, Job>();
-  const spent: Lease[] = [];
+  let spent: Lease[] = [];
+  /** Ended by an operator, with their jobs: what was sent under these is kept with them. */
+  const withdrawn = new Map<Lease, string>();
 
   /** Somebody has them: to send them, or to ask about them. */
   const out = (): Job[] => [...jobs.values()].filter(({ lease }) => lease !== null);
@@ -123,8 +125,13 @@ export function createModel(opened: OpenedSpool) {
     for (const [id, job] of able.map((id) => [id, jobs.get(id)] as const)) {
       if (!job) continue;
       if (act === "delete") jobs.delete(id);
-      else drop(job, act === "cancel" ? "cancelled" : "queued");
-      if (act === "retry" || act === "resend") job.expiresAt = rig.clock.now() + job.maxAgeMs;
+      else {
+        if (act === "cancel" && job.state === "leased" && job.lease) withdrawn.set(job.lease, id);
+        drop(job, act === "cancel" ? "cancelled" : "queued");
+      }
+      if (act !== "retry" && act !== "resend") continue;
+      job.expiresAt = rig.clock.now() + job.maxAgeMs;
+      for (const [lease, of] of withdrawn) if (of === id) withdrawn.delete(lease);
     }
   };
 
@@ -152,7 +159,12 @@ export function createModel(opened: OpenedSpool) {
       if (job) await settle(job, settlementOf(step.how, job.sends, step.delayMs));
     } else if (step.verb === "stale") {
       const lease = picked(spent, step.pick);
-      if (lease) expect(await rig.spool.settle(lease, delivered())).toBe(false);
+      if (lease) {
+        expect(await rig.spool.settle(lease, delivered())).toBe(false);
+        const job = jobs.get(withdrawn.get(lease) ?? "");
+        withdrawn.delete(lease);
+        if (job?.state === "cancelled") job.sends++;
+      }
     } else if (step.verb === "change") {
       const named = step.picks.flatMap((pick) => picked([...jobs.keys()], pick) ?? []);
       await change(step.act, named);
@@ -161,6 +173,9 @@ export function createModel(opened: OpenedSpool) {
     else if (step.verb === "sweep") expired(ids(await sweepAll(rig.spool)));
     else if (rig.reopen) {
       rig = await rig.reopen();
+      // No worker of before is there to say anything.
+      spent = spent.filter((lease) => !withdrawn.has(lease));
+      withdrawn.clear();
       for (const job of out()) letGo(job);
     }
   };

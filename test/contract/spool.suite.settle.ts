@@ -163,6 +163,29 @@ export function settleSuite(start: Start): void {
     expect(await states(spool)).toEqual({ leased: 1 });
   });
 
+  test("what was sent of a job that was cancelled meanwhile is kept with it, once, and it stays cancelled", async () => {
+    const { spool, clock } = await start();
+    const id = await queue(spool, newJob(clock));
+    const { lease } = await takeOne(spool);
+    await spool.change("cancel", [id]);
+    expect(await spool.settle(lease, { ...again(0), spent: false, inDoubt: true })).toBe(false);
+    expect(await spool.settle(lease, { ...again(0), spent: false, inDoubt: true })).toBe(false);
+    const kept = { state: "cancelled", attempts: 0, sends: 1, inDoubt: true, tries: [tried(0)] };
+    expect(await spool.find(id)).toMatchObject(kept);
+    await spool.change("retry", [id]);
+    expect(await takeOne(spool)).toMatchObject({ sends: 1, inDoubt: true });
+  });
+
+  test("a job that was retried after it was cancelled takes no sends of a lease from before", async () => {
+    const { spool, clock } = await start();
+    const id = await queue(spool, newJob(clock));
+    const { lease } = await takeOne(spool);
+    await spool.change("cancel", [id]);
+    await spool.change("retry", [id]);
+    expect(await spool.settle(lease, delivered())).toBe(false);
+    expect(await spool.find(id)).toMatchObject({ state: "queued", sends: 0, tries: [] });
+  });
+
   test("a lease of no job, or of another attempt, is refused", async () => {
     const { spool, clock } = await start();
     await queue(spool, newJob(clock));

@@ -103,6 +103,21 @@ export function surveySuite(start: Start): void {
     expect(await age()).toBeNull();
   });
 
+  test("a dead job that is retried is the oldest again, however long its neighbours have ended", async () => {
+    const { spool, clock } = await start();
+    const age = async () => (await spool.survey()).oldestAgeMs;
+    await queueAll(spool, [newJob(clock), newJob(clock)]);
+    const [a, b] = await take(spool);
+    await spool.settle(a!.lease, dead());
+    await spool.settle(b!.lease, delivered());
+    expect(await age()).toBeNull();
+    clock.advance(3000);
+    await queue(spool, newJob(clock));
+    expect(await age()).toBe(0);
+    await spool.change("retry", [a!.lease.id]);
+    expect(await age()).toBe(3000);
+  });
+
   test("the counts are the same after a kill, but that what was out waits again", async ({ skip }) => {
     const opened = await start();
     const { clock } = opened;

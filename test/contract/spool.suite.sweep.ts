@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import {
   again,
   claim,
+  DAY_MS,
   dead,
   delivered,
   ids,
@@ -47,6 +48,19 @@ export function sweepSuite(start: Start): void {
     }
     expect(await sweepAll(spool)).toEqual([]);
     expect(await states(spool)).toEqual({ queued: 2, dead: 4 });
+  });
+
+  test("of many that wait none is looked at before one of them may be too old, and then it is found", async () => {
+    const { spool, clock } = await start();
+    await Promise.all(Array.from({ length: 1_100 }, () => spool.put(newJob(clock))));
+    await sweepAll(spool);
+    expect(await spool.sweep()).toEqual({ expired: [], lapsed: [], more: false });
+    const short = await queue(spool, newJob(clock, { maxAgeMs: 1000 }));
+    clock.advance(1001);
+    expect(ids(await sweepAll(spool))).toEqual([short]);
+    expect(await spool.sweep()).toEqual({ expired: [], lapsed: [], more: false });
+    clock.advance(DAY_MS);
+    expect(await sweepAll(spool)).toHaveLength(1_100);
   });
 
   test("an expired job keeps its payload", async () => {

@@ -32,7 +32,11 @@ apps:
         fallback: { strategy: random_pick, from: /participants, as: /winner }
 `;
 
-test("100 callers of an app that never answers each get a winner between 1.0 and 1.5 s, and nothing is left over", async () => {
+// The callers are in this process: on a machine that does much else they may look up late. A broken promise is so each time.
+test("100 callers of an app that never answers each get a winner between 1.0 and 1.5 s, and nothing is left over", {
+  timeout: 20_000,
+  retry: 2,
+}, async () => {
   const clock = createCountingClock();
   const { app, sidecar } = await setUp(WINNER, clock);
   const participants = ["ada", "grace", "edsger"];
@@ -58,7 +62,7 @@ test("100 callers of an app that never answers each get a winner between 1.0 and
   expect(clock.pending).toBe(timers);
   expect(sidecar.app.inFlight()).toBe(0);
   expect(sidecar.app.heldBytes()).toBe(0);
-}, 20_000);
+});
 
 /** Turns of the loop until it is so: for ends that come with the last packets. */
 async function until(so: () => boolean): Promise<void> {

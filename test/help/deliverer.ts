@@ -2,6 +2,7 @@ import { onTestFinished } from "vitest";
 import type { OutriggerEvent } from "../../src/core/events.ts";
 import type { RouteName } from "../../src/core/job.ts";
 import { createDeliverer, type Deliverer, type DelivererSettings } from "../../src/spool/deliverer.ts";
+import { createGoneCounts, type GoneByRoute } from "../../src/spool/gone.ts";
 import { createPauses, type Pauses } from "../../src/spool/pauses.ts";
 import type { NewJob, Spool } from "../../src/spool/port.ts";
 import { createVerifier, type Verification, type Verifier } from "../../src/spool/verifier.ts";
@@ -16,6 +17,8 @@ export interface DelivererRig {
   /** What there is in truth, whatever the deliverer is told of it. */
   readonly store: MemorySpool;
   readonly pauses: Pauses;
+  /** As they would be found by the next process. */
+  readonly gone: () => GoneByRoute;
   readonly deliverer: Deliverer;
   /** Not begun, unless the test does. */
   readonly verifier: Verifier;
@@ -36,6 +39,7 @@ export interface DelivererRig {
 export interface RigOptions extends MemorySpoolOptions {
   /** Stands between the deliverer and the store. */
   readonly between?: (store: Spool) => Spool;
+  readonly goneCounts?: GoneByRoute;
 }
 
 export const SETTINGS: DelivererSettings = { concurrency: 64, perApp: 16, batch: 32 };
@@ -46,11 +50,19 @@ const MAX_TURNS = 5_000;
 /** The wait before the n-th repeat. */
 const backoffMs = (n: number): number => 1_000 * 2 ** (n - 1);
 
-export function delivererRig({ between = (store) => store, ...options }: RigOptions = {}): DelivererRig {
+export function delivererRig({
+  between = (store) => store,
+  goneCounts = {},
+  ...options
+}: RigOptions = {}): DelivererRig {
   const clock = createManualClock();
   const store = createMemorySpool(clock, createSeededRandom(1), options);
   const events: OutriggerEvent[] = [];
   let moves = 0;
+  let kept = goneCounts;
+  const gone = createGoneCounts(kept, (counts) => {
+    kept = counts;
+  });
   const pauses = createPauses([], { save: () => undefined, remove: () => undefined });
   const spool = watched(between(store), () => moves++);
   const emit = (event: OutriggerEvent): void => {
@@ -73,6 +85,7 @@ export function delivererRig({ between = (store) => store, ...options }: RigOpti
     spool,
     clock,
     pauses,
+    gone,
     emit,
     backoffMs: (_, n) => backoffMs(n),
     verifier,
@@ -106,6 +119,7 @@ export function delivererRig({ between = (store) => store, ...options }: RigOpti
     clock,
     store,
     pauses,
+    gone: () => kept,
     deliverer,
     verifier,
     ends,

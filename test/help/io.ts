@@ -15,6 +15,7 @@ export function createIo(given: Partial<Io> = {}): Io & { out(): string; err(): 
       err += text;
     },
     isTTY: false,
+    columns: null,
     isErrTTY: false,
     write: async (chunk) => {
       out += Buffer.from(chunk).toString();

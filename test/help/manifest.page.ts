@@ -1,6 +1,12 @@
 /** A node of the manifest's JSON Schema, as far as the page needs it. */
 interface Node {
   readonly description?: string;
+  readonly type?: string;
+  readonly enum?: readonly unknown[];
+  readonly const?: unknown;
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
   readonly properties?: Readonly<Record<string, Node>>;
   readonly additionalProperties?: Node | boolean;
   readonly anyOf?: readonly Node[];
@@ -18,8 +24,9 @@ export function manifestPage(schema: Node): string {
   );
   const head =
     "# Manifest\n\nEvery key, in the words of [the JSON Schema](../config/outrigger.schema.json), from which this page is\n" +
-    "made: it is not edited. `{name}` is a name of your choice, `[]` an item of a list. Keys that this version does not\n" +
-    "support are refused by `outrigger check`.\n";
+    "made: it is not edited. `{name}` is a name of your choice, `[]` an item of a list. In brackets is\n" +
+    "what may stand there: a duration is written as in `500ms`, `10s` or `1h`, a size as in `64KiB` or `1MiB`. Keys that\n" +
+    "this version does not support are refused by `outrigger check`.\n";
   const top = `## Top level\n\n${lines(schema, "").join("\n")}\n`;
   return `${[head, top, ...sections].join("\n").replaceAll(/\n{3,}/g, "\n\n")}`;
 }
@@ -47,5 +54,37 @@ function line(node: Node, path: string): string[] {
     .map((ref) => ref.replace("#/definitions/", ""))
     .map((name) => ` See [${name}](#${name.toLowerCase()}).`);
   const said = `${node.description ?? ""}${see.join("")}`.trim();
-  return [`- \`${path}\`${said === "" ? "" : `: ${said}`}`, ...lines(node, path)];
+  const kinds = kindsOf(node);
+  const kind = kinds.length === 0 ? "" : ` (${kinds.join(" or ")})`;
+  return [`- \`${path}\`${kind}${said === "" ? "" : `: ${said}`}`, ...lines(node, path)];
+}
+
+/** What a value may be, each form once. A reference to a variable, which any value may be, is none. */
+function kindsOf(node: Node): readonly string[] {
+  if (node.const !== undefined) return [String(node.const)];
+  if (node.enum !== undefined) return node.enum.map(String);
+  const forms = formsOf(node).filter(({ pattern }) => pattern !== "\\$\\{");
+  const unit = forms.map(({ pattern = "" }) =>
+    pattern.includes("(ms|") ? "duration" : pattern.includes("KiB") ? "size" : null,
+  );
+  const named = unit.find((name) => name !== null);
+  if (named !== undefined) return [named as string];
+  if (forms.length > 0) return [...new Set(forms.flatMap(kindsOf))];
+  return kindOf(node);
+}
+
+function kindOf({ type, minimum, maximum }: Node): readonly string[] {
+  switch (type) {
+    case "integer":
+    case "number":
+      return [minimum === undefined || maximum === undefined ? "number" : `${minimum} to ${maximum}`];
+    case "boolean":
+      return ["true", "false"];
+    case "string":
+      return ["text"];
+    case "array":
+      return ["list"];
+    default:
+      return [];
+  }
 }

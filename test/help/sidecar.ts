@@ -51,7 +51,16 @@ export async function startSidecar(
   const write = (text: string): void => writeFileSync(file, given.whole === true ? text : HEAD + text);
   write(yaml);
   mkdirSync(join(dir, "logs"), { recursive: true });
+  const events: OutriggerEvent[] = [];
+  const waiting = new Set<(event: OutriggerEvent) => void>();
+  let up = false;
   const started = await startApp({
+    onEvent: (event) => {
+      // Every start says this of its manifest: tests ask for what comes after.
+      if (!up && event.type === "manifest.applied") return;
+      events.push(event);
+      for (const tell of waiting) tell(event);
+    },
     file,
     env: given.env ?? {},
     clock: given.clock ?? systemClock,
@@ -64,12 +73,7 @@ export async function startSidecar(
   });
   if (!started.ok) throw new Error(started.error.join("\n"));
   const app = started.value;
-  const events: OutriggerEvent[] = [];
-  const waiting = new Set<(event: OutriggerEvent) => void>();
-  app.bus.on((event) => {
-    events.push(event);
-    for (const tell of waiting) tell(event);
-  });
+  up = true;
   return {
     app,
     port: Number(app.proxy.split(":").at(-1)),

@@ -34,6 +34,8 @@ export interface Row {
   /** The fence: grows with each lease and is never set back, else a lease of an earlier life would fit again. */
   attempt: number;
   inDoubt: boolean;
+  /** Cancelled while it was leased: its worker may still say what it had sent. */
+  withdrawn: boolean;
   tries: readonly TryRecord[];
   /** What is asked, until when, and whether somebody is asking now. */
   verify: { readonly poll: Poll; readonly until: number; asking: boolean } | null;
@@ -62,6 +64,7 @@ export function newRow(clock: Clock, id: string, seq: number, job: NewJob): Row 
     sends: job.sends,
     attempt: 0,
     inDoubt: job.inDoubt,
+    withdrawn: false,
     tries: job.tries,
     verify: job.verify ? { poll: job.verify.poll, until: now + job.verify.forMs, asking: false } : null,
   };

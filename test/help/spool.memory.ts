@@ -11,6 +11,7 @@ import type {
   LeasedPoll,
   NewJob,
   Receipt,
+  Settlement,
   Spool,
   StoredAnswer,
   Swept,
@@ -103,6 +104,7 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
     row.endedAt = null;
     row.dueAt = dueAt;
     row.verify = null;
+    row.withdrawn = false;
   };
 
   const expire = (row: Row): JobSummary => {
@@ -182,12 +184,21 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
 
   const act = (what: Act, row: Row): void => {
     if (what === "delete") rows.drop(row);
-    else if (what === "cancel") end(row, "cancelled", "by an operator", false);
-    else {
+    else if (what === "cancel") {
+      row.withdrawn = row.state === "leased";
+      end(row, "cancelled", "by an operator", false);
+    } else {
       row.attempts = 0;
       row.expiresAt = clock.now() + row.job.maxAgeMs;
       queue(row, clock.now());
     }
+  };
+
+  const keepSends = (row: Row, settlement: Settlement): void => {
+    row.withdrawn = false;
+    row.tries = [...row.tries, ...settlement.tries];
+    row.sends += settlement.tries.length;
+    row.inDoubt ||= settlement.kind === "again" && settlement.inDoubt;
   };
 
   const sweep = (): Swept => {
@@ -219,7 +230,10 @@ export function createMemorySpool(clock: Clock, random: Random, options: MemoryS
     async settle({ id, attempt }, settlement) {
       const row = rows.get(id);
       const asking = row?.verify?.asking === true;
-      if (row === undefined || row.attempt !== attempt || !(row.state === "leased" || asking)) return false;
+      if (row === undefined || row.attempt !== attempt || !(row.state === "leased" || asking)) {
+        if (row?.withdrawn && row.attempt === attempt && settlement.tries.length > 0) keepSends(row, settlement);
+        return false;
+      }
       row.tries = [...row.tries, ...settlement.tries];
       row.sends += settlement.tries.length;
       if (settlement.kind === "verifying") {

@@ -170,6 +170,28 @@ describe("probes", () => {
     expect(events.at(-1)).toMatchObject({ type: "upstream.up", upstream: "only" });
   });
 
+  test("an upstream that nobody has probed is shown as live calls found it", async () => {
+    const { settle, failover, clock } = open(appOf([upstream("only", 0)]));
+    expect(failover.health(clock.now()).status).toBe("unknown");
+    settle("only", "good");
+    expect(failover.health(clock.now()).status).toBe("healthy");
+    settle("only", "bad");
+    expect(failover.health(clock.now()).status).toBe("degraded");
+    settle("only", "bad");
+    settle("only", "bad");
+    expect(failover.health(clock.now())).toMatchObject({ status: "unhealthy", upstreams: [{ lastCheck: null }] });
+  });
+
+  test("one that goes down for its calls is told as unhealthy, whatever its last check said", async () => {
+    const { settle, events, pass } = open();
+    await pass(3_000);
+    for (let n = 0; n < 3; n++) settle("primary", "bad");
+    expect(events.find(({ type }) => type === "upstream.down")).toMatchObject({
+      status: "unhealthy",
+      detail: "3 live calls in a row failed, though its last check did not",
+    });
+  });
+
   test("three failures in a row are an alert though it takes more of them to move traffic, and however they were found", async () => {
     const { found, pass, events } = open({ ...appOf(), health: { ...HEALTH, unhealthyAfter: 10 } });
     await pass(500);

@@ -177,6 +177,24 @@ test("a success between answers of 410 begins their count anew", async () => {
   expect(rig.said("route.parked")).toHaveLength(1);
 });
 
+test("answers of 410 count on over a restart", async () => {
+  const before = delivererRig();
+  const route = testRoute(QUIZ, { answer: gone });
+  before.deliverer.apply([route], SETTINGS);
+  await before.put(route, 2);
+  await before.deliverer.start();
+  await before.settled();
+  expect(before.said("route.parked")).toEqual([]);
+
+  const after = delivererRig({ goneCounts: before.gone() });
+  after.deliverer.apply([route], SETTINGS);
+  await after.put(route);
+  await after.deliverer.start();
+  await after.settled();
+  expect(after.said("route.parked")).toMatchObject([{ cause: "gone" }]);
+  expect(after.gone()).toEqual({});
+});
+
 test("jobs of a route that no manifest has wait, and go when it is back", async () => {
   const rig = delivererRig();
   const route = testRoute(QUIZ);

@@ -192,7 +192,7 @@ describe("a damaged file", () => {
     const damaged = setAside(path, WALL);
     const fresh = connect(path);
     fresh.exec(schema);
-    expect(salvage(damaged, fresh)).toContain("meta 1 rows");
+    expect(salvage(damaged, fresh).found).toContain("meta 1 rows");
     expect(fresh.prepare("SELECT value FROM meta").pluck().all()).toEqual(["in the log"]);
     crashed.close();
     fresh.close();

@@ -1,7 +1,8 @@
 import { copyFileSync, existsSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
-import { claim, delivered, ids, queueAll, take } from "../contract/spool.rig.ts";
+import Sqlite from "better-sqlite3";
+import { describe, expect, test, vi } from "vitest";
+import { claim, delivered, givenBack, ids, queueAll, states, take } from "../contract/spool.rig.ts";
 import { check, counted, inDoubt, JOBS, jobs, leavesOf, openFiles, setAsides, written } from "./spool.files.ts";
 import { junkPages, tempDir } from "./support.ts";
 
@@ -41,6 +42,19 @@ describe("a WAL that is cut", () => {
   });
 });
 
+/** The thread dies, finds pages of this table damaged when it is started again, and is there. */
+async function diesWith(files: Awaited<ReturnType<typeof openFiles>>, table: string): Promise<void> {
+  const { path, spool } = files;
+  await files.die();
+  const beside = new Sqlite(path);
+  beside.pragma("wal_checkpoint(TRUNCATE)");
+  beside.close();
+  junkPages(path, leavesOf(path, table));
+  await files.back();
+  await files.damage;
+  await vi.waitFor(() => spool.survey());
+}
+
 describe("damage that is met while running", () => {
   /** Open, checked, with nothing of jobs and payloads in the cache yet. */
   const running = async (table: string, pages: readonly [from: number, to: number]) => {
@@ -74,6 +88,37 @@ describe("damage that is met while running", () => {
     const { seen, said } = await counted(spool);
     expect(said).toEqual(seen);
     expect(seen).toEqual({ delivered: 5 + rest.length, cancelled: made.length - 5 - rest.length });
+  });
+
+  test("in leases: nothing is claimed until its worker has said which it has, and those stay its own", async () => {
+    const files = await openFiles();
+    const { spool } = files;
+    const made = await queueAll(spool, jobs(6));
+    const out = (await claim(spool, { max: 3 })).jobs;
+    await diesWith(files, "leases");
+    const [first, second, third] = out.map(({ lease }) => lease);
+    await expect(claim(spool)).rejects.toThrow("leases were lost");
+    await expect(spool.settle(first!, delivered())).rejects.toThrow("may have been lost");
+    await spool.hold([first!, second!]);
+    expect(await states(spool)).toEqual({ leased: 2, queued: 4 });
+    const rest = await take(spool);
+    expect(ids(rest)).toEqual(made.slice(2));
+    expect(await spool.settle(first!, delivered())).toBe(true);
+    expect(await spool.settle(second!, givenBack)).toBe(true);
+    expect(await spool.settle(third!, delivered())).toBe(false);
+    expect(await states(spool)).toEqual({ delivered: 1, queued: 1, leased: 4 });
+    expect(ids(await take(spool))).toEqual([second!.id]);
+  });
+
+  test("in the rows of jobs that are out: they stay out, and their leases are good", async () => {
+    const files = await openFiles();
+    const { spool } = files;
+    await queueAll(spool, jobs(6));
+    const out = (await claim(spool, { max: 3 })).jobs;
+    await diesWith(files, "jobs");
+    expect(await states(spool)).toEqual({ leased: 3, queued: 3 });
+    for (const { lease } of out) expect(await spool.settle(lease, delivered())).toBe(true);
+    expect(await states(spool)).toEqual({ delivered: 3, queued: 3 });
   });
 
   test("puts that come with the damage are kept", async () => {

@@ -2,6 +2,7 @@ import { copyFileSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { claim, dead, delivered, ids, listAll, queueAll, states, take, takeOne } from "../contract/spool.rig.ts";
+import { createStorageHall } from "../help/storage.hall.ts";
 import { check, counted, inDoubt, JOBS, jobs, leavesOf, openFiles, setAsides, written } from "./spool.files.ts";
 import { junkPages, pageBytesOf, tempDir } from "./support.ts";
 
@@ -129,12 +130,14 @@ describe("damage that is there at the start", () => {
   test("in any one page but those of the schema: every job is found, counts are right, and work goes on", async () => {
     const { path, made } = await written(jobs(6, (n) => ({ orderKey: n < 3 ? "player 7" : null })));
     const schema = leavesOf(path, "sqlite_schema");
+    // A file for each page: one thread serves them all.
+    const start = createStorageHall();
     for (let page = 2; page <= statSync(path).size / pageBytesOf(path); page++) {
       if (schema.includes(page)) continue;
       const own = tempDir();
       copyFileSync(path, join(own, "spool.db"));
       junkPages(join(own, "spool.db"), [page]);
-      const { spool, storage, damage, told } = await openFiles(own);
+      const { spool, storage, damage, told } = await openFiles(own, { start });
       await damage;
       const found = await Promise.all(made.map((id) => spool.find(id)));
       expect([page, found.map((job) => job?.app)]).toEqual([page, made.map(() => "quiz")]);

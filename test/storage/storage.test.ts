@@ -127,6 +127,7 @@ describe("a data directory", () => {
     const dir = join(tempDir(), "deep", "data");
     const storage = await open(dir);
     expect(statSync(dir).mode & 0o777).toBe(0o700);
+    expect(statSync(join(dir, "owner.db")).mode & 0o777).toBe(0o600);
     await storage.close();
     await storage.close();
     expect(readdirSync(dir).sort()).toEqual(["history.db", "owner.db", "spool.db"]);

@@ -23,7 +23,7 @@ export function startProgram<Order extends object, News extends { readonly kind:
   const file = fileURLToPath(new URL(name, import.meta.url));
   const child = fork(file, [JSON.stringify(options)], {
     execArgv: [],
-    env: { PATH: process.env.PATH ?? "" },
+    env: { PATH: process.env.PATH ?? "", NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
     stdio: ["ignore", "inherit", "pipe", "ipc"],
   });
   const latest = new Map<string, News>();

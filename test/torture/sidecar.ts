@@ -86,7 +86,7 @@ function launch(options: SidecarOptions, life: { n: number; endedAt: number }): 
   const args = [...options.nodeArgs, options.script, "serve", "-c", file, ...options.scriptArgs];
   const child = spawn(process.execPath, args, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH: process.env.PATH ?? "" },
+    env: { PATH: process.env.PATH ?? "", NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
   });
   let killed = false;
   let said = "";

@@ -1,8 +1,9 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import type { StoredJob } from "../../core/job.ts";
-import { type AdminEnv, refusal } from "../env.ts";
-import { type BadLine, importedLines } from "../jobs.import.ts";
-import type { AdminServices, DeliveryService } from "../services.ts";
+import { HTTPException } from "hono/http-exception";
+import { problem } from "../../core/problem.ts";
+import { type AdminEnv, problemResponse, refusal } from "../env.ts";
+import { type BadLine, type ImportedJob, importedLines } from "../jobs.import.ts";
+import { type AdminServices, DeliveriesAway, type DeliveryService } from "../services.ts";
 import { errorResponse, jsonResponse, SPOOL_ERRORS } from "../wire.ts";
 import { NDJSON } from "./dlq.export.ts";
 
@@ -26,7 +27,8 @@ const importRoute = createRoute({
   path: "/dlq/import",
   operationId: "importDeadLetters",
   summary: "Put exported jobs into the dead-letter queue, under the ids they had",
-  description: "All lines are looked at first: where one is bad none is imported. At most 64 MiB at once.",
+  description:
+    "All lines are looked at first: where one is bad none is imported. At most 64 MiB at once. Where the spool goes away meanwhile, the 503 says how many were `imported` and `known`, and which `lines` were not; lines behind these were not tried.",
   tags: ["dlq"],
   request: {
     query: z.object({
@@ -53,30 +55,54 @@ export function dlqImportRoutes({ deliveries, audit, clock }: AdminServices) {
     const { jobs, withoutSecrets, bad } = await importedLines(await c.req.text(), c.req.valid("query").first_line);
     if (bad.length > 0) throw badLines(bad);
     const tally = { imported: 0, known: 0 };
+    let failed: readonly BadLine[] = [];
     try {
-      await importAll(deliveries, jobs, tally);
+      failed = await importAll(deliveries, jobs, tally);
     } finally {
       const detail = `${tally.imported} imported, ${tally.known} known`;
       const by = c.get("who").name;
       if (tally.imported > 0) audit.add({ at: clock.wall(), by, action: "dlq.import", target: "dlq", detail });
     }
+    if (failed.length > 0) throw brokeOff(failed, tally);
     return c.json({ ...tally, without_secrets: withoutSecrets }, 200);
   });
 }
 
-/** Counts in `tally` as it goes: where the spool goes away, what came before stays imported. */
+interface Tally {
+  imported: number;
+  known: number;
+}
+
+/**
+ * Counts in `tally` as it goes. Ends where the spool goes away, with the lines that it did not take: what came before
+ * stays imported.
+ */
 async function importAll(
   deliveries: DeliveryService,
-  jobs: readonly StoredJob[],
-  tally: { imported: number; known: number },
-): Promise<void> {
+  jobs: readonly ImportedJob[],
+  tally: Tally,
+): Promise<readonly BadLine[]> {
   for (let i = 0; i < jobs.length; i += AT_ONCE) {
-    const part = jobs.slice(i, i + AT_ONCE).map(async (job) => {
-      if (await deliveries.import(job)) tally.imported++;
+    const part = jobs.slice(i, i + AT_ONCE);
+    const done = await Promise.allSettled(part.map(({ job }) => deliveries.import(job)));
+    const failed: BadLine[] = [];
+    for (const [n, end] of done.entries()) {
+      if (end.status === "rejected" && !(end.reason instanceof DeliveriesAway)) throw end.reason;
+      if (end.status === "rejected") failed.push({ line: part[n]?.line ?? 0, message: end.reason.message });
+      else if (end.value) tally.imported++;
       else tally.known++;
-    });
-    for (const done of await Promise.allSettled(part)) if (done.status === "rejected") throw done.reason;
+    }
+    if (failed.length > 0) return failed;
   }
+  return [];
+}
+
+function brokeOff(failed: readonly BadLine[], tally: Tally): HTTPException {
+  const [first] = failed;
+  const detail = `line ${first?.line}: ${first?.message}; of this part ${tally.imported} were imported and ${tally.known} there already, and may be sent again`;
+  const more = { ...tally, count: failed.length, lines: failed.slice(0, NAMED_LINES) };
+  const body = problem(503, "spool-away", "The spool does not answer", detail, more);
+  return new HTTPException(undefined, { res: problemResponse(body, { "Retry-After": "2" }) });
 }
 
 function badLines(bad: readonly BadLine[]): Error {

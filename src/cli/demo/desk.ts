@@ -59,6 +59,7 @@ export function createDesk({ admin, token, manifest }: Sidecar, { clock, signal 
           stdout: print,
           stderr: print,
           isTTY: false,
+          columns: null,
           isErrTTY: false,
           write: async (chunk) => print(Buffer.from(chunk).toString()),
           stdin: async function* () {},

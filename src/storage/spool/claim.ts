@@ -1,5 +1,6 @@
 import type { JobSummary } from "../../core/job.ts";
 import type { Connection } from "../connection.ts";
+import { StorageError } from "../error.ts";
 import { leasePolls } from "./polls.ts";
 import {
   CANCELLED_REASON,
@@ -39,6 +40,8 @@ export function claimCommand(db: Connection, state: SpoolState, table: JobTable)
   return (want: ClaimCommand): ClaimReply => {
     const { now } = want;
     state.now = now;
+    if (state.lost.some)
+      throw new StorageError("failed", "leases were lost with a damaged file: say first which are held");
     const route = state.knownRoute(want.route);
     const lane = LANES[want.lane];
     const expired: JobSummary[] = [];

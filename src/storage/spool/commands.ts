@@ -43,6 +43,7 @@ export function spoolCommands(db: Connection) {
     "spool.claim": claimCommand(db, state, table),
     "spool.settle": settleCommand(state, table),
     "spool.hold": ({ now, leases }: { readonly now: number; readonly leases: readonly Lease[] }): void => {
+      if (state.lost.some) takeUp(state, table, leases);
       const held = new Map(leases.map(({ id, attempt }) => [parseId(id)?.seq, attempt]));
       takeBack(state, table, now, (seq, attempt) => held.get(seq) === attempt);
     },
@@ -94,11 +95,24 @@ function openCommand(db: Connection, state: SpoolState, table: JobTable) {
     const now = Math.max(wall, Number(meta.get("now") ?? 0));
     state.now = now;
     state.fence = Math.max(state.fence, fence);
-    if (meta.get("instance") !== instance) takeBack(state, table, now, () => false);
+    if (meta.get("instance") !== instance) {
+      takeBack(state, table, now, () => false);
+      state.lost.found();
+    }
     setMeta.run("instance", instance);
     const last = db.prepare<[], number | null>("SELECT max(seq) FROM jobs").pluck().get() ?? 0;
     return { now, last };
   };
+}
+
+/** Leases that were lost with a damaged file, and that somebody has: their jobs are out. */
+function takeUp(state: SpoolState, table: JobTable, leases: readonly Lease[]): void {
+  for (const { id, attempt } of leases) {
+    const job = parseId(id);
+    const row = job === null || state.leased.has(job.seq) ? undefined : table.get(job.seq);
+    if (row?.state === QUEUED && row.tail === job?.tail) state.takeUp(row, attempt);
+  }
+  state.lost.found();
 }
 
 /** Leases that nobody has any more: what was sent may have arrived, so their jobs are in doubt; and all are due at once. */
@@ -138,6 +152,8 @@ function change(state: SpoolState, table: JobTable, { now, wall, act, ids }: Cha
     if (row === undefined || row.tail !== tail || seen.has(seq) || !mayBe(act, row)) continue;
     seen.add(seq);
     before.push(summaryOf(row, state.routeName(row.route), state.leased.has(seq), wall - now));
+    const lease = state.leased.get(seq);
+    if (act === "cancel" && lease !== undefined) state.withdrawn.note(seq, lease.attempt);
     doTo(table, act, row, now);
   }
   return before;
@@ -155,23 +171,23 @@ function surveyCommand(db: Connection, state: SpoolState, room: ReturnType<typeo
   );
   const lowest = db.prepare<[], number | null>("SELECT min(seq) FROM jobs WHERE state = 0").pluck();
   const highest = db.prepare<[], number | null>("SELECT max(seq) FROM jobs").pluck();
-  let floor = 0;
+  const { reach } = state;
   /** The oldest that has not ended: rows below the floor have, and it rises as they do. */
   const oldest = (): number | null => {
     if (state.waiting() === 0) {
-      floor = highest.get() ?? 0;
+      reach.floor = highest.get() ?? 0;
       return null;
     }
     for (let steps = 0; steps < 20; steps++) {
-      const rows = next.all(floor, 500);
+      const rows = next.all(reach.floor, 500);
       const first = rows.find((row) => row.state === QUEUED);
       if (first !== undefined) return first.since;
       const last = rows.at(-1);
       if (last === undefined) break;
-      floor = last.seq;
+      reach.floor = last.seq;
     }
-    // A retried one lies below; or there are very many ended ones: the next survey goes on from here.
-    if (next.get(floor, 1) === undefined) floor = Math.max(0, (lowest.get() ?? 1) - 1);
+    // There are very many ended ones: the next survey goes on from here.
+    if (next.get(reach.floor, 1) === undefined) reach.floor = Math.max(0, (lowest.get() ?? 1) - 1);
     return null;
   };
   return (now: number): Survey => {

@@ -1,20 +1,22 @@
 import type { Connection } from "../connection.ts";
+import { recount } from "./counts.ts";
 import { parseId } from "./id.ts";
+import { markLeasesLost } from "./lost.ts";
 import { unasked } from "./polls.ts";
 import { FIRST, HEAD_TEXT, type JobRow, QUEUED, VERIFY } from "./rows.ts";
-import { createState, recount } from "./state.ts";
+import { createState } from "./state.ts";
 import { createTable } from "./table.ts";
 import type { Head } from "./wire.ts";
 
 /**
  * After a damaged file was read as far as it goes: a payload whose job was lost is queued again, in doubt, for better
- * twice than never; leases are nobody's; routes have their names, order keys their first; counts are counted;
+ * twice than never; leases are kept, and where some were lost nothing is claimed until workers have said which they
+ * have; routes have their names, order keys their first; counts are counted;
  * what was to be asked of an app is asked only where that is still known. Returns
  * one clause for people.
  */
-export function mendSpool(db: Connection): string {
+export function mendSpool(db: Connection, incomplete: ReadonlySet<string>): string {
   return db.transaction(() => {
-    db.exec("DELETE FROM leases WHERE seq NOT IN (SELECT seq FROM jobs)");
     db.exec("DELETE FROM polls WHERE seq NOT IN (SELECT seq FROM jobs) OR NOT json_valid(poll)");
     // Junk in the last page of a long text is not seen by SQLite.
     db.exec(`DELETE FROM payloads WHERE NOT json_valid(${HEAD_TEXT})`);
@@ -30,6 +32,10 @@ export function mendSpool(db: Connection): string {
     const table = createTable(db, state);
     let queued = 0;
     for (const { seq, head, size } of orphans) if (requeue(seq, JSON.parse(head) as Head, size)) queued++;
+    // Only now: one whose row was lost may be out, and is not to be sent beside itself.
+    db.exec("DELETE FROM leases WHERE seq NOT IN (SELECT seq FROM jobs)");
+    if (incomplete.has("leases")) markLeasesLost(db);
+    state.reload();
     const lost = db
       .prepare<[number], JobRow>(
         "SELECT * FROM jobs WHERE state = 0 AND lane = ? AND seq NOT IN (SELECT seq FROM polls)",

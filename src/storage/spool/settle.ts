@@ -1,4 +1,5 @@
-import { VERIFY } from "./rows.ts";
+import { StorageError } from "../error.ts";
+import { CANCELLED, VERIFY } from "./rows.ts";
 import type { SpoolState } from "./state.ts";
 import type { JobTable } from "./table.ts";
 import {
@@ -10,16 +11,35 @@ import {
   type SettleReply,
 } from "./wire.ts";
 
+interface LateSends {
+  /** As tries are kept; undefined where nothing was sent. */
+  readonly log: string | undefined;
+  readonly tries: number;
+  readonly doubt: boolean;
+}
+
 /** Ends leases. One that is somebody else's by now, or has ended, changes nothing. */
 export function settleCommand(state: SpoolState, table: JobTable) {
+  /** Cancelled while it was out: an operator who looks at it must see what its app may have. */
+  const keepSends = (seq: number, attempt: number, sent: LateSends): void => {
+    if (sent.log === undefined || !state.withdrawn.take(seq, attempt)) return;
+    const row = table.get(seq);
+    if (row?.state !== CANCELLED) return;
+    table.addTries(seq, sent.log);
+    table.sentBefore(row, row.sends + sent.tries, row.doubt === 1 || sent.doubt ? 1 : 0);
+  };
   const settle = (n: Float64Array, at: number, texts: Packed["texts"]): boolean => {
     const num = (i: number): number => n[at + i] as number;
     const [now, seq, attempt, tries] = [num(0), num(1), num(2), num(4)];
     state.now = now;
     const lease = state.leased.get(seq);
-    if (lease?.attempt !== attempt) return false;
-    const { row } = lease;
     const log = texts[num(10)];
+    if (lease?.attempt !== attempt) {
+      if (lease === undefined && state.lost.some) throw new StorageError("failed", "this lease may have been lost");
+      keepSends(seq, attempt, { log, tries, doubt: num(7) === 1 });
+      return false;
+    }
+    const { row } = lease;
     if (log !== undefined) table.addTries(seq, log);
     const sends = row.sends + tries;
     const kind = SETTLE_KINDS[num(3)];

@@ -1,8 +1,12 @@
 import { DEAD_REASONS, type DeadReason } from "../../core/job.ts";
 import type { RouteSurvey } from "../../spool/port.ts";
 import type { Connection } from "../connection.ts";
-import { BEHIND, CANCELLED, COLUMNS, DEAD, FIRST, type JobRow, QUEUED, RETRY, VERIFY } from "./rows.ts";
+import { DEAD_KIND, DELIVERED_KIND, KINDS, kindOf } from "./counts.ts";
+import { createLostLeases, type LostLeases } from "./lost.ts";
+import { createReach, type Reach } from "./reach.ts";
+import { BEHIND, COLUMNS, FIRST, type JobRow, QUEUED, RETRY, VERIFY } from "./rows.ts";
 import type { SpoolBounds } from "./wire.ts";
+import { createWithdrawn, type Withdrawn } from "./withdrawn.ts";
 
 interface Leased {
   readonly attempt: number;
@@ -23,6 +27,11 @@ export interface SpoolState {
   lease(rows: readonly JobRow[]): number[];
   /** Takes the lease away; the row stays as it is. */
   unlease(seq: number): void;
+  /** Takes up a lease that was lost, under the fence it had. */
+  takeUp(row: JobRow, attempt: number): void;
+  readonly withdrawn: Withdrawn;
+  readonly reach: Reach;
+  readonly lost: LostLeases;
   bounds: SpoolBounds;
   fence: number;
   /** The spool's time at the last command; written now and then, so that a restart goes on from there. */
@@ -42,11 +51,6 @@ export interface SpoolState {
   flush(): void;
   reload(): void;
 }
-
-/** Kinds of a route's count: lanes 0 to 3, 10 delivered, 20 and up dead by reason. */
-const KINDS = 64;
-const DELIVERED_KIND = 10;
-const DEAD_KIND = 20;
 
 const LANES = 4;
 
@@ -79,6 +83,8 @@ export function createState(db: Connection): SpoolState {
   const dirty = new Set<number>();
   const leased = new Map<number, Leased>();
   const byLane = new Map<number, number>();
+  const lost = createLostLeases(db);
+  const reach = createReach();
   let polling = 0;
   /** Gone here, and not yet in the file: they go from there together. */
   let ended: number[] = [];
@@ -95,10 +101,6 @@ export function createState(db: Connection): SpoolState {
     ended = [];
   };
 
-  const kindOf = ({ state, lane, reason }: Pick<JobRow, "state" | "lane" | "reason">): number => {
-    if (state === QUEUED) return lane;
-    return state === DEAD || state === CANCELLED ? DEAD_KIND + (reason ?? 0) : DELIVERED_KIND;
-  };
   const sum = (wanted: (kind: number) => boolean): number => {
     let n = 0;
     for (const [id, count] of counts) if (wanted(id % KINDS)) n += count;
@@ -129,6 +131,15 @@ export function createState(db: Connection): SpoolState {
       leased.delete(seq);
       book(lease.row, -1);
       ended.push(seq);
+    },
+    withdrawn: createWithdrawn(),
+    reach,
+    lost,
+    takeUp(row, attempt) {
+      removeEnded();
+      addLeases.run(attempt, JSON.stringify([row.seq]));
+      leased.set(row.seq, { attempt, row });
+      book(row, 1);
     },
     bounds: UNBOUND,
     fence: 0,
@@ -215,24 +226,9 @@ export function createState(db: Connection): SpoolState {
         book(row, 1);
       }
       waiting = sum((kind) => kind <= VERIFY);
+      lost.reload();
+      reach.reset();
       writtenNow = 0;
     },
   };
-}
-
-/** Counts anew from the rows: after a damaged file was read as far as it goes. */
-export function recount(db: Connection): void {
-  db.exec("DELETE FROM counts");
-  const groups = db
-    .prepare<[], { route: number; state: number; lane: number; reason: number | null; n: number }>(
-      "SELECT route, state, CASE WHEN state = 0 THEN lane ELSE 0 END AS lane, reason, count(*) AS n FROM jobs GROUP BY 1, 2, 3, 4",
-    )
-    .all();
-  const totals = new Map<number, number>();
-  for (const { route, state: s, lane, reason, n } of groups) {
-    const kind = s === QUEUED ? lane : s === DEAD || s === CANCELLED ? DEAD_KIND + (reason ?? 0) : DELIVERED_KIND;
-    totals.set(route * KINDS + kind, (totals.get(route * KINDS + kind) ?? 0) + n);
-  }
-  const write = db.prepare<[number, number]>("INSERT OR REPLACE INTO counts (id, n) VALUES (?, ?)");
-  for (const [id, n] of totals) write.run(id, n);
 }

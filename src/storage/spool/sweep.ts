@@ -34,16 +34,30 @@ export function sweepCommand(db: Connection, state: SpoolState, table: JobTable)
   );
   /** Where the round through the waiting is. */
   let at = 0;
+  /** When the first of those that were met in this round is too old. */
+  let soonest = Number.POSITIVE_INFINITY;
   const cursors = new Map<number, number>();
 
+  /** A round through all rows, begun only where one of them may be too old: a million that wait are not looked at. */
   const expire = (now: number, offset: number): Swept => {
     const expired: JobSummary[] = [];
     const lapsed: JobSummary[] = [];
+    if (at === 0) {
+      if (now < state.reach.expiresFrom) return { expired, lapsed, more: false };
+      // What comes while this round lasts is noted there.
+      state.reach.expiresFrom = Number.POSITIVE_INFINITY;
+      soonest = Number.POSITIVE_INFINITY;
+    }
     const found = rows.all(at, STEP);
     for (const row of found) {
-      if (row.state !== QUEUED || row.expires > now || state.leased.has(row.seq)) continue;
+      // One that is leased is noted with the end of its lease.
+      if (row.state !== QUEUED || state.leased.has(row.seq)) continue;
+      const until = isVerifying(row) ? row.expires + LAPSE_MS : row.expires;
+      if (until > now) {
+        soonest = Math.min(soonest, until);
+        continue;
+      }
       if (isVerifying(row)) {
-        if (row.expires + LAPSE_MS > now) continue;
         lapsed.push(summaryOf(row, state.routeName(row.route), false, offset));
       }
       table.kill(row, EXPIRED_REASON, "it was too old", row.blocks === 1, row.attempts, row.sends, now);
@@ -51,6 +65,7 @@ export function sweepCommand(db: Connection, state: SpoolState, table: JobTable)
       if (dead !== undefined) expired.push(summaryOf(dead, state.routeName(row.route), false, offset));
     }
     at = found.length < STEP ? 0 : (found.at(-1)?.seq ?? 0);
+    if (at === 0) state.reach.expiresFrom = Math.min(state.reach.expiresFrom, soonest);
     return { expired, lapsed, more: at !== 0 };
   };
 

@@ -39,6 +39,8 @@ export interface JobTable {
     sends: number,
     now: number,
   ): void;
+  /** What was sent of one that was cancelled meanwhile: it stays as it ended. */
+  sentBefore(row: JobRow, sends: number, doubt: number): void;
   /** All of it, with payload, tries and poll. */
   remove(row: JobRow): void;
   /** `log`: tries as they are kept. */
@@ -76,6 +78,7 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
        WHERE seq = ?`,
   );
   const toVerify = db.prepare(`UPDATE jobs SET lane = ${VERIFY}, due = ?, sends = ? WHERE seq = ?`);
+  const toSent = db.prepare("UPDATE jobs SET sends = ?, doubt = ? WHERE seq = ?");
   const toLane = db.prepare("UPDATE jobs SET lane = ? WHERE seq = ?");
   const removeJob = db.prepare("DELETE FROM jobs WHERE seq = ?");
   const removePayload = db.prepare("DELETE FROM payloads WHERE seq = ?");
@@ -169,9 +172,11 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
         row.blocks,
       );
       state.count(row, 1);
+      if (row.state === QUEUED) state.reach.waits(row.seq, row.expires);
     },
     queue(row, more) {
       state.unlease(row.seq);
+      state.withdrawn.forget(row.seq);
       unpoll(row);
       const next = { ...row, ...more };
       // One that holds its key's place goes on holding it; a dead one that is retried takes its old place in the line.
@@ -188,6 +193,7 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
         row.seq,
       );
       state.count({ ...row, state: QUEUED, lane }, 1);
+      state.reach.waits(row.seq, next.expires);
       arrange(row.route, row.okey);
     },
     verify(row, due, sends) {
@@ -195,6 +201,7 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
       state.count(row, -1);
       toVerify.run(due, sends, row.seq);
       state.count({ ...row, lane: VERIFY }, 1);
+      state.reach.waits(row.seq, row.expires);
     },
     setPoll(seq, until, poll) {
       if (until === null) renewPoll.run(poll, seq);
@@ -214,6 +221,7 @@ export function createTable(db: Connection, state: SpoolState): JobTable {
       const to = reason === CANCELLED_REASON ? CANCELLED : DEAD;
       end(row, { state: to, attempts, sends, reason, detail, holds: holds && row.okey !== null ? 1 : 0 }, now);
     },
+    sentBefore: (row, sends, doubt) => void toSent.run(sends, doubt, row.seq),
     remove,
     addTries: (seq, log) => void addLog.run(seq, log),
     hasHead: (route, okey) => heads.get(route, okey) !== undefined,
