@@ -1,4 +1,12 @@
-import { addCells, type CallStore, type MinuteRange } from "../core/calls.stored.ts";
+import {
+  addCells,
+  type CallCells,
+  type CallStore,
+  cellsOf,
+  createCellSum,
+  type MinuteRange,
+  statsOfCells,
+} from "../core/calls.stored.ts";
 import {
   addTally,
   type CallRange,
@@ -55,13 +63,13 @@ export function createCallQueries(deps: QueryDeps): CallQueries {
       const wide = rangeOf(range, deps.wall());
       const [steps] = await readSteps(deps, [{ app, capability }], wide, wide.to - wide.from);
       const sum = steps?.get(0);
-      return sum === undefined ? NOTHING : statsOf(sum);
+      return sum === undefined ? NOTHING : statsOfCells(sum);
     },
     totalsByRoute: (range) => sweep(deps, rangeOf(range, deps.wall())),
   };
 }
 
-type Steps = Map<number, CallTally>;
+type Steps = Map<number, CallCells>;
 
 /**
  * What is held is added in the turn in which the store is asked: it answers in order, so all that was given to it
@@ -73,27 +81,32 @@ async function readSteps(
   range: MinuteRange,
   stepMinutes: number,
 ): Promise<readonly Steps[]> {
-  const found = scopes.map((): Steps => new Map());
-  const at = (steps: Steps, step: number): CallTally => {
-    const known = steps.get(step) ?? emptyTally();
-    steps.set(step, known);
-    return known;
-  };
+  const unwritten = scopes.map(() => new Map<number, CallTally>());
   const listeners = new Map(
     scopes.map((scope, i) => [
       scopeKey(scope),
       (minute: number, tally: CallTally): void => {
         if (minute < range.from || minute >= range.to) return;
-        addTally(at(found[i] as Steps, Math.floor((minute - range.from) / stepMinutes)), tally);
+        const step = Math.floor((minute - range.from) / stepMinutes);
+        const sum = unwritten[i]?.get(step) ?? emptyTally();
+        unwritten[i]?.set(step, sum);
+        addTally(sum, tally);
       },
     ]),
   );
   const answer = store.read(scopes, range, stepMinutes);
   held.each((key) => listeners.get(key));
-  for (const [i, steps] of (await answer).entries()) {
-    for (const [step, cells] of steps) addCells(at(found[i] as Steps, step), cells);
-  }
-  return found;
+  const sum = createCellSum();
+  return (await answer).map((stored, i) => {
+    const steps: Steps = new Map(stored);
+    for (const [step, tally] of unwritten[i] ?? []) {
+      const known = steps.get(step);
+      if (known !== undefined) sum.add(known);
+      sum.add(cellsOf(tally));
+      steps.set(step, sum.take());
+    }
+    return steps;
+  });
 }
 
 async function sweep({ store, held }: QueryDeps, range: MinuteRange): ReturnType<CallQueries["totalsByRoute"]> {
@@ -154,11 +167,11 @@ function rowsIn({ from, to, coarse }: MinuteRange): number {
 
 function seriesOf({ app, capability }: CallScope, wide: Widened, steps: Steps): CallSeries {
   const { fromMs, toMs, stepMs } = wide;
-  const total = emptyTally();
-  for (const sum of steps.values()) addTally(total, sum);
+  const total = createCellSum();
+  for (const cells of steps.values()) total.add(cells);
   const points = Array.from({ length: Math.round((toMs - fromMs) / stepMs) }, (_, step) => {
-    const sum = steps.get(step);
-    return { at: fromMs + step * stepMs, ...(sum === undefined ? NOTHING : statsOf(sum)) };
+    const cells = steps.get(step);
+    return { at: fromMs + step * stepMs, ...(cells === undefined ? NOTHING : statsOfCells(cells)) };
   });
-  return { app, capability, fromMs, toMs, stepMs, total: statsOf(total), points };
+  return { app, capability, fromMs, toMs, stepMs, total: statsOfCells(total.take()), points };
 }
