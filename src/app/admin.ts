@@ -78,6 +78,7 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
       mask,
     }),
     verification: parts.verifications.rates,
+    calls: parts.calls,
     manifest: manifestService(parts),
     events: parts.bus,
     mask,

@@ -102,7 +102,7 @@ test("what is due anew in a file that was recovered is fetched, though nothing e
 
 test("a delivery that an operator cancels is said to be in the dead-letter queue", async () => {
   const { deliveries, bus, later, route, events } = await opened();
-  const service = deliveryService({ deliveries, clock: systemClock, bus, routes: () => [] });
+  const service = deliveryService({ deliveries, clock: systemClock, bus, mask: (text) => text, routes: () => [] });
   const id = await later.keep(createExchange());
   await expect.poll(() => route.ids()).toEqual([id]);
   await service.change("cancel", [id!], "ops");
