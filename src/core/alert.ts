@@ -40,6 +40,10 @@ export const ALERT_METRICS = {
 export type AlertMetric = keyof typeof ALERT_METRICS;
 export const ALERT_METRIC_NAMES = Object.keys(ALERT_METRICS) as readonly AlertMetric[];
 
+export function isAlertMetric(name: string): name is AlertMetric {
+  return Object.hasOwn(ALERT_METRICS, name);
+}
+
 export interface AlertRule {
   readonly name: string;
   readonly metric: AlertMetric;
@@ -108,6 +112,9 @@ export interface Alert extends AlertSubject {
   readonly summary: string;
   readonly silence: AlertSilence | null;
 }
+
+/** An alert as it is kept: when it was last known is a matter of the process that knew. */
+export type StoredAlert = Omit<Alert, "knownAt">;
 
 /** Rules that an operator set in place of the manifest's, as JSON in the manifest's form. */
 export interface StoredAlertRules {

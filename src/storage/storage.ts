@@ -1,4 +1,5 @@
 import type { Worker } from "node:worker_threads";
+import type { StoredAlert, StoredAlertRules } from "../core/alert.ts";
 import type { Clock } from "../core/clock.ts";
 import type { StorageFailing } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
@@ -21,6 +22,7 @@ import {
 } from "../core/stored.ts";
 import { openChannel } from "./channel.ts";
 import { StorageError } from "./error.ts";
+import type { AlertChanges } from "./history/alerts.ts";
 import type { HistoryCommands } from "./history/history.ts";
 import { createLatestWriter } from "./latest.ts";
 import type { ThreadOptions } from "./protocol.ts";
@@ -61,6 +63,11 @@ export interface History {
   addVerifications(rows: readonly VerificationCount[]): Promise<void>;
   /** Of each of these hours, the sums of each route since then. */
   verificationsSince(hours: readonly number[]): Promise<readonly (readonly Omit<VerificationCount, "hour">[])[]>;
+  loadAlerts(): Promise<readonly StoredAlert[]>;
+  saveAlerts(changes: AlertChanges): Promise<void>;
+  /** What an operator set in place of the manifest's rules; null where nobody did. */
+  alertRules(): Promise<StoredAlertRules | null>;
+  setAlertRules(rules: StoredAlertRules | null): Promise<void>;
   meta(key: string): Promise<string | null>;
   setMeta(key: string, value: string): Promise<void>;
 }
@@ -161,6 +168,10 @@ export async function openStorage(
       removePause: (app, capability) => call("pauses.remove", [app, capability]),
       addVerifications: (rows) => call("verifications.add", rows),
       verificationsSince: (hours) => call("verifications.since", hours),
+      loadAlerts: () => call("alerts.load", null),
+      saveAlerts: (changes) => call("alerts.save", changes),
+      alertRules: () => call("alerts.rules", null),
+      setAlertRules: (rules) => call("alerts.setRules", rules),
       meta: (key) => call("meta.get", key),
       setMeta: (key, value) => call("meta.set", [key, value]),
     },

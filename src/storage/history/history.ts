@@ -1,5 +1,6 @@
 import type { Connection } from "../connection.ts";
 import type { Schema } from "../database.ts";
+import { alertCommands, alertMigrations } from "./alerts.ts";
 import { auditCommands, auditMigrations } from "./audit.ts";
 import { breakerCommands, breakerMigrations } from "./breakers.ts";
 import { healthCommands, healthMigrations } from "./health.ts";
@@ -26,6 +27,7 @@ function commands(db: Connection) {
     ...pauseCommands(db),
     ...healthCommands(db),
     ...verificationCommands(db),
+    ...alertCommands(db),
     /** Does nothing: its reply says that everything sent before is committed. */
     barrier: (_: null): void => {},
   };
@@ -41,6 +43,7 @@ export const historySchema: Schema = {
     ...pauseMigrations,
     ...healthMigrations,
     ...verificationMigrations,
+    ...alertMigrations,
   ].sort((a, b) => a.number - b.number),
   commands,
 };
