@@ -1,4 +1,4 @@
-import type { Alert, AlertRule } from "../core/alert.ts";
+import type { Alert, AlertRule, AlertStore } from "../core/alert.ts";
 import type { Clock } from "../core/clock.ts";
 import type { OutriggerEvent } from "../core/events.ts";
 import type { AlertSettings } from "../core/settings.service.ts";
@@ -6,7 +6,7 @@ import { createChecks } from "./checks.ts";
 import { createGathering } from "./gathering.ts";
 import { type Alerts, judge } from "./judge.ts";
 import { loadRules, openKeeper, type SetRules } from "./kept.ts";
-import type { AlertSources, AlertStore } from "./port.ts";
+import type { AlertSources } from "./port.ts";
 import { createGather } from "./readings.ts";
 
 /** Checks the rules on their interval, tells the bus, and keeps what must outlive the process. */
@@ -82,13 +82,13 @@ export async function openAlerts(deps: AlertDeps): Promise<AlertService> {
     rules: () => ({ rules: rulesOf(state), set: state.set && { by: state.set.by, at: state.set.at } }),
     async setRules(rules, written, by) {
       const at = clock.wall();
-      await store.setAlertRules({ rules: written, by, at });
+      await store.setRules({ rules: written, by, at });
       state.set = { rules, by, at };
       await checks.now();
     },
     async resetRules() {
       if (state.set === null) return false;
-      await store.setAlertRules(null);
+      await store.setRules(null);
       state.set = null;
       await checks.now();
       return true;

@@ -1,6 +1,5 @@
-import type { Alert, AlertRule, StoredAlert } from "../core/alert.ts";
+import type { Alert, AlertRule, AlertStore, StoredAlert } from "../core/alert.ts";
 import type { Alerts } from "./judge.ts";
-import type { AlertStore } from "./port.ts";
 
 /** What outlives the process: the alerts, so that a restart tells nothing twice, and rules set at run time. */
 
@@ -16,7 +15,7 @@ const KEPT = ["metric", "phase", "since", "firedAt", "resolvedAt", "cause", "tol
 
 /** `now`: when what is read is taken to have been known. Rejects where it can't be read. */
 export async function openKeeper(store: AlertStore, now: number): Promise<Keeper> {
-  const stored = await store.loadAlerts();
+  const stored = await store.load();
   const alerts = new Map(stored.map((alert): [string, Alert] => [alert.id, { ...alert, knownAt: now }]));
   let onDisk: Alerts = alerts;
   return {
@@ -32,7 +31,7 @@ export async function openKeeper(store: AlertStore, now: number): Promise<Keeper
       const removed = [...onDisk.keys()].filter((id) => !after.has(id));
       if (saved.length + removed.length === 0) return;
       try {
-        await store.saveAlerts({ saved, removed });
+        await store.save({ saved, removed });
         onDisk = after;
       } catch {
         // `storage.failing` has said so.
@@ -54,7 +53,7 @@ export async function loadRules(
   readRules: (written: string) => readonly AlertRule[] | null,
   warn: (message: string) => void,
 ): Promise<SetRules | null> {
-  const stored = await store.alertRules();
+  const stored = await store.rules();
   if (stored === null) return null;
   const rules = readRules(stored.rules);
   if (rules !== null) return { rules, by: stored.by, at: stored.at };

@@ -1,4 +1,4 @@
-import type { AlertRule, AlertSubject, StoredAlert, StoredAlertRules } from "../core/alert.ts";
+import type { AlertRule, AlertSubject } from "../core/alert.ts";
 import type { RouteName } from "../core/job.ts";
 
 /** What alerts ask of the other services. */
@@ -71,12 +71,4 @@ export interface CallReading extends RouteName {
   readonly p50: number | null;
   readonly p95: number | null;
   readonly p99: number | null;
-}
-
-/** What is kept through restarts. A promise may reject. */
-export interface AlertStore {
-  loadAlerts(): Promise<readonly StoredAlert[]>;
-  saveAlerts(changes: { readonly saved: readonly StoredAlert[]; readonly removed: readonly string[] }): Promise<void>;
-  alertRules(): Promise<StoredAlertRules | null>;
-  setAlertRules(rules: StoredAlertRules | null): Promise<void>;
 }

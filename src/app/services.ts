@@ -6,6 +6,7 @@ import { UNROUTED } from "../core/exchange.ts";
 import { createMemoryLedger } from "../core/memory.ts";
 import type { Random } from "../core/random.ts";
 import type { Result } from "../core/result.ts";
+import { type CallHistory, createCallHistory } from "../observe/calls.ts";
 import { createLog, type Log, type LogLevel } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { createVerificationTally, type VerificationTally } from "../observe/verifications.ts";
@@ -79,6 +80,7 @@ export interface Services {
   readonly manifests: Manifests;
   readonly deliveries: Deliveries;
   readonly verifications: VerificationTally;
+  readonly calls: CallHistory;
   readonly shared: CallShared;
   /** Requests under way, by app. */
   readonly inFlight: () => ReadonlyMap<string, number>;
@@ -122,6 +124,8 @@ export async function openServices(
     read: history.verificationsSince,
   });
   started.defer(() => verifications.stop());
+  const calls = createCallHistory({ ...options, store: history.calls, settings: first.loaded.manifest.history });
+  started.defer(() => calls.stop());
   const memory = createMemoryLedger(limits.buffered);
   const deliveries = await openDeliveries(
     {
@@ -132,7 +136,10 @@ export async function openServices(
       dataDir,
       key: options.env.OUTRIGGER_SPOOL_KEY,
       onCommit: metrics.committed,
-      onAttempts: metrics.attempted,
+      onAttempts(route, attempts, requestId) {
+        metrics.attempted(route, attempts);
+        calls.attempted(route, attempts, requestId);
+      },
       ask: (app, upstream, question) => upstreams.ask(app, upstream, question),
       version: options.build.version,
       onVerified(route, result) {
@@ -144,6 +151,7 @@ export async function openServices(
     spool,
   );
   bus.on(metrics.record);
+  bus.on(calls.record);
   bus.on(notifier.record);
   bus.on((event) => {
     if (event.type === "request.completed" && event.route === UNROUTED)
@@ -189,6 +197,7 @@ export async function openServices(
         plans.map(({ ref, settings }) => ({ ...ref, upstreams: settings.upstreams.map((u) => u.name) })),
         loaded.manifest.notify.channels.map((channel) => channel.name),
       );
+      calls.apply(loaded.manifest.history);
       notifier.apply({ ...loaded.manifest, mask: loaded.mask });
       breakers.retain(plans.flatMap((plan) => plan.breakers));
       deliveries.apply(plans, loaded.manifest.spool);
@@ -213,6 +222,7 @@ export async function openServices(
     manifests,
     deliveries,
     verifications,
+    calls,
     shared,
     inFlight,
   };

@@ -122,3 +122,19 @@ export interface StoredAlertRules {
   readonly by: string;
   readonly at: number;
 }
+
+/** What must be written so that the alerts are on disk as they are. */
+export interface AlertChanges {
+  readonly saved: readonly StoredAlert[];
+  readonly removed: readonly string[];
+}
+
+/** What is kept through restarts. Every promise may reject. */
+export interface AlertStore {
+  load(): Promise<readonly StoredAlert[]>;
+  save(changes: AlertChanges): Promise<void>;
+  /** What an operator set in place of the manifest's rules; null where nobody did. */
+  rules(): Promise<StoredAlertRules | null>;
+  /** null: back to the manifest's. */
+  setRules(rules: StoredAlertRules | null): Promise<void>;
+}

@@ -1,5 +1,6 @@
 import type { Worker } from "node:worker_threads";
-import type { StoredAlert, StoredAlertRules } from "../core/alert.ts";
+import type { AlertStore } from "../core/alert.ts";
+import type { CallStore } from "../core/calls.stored.ts";
 import type { Clock } from "../core/clock.ts";
 import type { StorageFailing } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
@@ -22,14 +23,13 @@ import {
 } from "../core/stored.ts";
 import { openChannel } from "./channel.ts";
 import { StorageError } from "./error.ts";
-import type { AlertChanges } from "./history/alerts.ts";
-import type { HistoryCommands } from "./history/history.ts";
 import { createLatestWriter } from "./latest.ts";
 import type { ThreadOptions } from "./protocol.ts";
 import { spawn } from "./spawn.ts";
 import { openSqliteSpool, type SqliteSpool } from "./spool/driver.ts";
 import { createSeal } from "./spool/seal.ts";
 import type { SpoolBounds } from "./spool/wire.ts";
+import { alertStore, type Call, callStore } from "./stores.ts";
 
 export type { SqliteSpool } from "./spool/driver.ts";
 export type { SpoolBounds } from "./spool/wire.ts";
@@ -63,11 +63,8 @@ export interface History {
   addVerifications(rows: readonly VerificationCount[]): Promise<void>;
   /** Of each of these hours, the sums of each route since then. */
   verificationsSince(hours: readonly number[]): Promise<readonly (readonly Omit<VerificationCount, "hour">[])[]>;
-  loadAlerts(): Promise<readonly StoredAlert[]>;
-  saveAlerts(changes: AlertChanges): Promise<void>;
-  /** What an operator set in place of the manifest's rules; null where nobody did. */
-  alertRules(): Promise<StoredAlertRules | null>;
-  setAlertRules(rules: StoredAlertRules | null): Promise<void>;
+  readonly calls: CallStore;
+  readonly alerts: AlertStore;
   meta(key: string): Promise<string | null>;
   setMeta(key: string, value: string): Promise<void>;
 }
@@ -99,11 +96,6 @@ export interface SpoolOptions {
   /** The thread had died and is there again, or the file was damaged and is another now: it knows less than was told it. */
   readonly onBack?: () => void;
 }
-
-type Call = <N extends keyof HistoryCommands>(
-  name: N,
-  arg: Parameters<HistoryCommands[N]>[0] extends undefined ? null : Parameters<HistoryCommands[N]>[0],
-) => Promise<ReturnType<HistoryCommands[N]>>;
 
 const MAX_UNSAVED = 65_536;
 const MAX_UNSAVED_MOVES = 1_024;
@@ -168,10 +160,8 @@ export async function openStorage(
       removePause: (app, capability) => call("pauses.remove", [app, capability]),
       addVerifications: (rows) => call("verifications.add", rows),
       verificationsSince: (hours) => call("verifications.since", hours),
-      loadAlerts: () => call("alerts.load", null),
-      saveAlerts: (changes) => call("alerts.save", changes),
-      alertRules: () => call("alerts.rules", null),
-      setAlertRules: (rules) => call("alerts.setRules", rules),
+      calls: callStore(call),
+      alerts: alertStore(call),
       meta: (key) => call("meta.get", key),
       setMeta: (key, value) => call("meta.set", [key, value]),
     },

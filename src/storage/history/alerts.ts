@@ -1,4 +1,10 @@
-import { type AlertSilence, isAlertMetric, type StoredAlert, type StoredAlertRules } from "../../core/alert.ts";
+import {
+  type AlertChanges,
+  type AlertSilence,
+  isAlertMetric,
+  type StoredAlert,
+  type StoredAlertRules,
+} from "../../core/alert.ts";
 import type { Connection } from "../connection.ts";
 import type { Migration } from "../migrate.ts";
 
@@ -6,7 +12,7 @@ import type { Migration } from "../migrate.ts";
 
 export const alertMigrations: readonly Migration[] = [
   {
-    number: 8,
+    number: 9,
     sql: `
       CREATE TABLE alerts (
         row INTEGER PRIMARY KEY,
@@ -91,11 +97,6 @@ export function alertCommands(db: Connection) {
     "alerts.setRules": (rules: StoredAlertRules | null): void =>
       void (rules === null ? removeRules.run() : saveRules.run(rules)),
   };
-}
-
-export interface AlertChanges {
-  readonly saved: readonly StoredAlert[];
-  readonly removed: readonly string[];
 }
 
 function rowOf({ told, silence, ...alert }: StoredAlert): AlertRow {
