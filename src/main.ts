@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { type App, startApp } from "./app.ts";
+import { alertsCommand } from "./cli/alerts.ts";
 import { appsCommand } from "./cli/apps.ts";
 import { breakerCommand } from "./cli/breaker.ts";
 import { checkCommand } from "./cli/check.ts";
@@ -91,6 +92,7 @@ const commands: readonly Command[] = [
   appsCommand,
   failoverCommand,
   breakerCommand,
+  alertsCommand,
   deliveriesCommand(systemClock),
   pauseCommand,
   resumeCommand,

@@ -16,26 +16,27 @@ export interface Gathering {
 const ANSWER_MS = 10_000;
 
 export function createGathering(clock: Clock): Gathering {
-  let waitMs = 0;
+  let patient = true;
   let late: () => void = () => undefined;
 
   const inTime = (answer: ReturnType<Gather>): ReturnType<Gather> =>
     new Promise((resolve) => {
+      const limit = patient ? clock.after(ANSWER_MS, () => late(), undefined) : null;
       const settle = (found: Awaited<typeof answer>): void => {
-        clock.cancel(limit);
+        if (limit !== null) clock.cancel(limit);
         resolve(found);
       };
       late = () => {
-        // What comes after would only be as late again; what needs no waiting is there before any timer.
-        waitMs = 0;
+        patient = false;
         settle(null);
       };
-      const limit = clock.after(waitMs, () => late(), undefined);
       void answer.then(settle);
+      // What comes after one that was late would only be as late again; what need not wait is there in this turn.
+      if (!patient) setImmediate(late);
     });
   return {
     async all(rules, gather) {
-      waitMs = ANSWER_MS;
+      patient = true;
       const readings = new Map<string, readonly Reading[] | null>();
       for (const rule of rules) readings.set(rule.name, await inTime(gather(rule)));
       late = () => undefined;

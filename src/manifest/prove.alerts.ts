@@ -30,16 +30,17 @@ export function proveAlerts({ main, manifest }: Resolved, report: Report): void 
 
 /**
  * Reads rules from outside the manifest, as parsed JSON in the form of `alerts.rules`, by the same schema and proofs.
- * Paths of issues begin at the list.
+ * Paths of issues begin at the list. Without a manifest the names in them may be any.
  */
 export function readAlertRules(
   written: unknown,
-  manifest: AlertContext,
+  manifest: AlertContext | null,
 ): { readonly rules: readonly AlertRule[]; readonly issues: readonly Issue[] } {
   const { value, issues } = validate(alertRules, structuredClone(written));
   if (value === null || issues.length > 0) return { rules: [], issues };
   const rules = value.map(resolveAlertRule);
-  return { rules, issues: [...twice(rules), ...wrongRules(rules, manifest, manifest.history.retainMs)] };
+  const retainMs = manifest?.history.retainMs ?? Number.POSITIVE_INFINITY;
+  return { rules, issues: [...twice(rules), ...wrongRules(rules, manifest, retainMs)] };
 }
 
 /** Of the manifest's own rules another proof says this. */

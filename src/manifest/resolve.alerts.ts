@@ -43,19 +43,7 @@ export function resolveAlertRule(rule: RuleEntry): AlertRule {
 }
 
 /** A rule as the manifest would write it: what is read back is the same rule. */
-export interface WrittenAlertRule {
-  readonly name: string;
-  readonly metric: string;
-  readonly below?: number | string;
-  readonly above?: number | string;
-  readonly over?: string;
-  readonly for?: string;
-  readonly min_samples?: number;
-  readonly apps?: readonly string[];
-  readonly capabilities?: readonly string[];
-}
-
-export function writtenAlertRule(rule: AlertRule): WrittenAlertRule {
+export function writtenAlertRule(rule: AlertRule) {
   const { name, metric, below, above, overMs, forMs, minSamples, apps, capabilities } = rule;
   const inTime = ALERT_METRICS[metric].unit === "ms";
   const bound = (value: number) =>

@@ -1,3 +1,4 @@
+import type { AlertAdmin } from "../../src/admin/services.alerts.ts";
 import type { Reading } from "../../src/alerts/port.ts";
 import type { Alert, AlertRule } from "../../src/core/alert.ts";
 
@@ -53,6 +54,30 @@ export function alertOf(given: Partial<Alert> = {}): Alert {
     threshold: 95,
     summary: "quiz/winner: success rate 80 % is below 95 %, over 1h (100 calls)",
     silence: null,
+    ...given,
+  };
+}
+
+/** Alerts held in memory, as the admin listener asks for them; rules can be neither set nor reset. */
+export function testAlerts(alerts: readonly Alert[] = [], given: Partial<AlertAdmin> = {}): AlertAdmin {
+  const held = new Map(alerts.map((alert) => [alert.id, alert]));
+  return {
+    list: () => [...held.values()],
+    find: (id) => held.get(id) ?? null,
+    rules: () => ({
+      set: null,
+      interval: "5m",
+      repeatEvery: "1h",
+      rules: [{ name: "low-success", metric: "success_rate", below: 95, over: "1h", min_samples: 20 }],
+    }),
+    setRules: async () => [],
+    resetRules: async () => false,
+    silence(id, silence) {
+      const alert = held.get(id);
+      if (alert === undefined) return null;
+      held.set(id, { ...alert, silence });
+      return { ...alert, silence };
+    },
     ...given,
   };
 }
