@@ -19,15 +19,17 @@ export function tell(
   if (alert === was) return { next, event: null };
   if (alert.phase === "firing") {
     if (silence !== null || (toldAt !== null && now - toldAt < repeatEveryMs)) return { next, event: null };
-    return { next: { ...next, toldAt: now, told: true }, event: eventOf("alert.firing", next, now) };
+    return { next: { ...next, toldAt: now, told: true }, event: { type: "alert.firing", ...eventOf(next, now) } };
   }
   const ended = was?.phase === "firing" && alert.phase === "resolved";
-  const told = ended && alert.told && silence === null && alert.cause !== "gone";
-  return { next: { ...next, told: false }, event: told ? eventOf("alert.resolved", next, now) : null };
+  const { cause } = alert;
+  const told = ended && alert.told && silence === null && cause !== null && cause !== "gone";
+  const event = told ? ({ type: "alert.resolved", ...eventOf(next, now), cause } as const) : null;
+  return { next: { ...next, told: false }, event };
 }
 
-function eventOf(type: AlertChanged["type"], alert: Alert, at: number): AlertChanged {
-  const { id, rule, metric, app, capability, upstream, value, threshold, since, cause, summary } = alert;
+function eventOf(alert: Alert, at: number) {
+  const { id, rule, metric, app, capability, upstream, value, threshold, since, summary } = alert;
   const { unit } = ALERT_METRICS[metric];
-  return { type, at, id, rule, metric, app, capability, upstream, value, threshold, unit, since, cause, summary };
+  return { at, id, rule, metric, app, capability, upstream, value, threshold, unit, since, summary };
 }

@@ -2,12 +2,7 @@ import type { AlertEnd, AlertMetric, AlertUnit } from "./alert.ts";
 
 /** Facts about alerts: part of the closed list in events.ts. */
 
-/**
- * An alert began to fire, or fires still and is told again; or it is over. What fires again within
- * `alerts.repeat_every` is not told again, and neither is its end.
- */
-export interface AlertChanged {
-  readonly type: "alert.firing" | "alert.resolved";
+interface AboutAlert {
   readonly at: number;
   /** The alert's id: the same for as long as its rule and subject are. */
   readonly id: string;
@@ -22,8 +17,19 @@ export interface AlertChanged {
   readonly unit: AlertUnit;
   /** When the trouble began. */
   readonly since: number;
-  /** Why it is over; null while it fires. */
-  readonly cause: AlertEnd | null;
   /** A sentence for people. */
   readonly summary: string;
 }
+
+/** An alert began to fire, or fires still: told no sooner than `alerts.repeat_every` after the last time. */
+export interface AlertFiring extends AboutAlert {
+  readonly type: "alert.firing";
+}
+
+/** It is over. Told where its beginning was. */
+export interface AlertResolved extends AboutAlert {
+  readonly type: "alert.resolved";
+  readonly cause: AlertEnd;
+}
+
+export type AlertChanged = AlertFiring | AlertResolved;

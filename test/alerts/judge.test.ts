@@ -53,7 +53,6 @@ describe("firing and its end", () => {
         threshold: 95,
         unit: "percent",
         since: AT + 5 * MINUTE,
-        cause: null,
         summary: "quiz/winner: success rate 80 % is below 95 %, over 1h (100 calls)",
       },
     ]);
