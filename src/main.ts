@@ -12,9 +12,12 @@ import { demoCommand } from "./cli/demo/demo.ts";
 import { dlqCommand } from "./cli/dlq.ts";
 import { explainCommand } from "./cli/explain.ts";
 import { failoverCommand } from "./cli/failover.ts";
+import { healthCommand } from "./cli/health.ts";
+import { metricsCommand } from "./cli/metrics.ts";
 import { pauseCommand, resumeCommand } from "./cli/parking.ts";
 import { runCli } from "./cli/program.ts";
 import { routesCommand } from "./cli/routes.ts";
+import { samplesCommand } from "./cli/samples.ts";
 import { schemaCommand } from "./cli/schema.ts";
 import { serveCommand } from "./cli/serve.ts";
 import { spoolCommand } from "./cli/spool.ts";
@@ -88,8 +91,11 @@ const commands: readonly Command[] = [
   explainCommand,
   schemaCommand,
   statusCommand,
+  healthCommand,
   routesCommand,
   appsCommand,
+  metricsCommand(systemClock),
+  samplesCommand,
   failoverCommand,
   breakerCommand,
   alertsCommand,
