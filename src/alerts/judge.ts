@@ -58,10 +58,13 @@ export function judge(check: Check, before: Alerts): Judged {
   let room = MAX_ALERTS;
   for (const { phase } of before.values()) if (phase !== "resolved") room--;
   const away = new Set<string>();
+  const known = new Set(Array.from(before.values(), ({ rule }) => rule));
   for (const rule of check.rules) {
     const readings = check.readings.get(rule.name) ?? null;
     if (readings === null) away.add(rule.name);
     for (const reading of readings ?? []) {
+      // Nearly all are well on nearly every check: that costs no more than this look.
+      if (!known.has(rule.name) && !isTrouble(rule, reading)) continue;
       const id = alertId(rule, reading);
       const was = before.get(id);
       // Of the same name and yet another: the rule was written anew.
@@ -95,9 +98,9 @@ interface At {
 
 /** What one reading makes of an alert, or of none. */
 function judgeOne(rule: AlertRule, reading: Reading, was: Alert | null, { id, now }: At): Alert | null {
-  const { value, app, capability, upstream } = reading;
-  const { sampled }: AlertMetricInfo = ALERT_METRICS[rule.metric];
-  if (value === null || (sampled && reading.samples < rule.minSamples)) {
+  const { app, capability, upstream } = reading;
+  const value = said(rule, reading);
+  if (value === null) {
     if (was === null || now - was.knownAt < (rule.overMs ?? 0)) return was;
     return end({ ...was, summary: quietText(rule, reading) }, "too_few_samples", now);
   }
@@ -125,6 +128,17 @@ function judgeOne(rule: AlertRule, reading: Reading, was: Alert | null, { id, no
     summary: troubleText(rule, reading, value, threshold),
     silence: was?.silence ?? null,
   };
+}
+
+function isTrouble(rule: AlertRule, reading: Reading): boolean {
+  const value = said(rule, reading);
+  return value !== null && crossed(rule, value) !== null;
+}
+
+/** The value, where it says anything. */
+function said({ metric, minSamples }: AlertRule, { value, samples }: Reading): number | null {
+  const { sampled }: AlertMetricInfo = ALERT_METRICS[metric];
+  return sampled && samples < minSamples ? null : value;
 }
 
 /** The bound that a value is beyond; null where it is well. */
