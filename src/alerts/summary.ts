@@ -3,23 +3,26 @@ import type { Reading } from "./port.ts";
 
 /** What an alert says to people. */
 
-/** As in `quiz/winner: success rate 80 % is below 95 %, over 1h (120 calls)`. */
+/** As in `quiz/winner: success rate 80 % is below 95 %, over 1h (120 calls)`, or `all apps: 130 dead letters, above 100`. */
 export function troubleText(rule: AlertRule, reading: Reading, value: number, threshold: number): string {
-  const { unit, words, any, sampled }: AlertMetricInfo = ALERT_METRICS[rule.metric];
-  const bound =
-    any && rule.below === null && rule.above === null
-      ? ""
-      : ` is ${isBelow(rule, value) ? "below" : "above"} ${amount(threshold, unit)}`;
-  const over = rule.overMs === null ? "" : `, over ${span(rule.overMs)}`;
+  const { unit, sampled }: AlertMetricInfo = ALERT_METRICS[rule.metric];
+  const side = rule.below !== null && value < rule.below ? "below" : "above";
+  const bound = `${unit === "count" ? "," : " is"} ${side} ${amount(threshold, unit)}`;
+  const over = rule.overMs === null || !ALERT_METRICS[rule.metric].over ? "" : `, over ${span(rule.overMs)}`;
   const calls = sampled ? ` (${reading.samples} ${reading.samples === 1 ? "call" : "calls"})` : "";
   const note = reading.note === null ? "" : `; ${reading.note}`;
-  return `${subjectText(reading)}: ${words} ${amount(value, unit)}${bound}${over}${calls}${note}`;
+  const any = rule.below === null && rule.above === null;
+  return `${subjectText(reading)}: ${measuredText(rule, value)}${any ? "" : bound}${over}${calls}${note}`;
 }
 
-/** As in `quiz/winner: success rate is 99 % again`. */
+/** As in `quiz/winner: success rate 99 %, well again`. */
 export function wellText(rule: AlertRule, reading: Reading, value: number): string {
-  const { unit, words }: AlertMetricInfo = ALERT_METRICS[rule.metric];
-  return `${subjectText(reading)}: ${words} ${amount(value, unit)}, well again`;
+  return `${subjectText(reading)}: ${measuredText(rule, value)}, well again`;
+}
+
+function measuredText({ metric }: AlertRule, value: number): string {
+  const { unit, words, one }: AlertMetricInfo = ALERT_METRICS[metric];
+  return unit === "count" ? `${value} ${value === 1 ? one : words}` : `${words} ${amount(value, unit)}`;
 }
 
 export function quietText(rule: AlertRule, reading: Reading): string {
@@ -29,11 +32,6 @@ export function quietText(rule: AlertRule, reading: Reading): string {
 function subjectText({ app, capability, upstream }: Reading): string {
   if (app === null) return "all apps";
   return `${app}${capability === null ? "" : `/${capability}`}${upstream === null ? "" : ` on ${upstream}`}`;
-}
-
-/** Is it this side of the rule that is crossed? */
-function isBelow({ below }: AlertRule, value: number): boolean {
-  return below !== null && value < below;
 }
 
 function amount(value: number, unit: AlertUnit): string {

@@ -14,8 +14,10 @@ export interface AlertMetricInfo {
   readonly sampled: boolean;
   /** Any of it is trouble, so a rule needs no bound. */
   readonly any: boolean;
-  /** In words, as in "the success rate". */
+  /** In words, as in `success rate` and `dead letters` … */
   readonly words: string;
+  /** … and of a count, when it is one. */
+  readonly one?: string;
 }
 
 const NOW = { over: false, sampled: false, any: false } as const;
@@ -28,13 +30,26 @@ export const ALERT_METRICS = {
   p50: { ...CALLS, unit: "ms", words: "median duration" },
   p95: { ...CALLS, unit: "ms", words: "95th percentile of durations" },
   p99: { ...CALLS, unit: "ms", words: "99th percentile of durations" },
-  breaker_open: { ...NOW, scope: "route", unit: "count", any: true, words: "breakers that are not closed" },
-  dlq_size: { ...NOW, scope: "spool", unit: "count", words: "dead letters" },
-  spool_jobs: { ...NOW, scope: "spool", unit: "count", words: "deliveries that wait" },
+  breaker_open: {
+    ...NOW,
+    scope: "route",
+    unit: "count",
+    any: true,
+    words: "breakers that are not closed",
+    one: "breaker that is not closed",
+  },
+  dlq_size: { ...NOW, scope: "spool", unit: "count", words: "dead letters", one: "dead letter" },
+  spool_jobs: { ...NOW, scope: "spool", unit: "count", words: "deliveries that wait", one: "delivery that waits" },
   spool_age: { ...NOW, scope: "spool", unit: "ms", words: "age of the oldest delivery" },
-  health_failures: { ...NOW, scope: "upstream", unit: "count", words: "failures in a row" },
-  failover: { scope: "app", unit: "count", over: true, sampled: false, any: true, words: "failovers" },
-  verification_failures: { ...CALLS, unit: "count", any: true, words: "good answers that were not verified" },
+  health_failures: { ...NOW, scope: "upstream", unit: "count", words: "failures in a row", one: "failure in a row" },
+  failover: { scope: "app", unit: "count", over: true, sampled: false, any: true, words: "failovers", one: "failover" },
+  verification_failures: {
+    ...CALLS,
+    unit: "count",
+    any: true,
+    words: "good answers that were not verified",
+    one: "good answer that was not verified",
+  },
 } as const satisfies Readonly<Record<string, AlertMetricInfo>>;
 
 export type AlertMetric = keyof typeof ALERT_METRICS;

@@ -227,6 +227,16 @@ describe("bounds", () => {
     expect(run(alertRule(), ...steps, [5 + 1440, [well]]).alerts.size).toBe(0);
   });
 
+  test("what is over is not forgotten before it may be told again", () => {
+    const at = (hours: number, one: Reading, before: Alerts) =>
+      judge({ ...checkOf(alertRule(), hours * 60, [one]), repeatEveryMs: 72 * HOUR }, before);
+    const first = at(0, bad, NONE);
+    const over = at(1, well, first.alerts);
+    const later = at(71, well, over.alerts);
+    expect(at(71.5, bad, later.alerts).events).toEqual([]);
+    expect(at(73, well, later.alerts).alerts.size).toBe(0);
+  });
+
   test("new alerts beyond the bound are refused and counted; those that are over make room", () => {
     const many = Array.from({ length: MAX_ALERTS + 3 }, (_, i) => reading({ capability: `c${i}` }));
     const first = judge(checkOf(alertRule(), 0, many), NONE);

@@ -22,7 +22,7 @@ const over = alertOf({
   capability: null,
   phase: "resolved",
   resolvedAt: 1_767_225_700_000,
-  summary: "all apps: dead letters 0, well again",
+  summary: "all apps: 0 dead letters, well again",
 });
 const two = () => testAlerts([over, alertOf()]);
 
@@ -32,7 +32,7 @@ test("alerts list shows what fires first, then what was over lately", async () =
   expect(lines(out)).toEqual([
     "STATE     SINCE                     ALERT                    WHAT",
     "firing    2026-01-01T00:00:00.000Z  low-success:quiz:winner  quiz/winner: success rate 80 % is below 95 %, over 1h (100 calls)",
-    "resolved  2026-01-01T00:01:40.000Z  dead                     all apps: dead letters 0, well again",
+    "resolved  2026-01-01T00:01:40.000Z  dead                     all apps: 0 dead letters, well again",
   ]);
   expect((await run("alerts list")).out).toBe("no alerts\n");
   expect((await run("alerts list --state pending --app quiz", { alerts: two() })).out).toBe("no pending alerts\n");
