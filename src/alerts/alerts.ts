@@ -62,7 +62,7 @@ export async function openAlerts(deps: AlertDeps): Promise<AlertService> {
     const rules = rulesOf(state);
     const readings = await gathering.all(rules, createGather(deps.sources, now));
     // Others were set in the meantime: these readings are about none of them.
-    if (rules !== rulesOf(state)) return;
+    if (rules !== rulesOf(state)) return void checks.now();
     const judged = judge({ rules, readings, repeatEveryMs: settings.repeatEveryMs, now }, state.alerts);
     state.alerts = judged.alerts;
     if (judged.refused > 0) warn(`${judged.refused} more alerts than can be held are left out`);

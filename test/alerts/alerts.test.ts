@@ -187,6 +187,20 @@ test("rules set at run time are checked at once, stand through reloads and resta
   expect(await second.resetRules()).toBe(false);
 });
 
+test("a manifest that comes while a check is under way is checked by its own rules, right after", async () => {
+  const own = rig();
+  const alerts = await own.open();
+  alerts.apply(settings());
+  const check = alerts.check();
+  // Until it waits for its source.
+  while (own.clock.pending() < 2) await Promise.resolve();
+  alerts.apply(settings([alertRule({ name: "other" })]));
+  await check;
+  expect(own.told).toEqual([]);
+  await alerts.check();
+  expect(own.told).toEqual(["alert.firing other:quiz:winner"]);
+});
+
 test("rules that can't be read any more are told of, and the manifest's are in force", async () => {
   const own = rig();
   const first = await own.open();
