@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { type App, startApp } from "./app.ts";
+import { alertsCommand } from "./cli/alerts.ts";
 import { appsCommand } from "./cli/apps.ts";
 import { breakerCommand } from "./cli/breaker.ts";
 import { checkCommand } from "./cli/check.ts";
@@ -100,6 +101,7 @@ const commands: readonly Command[] = [
   failoverCommand,
   breakerCommand,
   sendCommand(systemRandom),
+  alertsCommand,
   deliveriesCommand(systemClock),
   pauseCommand,
   resumeCommand,

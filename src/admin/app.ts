@@ -8,6 +8,7 @@ import type { Address } from "../core/settings.ts";
 import { requireToken } from "./auth.ts";
 import { type AdminEnv, BASE, problemResponse, refuse } from "./env.ts";
 import { ownHostOnly, securityHeaders, smallBodies } from "./guard.ts";
+import { alertRoutes } from "./routes/alerts.ts";
 import { appRoutes } from "./routes/apps.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { backupRoutes } from "./routes/backup.ts";
@@ -80,6 +81,7 @@ export function createAdminApp(services: AdminServices, streams: Streams, listen
     dlqRoutes(services),
     parkingRoutes(services),
     backupRoutes(services),
+    alertRoutes(services),
     manifestRoutes(services),
     explainRoutes(services),
     auditRoutes(services),
@@ -100,6 +102,7 @@ const TAGS = [
   ["deliveries", "What was accepted for later, on its way to its app."],
   ["dlq", "What never arrived, or was cancelled: kept until somebody acts."],
   ["spool", "The store of both."],
+  ["alerts", "What needs somebody, by rules."],
   ["manifest", "What the service was told to do."],
   ["events", "What happens, as it happens."],
   ["audit", "Who changed what."],
