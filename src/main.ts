@@ -11,6 +11,7 @@ import { demoCommand } from "./cli/demo/demo.ts";
 import { dlqCommand } from "./cli/dlq.ts";
 import { explainCommand } from "./cli/explain.ts";
 import { failoverCommand } from "./cli/failover.ts";
+import { healthcheckCommand } from "./cli/healthcheck.ts";
 import { pauseCommand, resumeCommand } from "./cli/parking.ts";
 import { runCli } from "./cli/program.ts";
 import { routesCommand } from "./cli/routes.ts";
@@ -87,6 +88,7 @@ const commands: readonly Command[] = [
   explainCommand,
   schemaCommand,
   statusCommand,
+  healthcheckCommand,
   routesCommand,
   appsCommand,
   failoverCommand,
