@@ -13,6 +13,7 @@ import { dlqCommand } from "./cli/dlq.ts";
 import { explainCommand } from "./cli/explain.ts";
 import { failoverCommand } from "./cli/failover.ts";
 import { healthCommand } from "./cli/health.ts";
+import { healthcheckCommand } from "./cli/healthcheck.ts";
 import { metricsCommand } from "./cli/metrics.ts";
 import { pauseCommand, resumeCommand } from "./cli/parking.ts";
 import { runCli } from "./cli/program.ts";
@@ -94,6 +95,7 @@ const commands: readonly Command[] = [
   schemaCommand,
   statusCommand,
   healthCommand,
+  healthcheckCommand,
   routesCommand,
   appsCommand,
   metricsCommand(systemClock),
