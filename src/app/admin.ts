@@ -89,7 +89,13 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
   };
   const server = createAdminServer(services, bind);
   address = await server.listen(listen.admin);
+  parts.notifier.boundAt(dashboardAt(address));
   return { address, close: () => server.close() };
+}
+
+/** A listener on all addresses, or on a file, has none that a link could name. */
+function dashboardAt(address: string): string | null {
+  return /^(unix:|0\.0\.0\.0:|\[::\]:)/.test(address) ? null : `http://${address}`;
 }
 
 const READY = { ready: true, reasons: [] } as const;

@@ -1,11 +1,11 @@
 import { DeliveriesAway, type DeliveryService, type SpoolInfo, type SpoolRouteInfo } from "../admin/services.ts";
 import type { Clock } from "../core/clock.ts";
 import type { EventBus } from "../core/events.ts";
-import type { RouteName } from "../core/job.ts";
+import { OWN_APP, type RouteName } from "../core/job.ts";
 import type { DeliveryState } from "../proxy/deliveries.ts";
-import type { RouteSurvey } from "../spool/port.ts";
 import type { Deliveries } from "./deliveries.ts";
 import { parkingService } from "./parking.ts";
+import { appsOnly, deadOf, waitingOf } from "./survey.ts";
 
 /** What an operator sees and does of the asynchronous path. */
 
@@ -20,8 +20,14 @@ export interface DeliveryAdminDeps {
 export function deliveryService({ deliveries, clock, bus, routes }: DeliveryAdminDeps): DeliveryService {
   const { spool, deliverer, pauses } = deliveries;
   return {
-    list: (query) => asked(spool.list(query)),
-    find: (id) => asked(spool.find(id)),
+    async list(query) {
+      const page = await asked(spool.list(query));
+      return { ...page, items: page.items.filter(notOwn) };
+    },
+    async find(id) {
+      const job = await asked(spool.find(id));
+      return job !== null && notOwn(job) ? job : null;
+    },
     async change(act, ids, by) {
       // Let go of first, so that one that is cancelled is not sent meanwhile.
       if (act === "cancel") deliverer.forget(new Set(ids));
@@ -74,8 +80,10 @@ export function deliveryService({ deliveries, clock, bus, routes }: DeliveryAdmi
 /** For callers: where it is, and whether its route waits for something. */
 export async function findDelivery({ spool, deliverer }: Deliveries, id: string): Promise<DeliveryState | null> {
   const job = await spool.find(id);
-  return job === null ? null : { ...job, parked: deliverer.parked(job.app, job.capability) !== null };
+  return job === null || !notOwn(job) ? null : { ...job, parked: deliverer.parked(job.app, job.capability) !== null };
 }
+
+const notOwn = ({ app }: RouteName): boolean => app !== OWN_APP;
 
 async function asked<T>(answer: Promise<T>): Promise<T> {
   try {
@@ -86,20 +94,23 @@ async function asked<T>(answer: Promise<T>): Promise<T> {
 }
 
 async function survey({ spool, deliverer, pauses }: Deliveries): Promise<SpoolInfo> {
-  const { routes, ...rest } = await spool.survey();
+  const { routes, ...rest } = await appsOnly(spool.survey());
   const shown = routes.map((route): SpoolRouteInfo => {
     const { app, capability, leased, verifying } = route;
     const parked = deliverer.parked(app, capability);
     const by = pauses.of(app, capability)?.by ?? null;
-    const dead = Object.values(route.dead).reduce((sum, n) => sum + n, 0);
-    return { app, capability, queued: waitingOf(route), leased, verifying, dead, parked: parked && { ...parked, by } };
+    return {
+      app,
+      capability,
+      queued: waitingOf(route),
+      leased,
+      verifying,
+      dead: deadOf(route),
+      parked: parked && { ...parked, by },
+    };
   });
   return {
     ...rest,
     routes: shown.filter((one) => one.parked || one.queued + one.leased + one.verifying + one.dead > 0),
   };
-}
-
-function waitingOf({ first, retry, behind }: RouteSurvey): number {
-  return first + retry + behind;
 }

@@ -6,6 +6,7 @@ import { UNROUTED } from "../core/exchange.ts";
 import { createMemoryLedger } from "../core/memory.ts";
 import type { Random } from "../core/random.ts";
 import type { Result } from "../core/result.ts";
+import type { Notifier } from "../notify/notifier.ts";
 import { createLog, type Log, type LogLevel } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { createVerificationTally, type VerificationTally } from "../observe/verifications.ts";
@@ -21,6 +22,7 @@ import { warnOfFewFiles } from "./files.ts";
 import { type Applied, type Manifests, startManifests } from "./manifests.ts";
 import { openNotifier } from "./notify.ts";
 import type { Prepared } from "./prepare.ts";
+import { appsOnly } from "./survey.ts";
 import { createUpstreams } from "./upstreams.ts";
 
 export interface AppOptions {
@@ -82,6 +84,7 @@ export interface Services {
   readonly shared: CallShared;
   /** Requests under way, by app. */
   readonly inFlight: () => ReadonlyMap<string, number>;
+  readonly notifier: Notifier;
 }
 
 /** Opens everything but the listeners, in order; `started` is told how to undo each. Rejects with a readable error. */
@@ -111,11 +114,18 @@ export async function openServices(
     breakers: () => breakers.list(clock.now()),
     inFlight: apps.inFlight,
     apps: () => failovers.list(),
-    spool: () => deliveries.spool.survey(),
+    spool: () => appsOnly(deliveries.spool.survey()),
+  });
+  const { history } = storage;
+  const notifications = openNotifier(options, {
+    log,
+    metrics,
+    history,
+    deliveries: () => deliveries,
+    egress: () => egress,
   });
   // Stops after what makes events, so that it hears of them.
-  const notifier = started.use(openNotifier(options, () => egress, log, metrics));
-  const { history } = storage;
+  const notifier = started.use(notifications.notifier);
   const verifications = createVerificationTally({
     clock,
     write: history.addVerifications,
@@ -139,6 +149,7 @@ export async function openServices(
         metrics.verified(route, result);
         verifications.count(route, result);
       },
+      onOwn: notifications.outbox.record,
       onUndone: (app, upstream) => failovers.find(app)?.of(upstream)?.health.undone(clock.now()),
     },
     spool,
@@ -189,9 +200,9 @@ export async function openServices(
         plans.map(({ ref, settings }) => ({ ...ref, upstreams: settings.upstreams.map((u) => u.name) })),
         loaded.manifest.notify.channels.map((channel) => channel.name),
       );
-      notifier.apply({ ...loaded.manifest, mask: loaded.mask });
+      notifier.apply({ ...loaded.manifest, dashboard: loaded.manifest.admin.publicUrl, mask: loaded.mask });
       breakers.retain(plans.flatMap((plan) => plan.breakers));
-      deliveries.apply(plans, loaded.manifest.spool);
+      deliveries.apply(plans, loaded.manifest.spool, notifications.outbox.routes(notifier.channels.values()));
       failovers.applied(loaded.manifest.apps, new Set(plans.map(({ ref }) => ref.key)));
       apps.retain(new Set(loaded.manifest.apps.map((app) => app.name)));
       for (const { file, line, message } of loaded.warnings) log.warn({ file, line }, message);
@@ -200,6 +211,7 @@ export async function openServices(
     },
   });
   const shared: CallShared = { clock, memory, closing: () => state.stopping };
+  await notifications.outbox.open();
   await deliveries.start();
   const { inFlight } = apps;
   return {
@@ -215,6 +227,7 @@ export async function openServices(
     verifications,
     shared,
     inFlight,
+    notifier,
   };
 }
 

@@ -2,6 +2,13 @@ import type { Worker } from "node:worker_threads";
 import type { Clock } from "../core/clock.ts";
 import type { StorageFailing } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
+import type {
+  NewNotification,
+  NotificationMark,
+  NotificationQuery,
+  NotificationRead,
+  StoredNotification,
+} from "../core/stored.notification.ts";
 import {
   breakerKey,
   type NewAudit,
@@ -61,6 +68,14 @@ export interface History {
   addVerifications(rows: readonly VerificationCount[]): Promise<void>;
   /** Of each of these hours, the sums of each route since then. */
   verificationsSince(hours: readonly number[]): Promise<readonly (readonly Omit<VerificationCount, "hour">[])[]>;
+  /** Never waits and never fails: kept here until it is on disk, the newest {@link MAX_UNSAVED_NOTES} of them. */
+  addNotification(notification: NewNotification): void;
+  /** As {@link addNotification}, of each notification and channel. */
+  markNotification(mark: NotificationMark): void;
+  /** Newest first. */
+  notifications(query: NotificationQuery): Promise<Page<StoredNotification>>;
+  /** Somebody has read it; resolves with it as it is then, or null where there is none. */
+  readNotification(read: NotificationRead): Promise<StoredNotification | null>;
   meta(key: string): Promise<string | null>;
   setMeta(key: string, value: string): Promise<void>;
 }
@@ -100,6 +115,7 @@ type Call = <N extends keyof HistoryCommands>(
 
 const MAX_UNSAVED = 65_536;
 const MAX_UNSAVED_MOVES = 1_024;
+const MAX_UNSAVED_NOTES = 4_096;
 
 /**
  * Starts the storage thread and opens the files. Rejects with a `StorageError`: `owned`, `newer`, `migration`, or
@@ -161,6 +177,13 @@ export async function openStorage(
       removePause: (app, capability) => call("pauses.remove", [app, capability]),
       addVerifications: (rows) => call("verifications.add", rows),
       verificationsSince: (hours) => call("verifications.since", hours),
+      addNotification: writers.notifications.save,
+      markNotification: writers.marks.save,
+      notifications: (query) => call("notifications.list", query),
+      async readNotification(read) {
+        await call("notifications.read", read);
+        return call("notifications.find", read.id);
+      },
       meta: (key) => call("meta.get", key),
       setMeta: (key, value) => call("meta.set", [key, value]),
     },
@@ -209,6 +232,18 @@ function createWriters(call: Call, clock: Clock) {
       keyOf: JSON.stringify,
       write: (move) => call("moves.add", move),
       max: MAX_UNSAVED_MOVES,
+    }),
+    notifications: createLatestWriter<NewNotification>({
+      clock,
+      keyOf: ({ id }) => id,
+      write: (row) => call("notifications.add", row),
+      max: MAX_UNSAVED_NOTES,
+    }),
+    marks: createLatestWriter<NotificationMark>({
+      clock,
+      keyOf: ({ id, channel }) => `${id} ${channel}`,
+      write: (row) => call("notifications.mark", row),
+      max: MAX_UNSAVED_NOTES,
     }),
   };
 }

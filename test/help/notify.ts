@@ -1,9 +1,12 @@
-import type { NotifySettings } from "../../src/core/settings.service.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import type { ChannelSettings, NotifySettings } from "../../src/core/settings.service.ts";
 import type { AppSettings } from "../../src/core/settings.ts";
 import type { HttpSettings } from "../../src/notify/channels/http.ts";
+import type { Notice } from "../../src/notify/notice.ts";
 import { createNotifier, type Notifier } from "../../src/notify/notifier.ts";
 import { retryAfterMs } from "../../src/policy/retryafter.ts";
 import { createConnector } from "../../src/upstream/connect.ts";
+import { compileSigner } from "../../src/upstream/sign.ts";
 import { createManualClock, type ManualClock } from "./manual-clock.ts";
 import { ANYWHERE } from "./peers.ts";
 
@@ -20,11 +23,14 @@ export interface NotifyRig {
   readonly lines: readonly ToldLine[];
   /** How often each outcome was counted, as in `{ "hook sent": 2 }`. */
   readonly counts: Readonly<Record<string, number>>;
+  /** Notices in the ledger, and what became of each, as in `hook sent after 2`. */
+  readonly kept: readonly Notice[];
+  readonly marks: readonly string[];
   /** Resolves once there are `n` lines. */
   line(n: number): Promise<ToldLine>;
   /** Resolves once `n` repeats were waited for, all told; the last one's timer stands then. */
   repeat(n: number): Promise<void>;
-  apply(channels: readonly HttpSettings[], routes?: NotifySettings["routes"]): void;
+  apply(channels: readonly ChannelSettings[], routes?: NotifySettings["routes"]): void;
 }
 
 export function httpChannel(given: Partial<HttpSettings> & { url: string }): HttpSettings {
@@ -35,6 +41,7 @@ export function httpChannel(given: Partial<HttpSettings> & { url: string }): Htt
     headers: [],
     body: null,
     timeoutMs: 5000,
+    perMinute: null,
     retry: { attempts: 3, initialMs: 1000, maxMs: 30_000 },
     ...given,
   };
@@ -45,6 +52,9 @@ export function createNotifyRig(secret = "a-secret-of-the-manifest"): NotifyRig 
   const clock = createManualClock();
   const lines: ToldLine[] = [];
   const counts: Record<string, number> = {};
+  const kept: Notice[] = [];
+  const marks: string[] = [];
+  let ids = 0;
   let repeats = 0;
   const waiting = new Set<() => void>();
   const until = (done: () => boolean): Promise<void> =>
@@ -70,6 +80,18 @@ export function createNotifyRig(secret = "a-secret-of-the-manifest"): NotifyRig 
     count: (channel, outcome) => {
       counts[`${channel} ${outcome}`] = (counts[`${channel} ${outcome}`] ?? 0) + 1;
     },
+    ledger: {
+      add: (notice) => void kept.push(notice),
+      mark: (_id, channel, state, attempts) => void marks.push(`${channel} ${state} after ${attempts}`),
+    },
+    outbox: null,
+    newId: () => `notice-${++ids}`,
+    signer: (secret) => {
+      const signer = compileSigner({ scheme: "standard-webhooks", secrets: [secret] });
+      if (!signer.ok) throw new Error(signer.error);
+      // Its receivers read the machine's clock.
+      return (id, body, out) => signer.value.sign(id, systemClock.wall(), Buffer.from(body), out);
+    },
     backoffMs: (_retry, n) => {
       repeats++;
       // Whoever waits goes on in a later turn: by then the timer stands.
@@ -88,6 +110,8 @@ export function createNotifyRig(secret = "a-secret-of-the-manifest"): NotifyRig 
     clock,
     lines,
     counts,
+    kept,
+    marks,
     line: async (n) => {
       await until(() => lines.length >= n);
       return lines[n - 1] as ToldLine;
@@ -97,7 +121,8 @@ export function createNotifyRig(secret = "a-secret-of-the-manifest"): NotifyRig 
       const everything = [{ on: ["failover", "failback", "fallback.used"], apps: null, to: [channels[0]?.name ?? ""] }];
       notifier.apply({
         notify: { channels, routes: routes ?? everything },
-        apps: [{ name: "quiz", upstreams }] as unknown as readonly AppSettings[],
+        apps: [{ name: "quiz", owner: "dev@quiz.example", upstreams }] as unknown as readonly AppSettings[],
+        dashboard: "https://outrigger.example",
         mask: (text) => text.replaceAll(secret, "***"),
       });
     },

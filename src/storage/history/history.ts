@@ -4,6 +4,7 @@ import { auditCommands, auditMigrations } from "./audit.ts";
 import { breakerCommands, breakerMigrations } from "./breakers.ts";
 import { healthCommands, healthMigrations } from "./health.ts";
 import { metaCommands, metaMigrations } from "./meta.ts";
+import { notificationCommands, notificationMigrations } from "./notifications.ts";
 import { pauseCommands, pauseMigrations } from "./pauses.ts";
 import { revisionCommands, revisionMigrations } from "./revisions.ts";
 import { verificationCommands, verificationMigrations } from "./verifications.ts";
@@ -26,6 +27,7 @@ function commands(db: Connection) {
     ...pauseCommands(db),
     ...healthCommands(db),
     ...verificationCommands(db),
+    ...notificationCommands(db),
     /** Does nothing: its reply says that everything sent before is committed. */
     barrier: (_: null): void => {},
   };
@@ -41,6 +43,7 @@ export const historySchema: Schema = {
     ...pauseMigrations,
     ...healthMigrations,
     ...verificationMigrations,
+    ...notificationMigrations,
   ].sort((a, b) => a.number - b.number),
   commands,
 };
