@@ -11,6 +11,8 @@ import { demoCommand } from "./cli/demo/demo.ts";
 import { dlqCommand } from "./cli/dlq.ts";
 import { explainCommand } from "./cli/explain.ts";
 import { failoverCommand } from "./cli/failover.ts";
+import { notificationsCommand } from "./cli/notifications.ts";
+import { notifyCommand } from "./cli/notify.ts";
 import { pauseCommand, resumeCommand } from "./cli/parking.ts";
 import { runCli } from "./cli/program.ts";
 import { routesCommand } from "./cli/routes.ts";
@@ -97,6 +99,8 @@ const commands: readonly Command[] = [
   dlqCommand(systemClock),
   spoolCommand,
   tailCommand,
+  notificationsCommand,
+  notifyCommand,
   demoCommand(edge),
 ];
 

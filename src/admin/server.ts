@@ -1,13 +1,14 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { PROBLEM_JSON, problem } from "../core/problem.ts";
 import type { Address } from "../core/settings.ts";
 import { createAdminApp } from "./app.ts";
 import { refuse, SECURITY_HEADERS } from "./env.ts";
+import { createFollowers, type StreamTimes } from "./follow.ts";
 import { createEventRing, type RingSizes } from "./ring.ts";
 import type { AdminServices } from "./services.ts";
-import { createStreams, type StreamTimes } from "./streams.ts";
+import { createSockets } from "./sockets.ts";
 
 /** The admin listener: API, probes, metrics. */
 export interface AdminServer {
@@ -41,9 +42,10 @@ const CLOSE_GRACE_MS = 1_000;
 export function createAdminServer(services: AdminServices, bind: Bind, options: AdminServerOptions = {}): AdminServer {
   const { clock } = services;
   const ring = createEventRing(options.ring, services.mask);
-  const streams = createStreams(clock, ring, options.streams);
+  const followers = createFollowers(clock, ring, options.streams);
+  const sockets = createSockets(clock, followers);
   let address: Address = { kind: "tcp", host: "127.0.0.1", port: 0 };
-  const app = createAdminApp(services, streams, () => address);
+  const app = createAdminApp(services, { followers, sockets }, () => address);
   const answer = getRequestListener(app.fetch, {
     // For HTTP/1.0 without Host: the probes need none.
     hostname: "host.invalid",
@@ -56,17 +58,29 @@ export function createAdminServer(services: AdminServices, bind: Bind, options: 
     void answer(req, res);
   });
   server.maxConnections = MAX_CONNECTIONS;
+  server.on("upgrade", (req, socket, head) => {
+    sockets.upgrade(req, socket, head, async () => {
+      const asked = requestOf(req);
+      return asked === null
+        ? refuse(400, "bad-request", "Not a request", "the target or a field is malformed")
+        : app.fetch(asked, { incoming: req });
+    });
+  });
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => refuseRaw(error, socket as Socket));
   const off = services.events.on(ring.record);
   let closed: Promise<void> | null = null;
 
   const close = async (): Promise<void> => {
     off();
-    streams.close();
+    followers.close();
     if (!server.listening) return;
     const gone = new Promise((resolve) => server.close(resolve));
     server.closeIdleConnections();
-    const timer = clock.after(CLOSE_GRACE_MS, () => server.closeAllConnections(), undefined);
+    const cut = (): void => {
+      server.closeAllConnections();
+      sockets.close();
+    };
+    const timer = clock.after(CLOSE_GRACE_MS, cut, undefined);
     await gone;
     clock.cancel(timer);
   };
@@ -80,6 +94,17 @@ export function createAdminServer(services: AdminServices, bind: Bind, options: 
       return closed;
     },
   };
+}
+
+/** What asks to be upgraded, for the same judges as every other request; null where it is none. */
+function requestOf({ url = "", rawHeaders, method = "GET" }: IncomingMessage): Request | null {
+  try {
+    const headers = new Headers();
+    for (let i = 0; i + 1 < rawHeaders.length; i += 2) headers.append(rawHeaders[i] ?? "", rawHeaders[i + 1] ?? "");
+    return new Request(new URL(url, "http://host.invalid"), { method, headers });
+  } catch {
+    return null;
+  }
 }
 
 const RAW_STATUS: Readonly<Record<string, readonly [status: number, title: string]>> = {

@@ -21,6 +21,7 @@ import type { ProxyServer } from "../proxy/proxy.ts";
 import { deliveryService } from "./deliveries.admin.ts";
 import { failoverService } from "./failovers.admin.ts";
 import type { Applied } from "./manifests.ts";
+import { notificationService } from "./notifications.admin.ts";
 import type { Services } from "./services.ts";
 
 /** What the admin listener is opened on. */
@@ -51,6 +52,7 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
   let address = "";
   const services: AdminServices = {
     clock: options.clock,
+    random: options.random,
     tokens,
     allowedHosts: () => manifests.current.loaded.manifest.admin.allowedHosts,
     ready: () => (parts.stopping() ? { ready: false, reasons: ["the process is stopping"] } : READY),
@@ -77,6 +79,7 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
       routes: () => manifests.current.plans.map(({ ref }) => ref),
     }),
     verification: parts.verifications.rates,
+    notifications: notificationService(parts),
     manifest: manifestService(parts),
     events: parts.bus,
     mask,

@@ -3,11 +3,13 @@ import { type AdminServerOptions, createAdminServer } from "../../src/admin/serv
 import type { AdminServices, BreakerInfo } from "../../src/admin/services.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { createEventBus, type EventBus } from "../../src/core/events.ts";
+import { systemRandom } from "../../src/core/random.ts";
 import type { Address } from "../../src/core/settings.ts";
 import type { NewAudit } from "../../src/core/stored.ts";
 import { bind } from "../../src/proxy/listener.bind.ts";
 import { testDeliveries } from "./deliveries.ts";
 import { singleApp, testFailover } from "./failover.ts";
+import { testNotifications } from "./notifications.ts";
 
 /** A service behind a real admin listener: what the composition root would fill, held in memory. */
 
@@ -46,6 +48,7 @@ export function breakerInfo(given: Partial<BreakerInfo> = {}): BreakerInfo {
 export function adminServices(given: Partial<AdminServices> = {}): AdminServices {
   return {
     clock: systemClock,
+    random: systemRandom,
     tokens: () => TOKENS,
     allowedHosts: () => ["outrigger.internal"],
     ready: () => ({ ready: true, reasons: [] }),
@@ -73,6 +76,7 @@ export function adminServices(given: Partial<AdminServices> = {}): AdminServices
     failover: testFailover([singleApp("quiz")]),
     deliveries: testDeliveries(),
     verification: async () => [],
+    notifications: testNotifications(),
     manifest: {
       current: () => ({
         revision: 3,
