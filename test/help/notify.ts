@@ -1,4 +1,5 @@
 import { systemClock } from "../../src/core/clock.ts";
+import type { EgressRule } from "../../src/core/egress.ts";
 import type { ChannelSettings, NotifySettings } from "../../src/core/settings.service.ts";
 import type { AppSettings } from "../../src/core/settings.ts";
 import type { HttpSettings } from "../../src/notify/channels/http.ts";
@@ -47,8 +48,23 @@ export function httpChannel(given: Partial<HttpSettings> & { url: string }): Htt
   };
 }
 
-/** Every event of the tests goes to the first channel, unless rules say otherwise. */
-export function createNotifyRig(secret = "a-secret-of-the-manifest"): NotifyRig {
+export type EmailSettings = Extract<ChannelSettings, { readonly type: "email" }>;
+
+export function emailChannel(given: Partial<EmailSettings> & { smtp: string }): EmailSettings {
+  return {
+    name: "mail",
+    type: "email",
+    from: "outrigger@ops.example",
+    to: ["ops@ops.example"],
+    timeoutMs: 30_000,
+    perMinute: 30,
+    retry: { attempts: 3, initialMs: 1000, maxMs: 30_000 },
+    ...given,
+  };
+}
+
+/** Every event of the tests goes to the first channel, unless rules say otherwise; `egress` is who may be dialled. */
+export function createNotifyRig(secret = "a-secret-of-the-manifest", egress: EgressRule = ANYWHERE): NotifyRig {
   const clock = createManualClock();
   const lines: ToldLine[] = [];
   const counts: Record<string, number> = {};
@@ -99,7 +115,7 @@ export function createNotifyRig(secret = "a-secret-of-the-manifest"): NotifyRig 
       return 1000 * n;
     },
     retryAfterMs: (headers) => retryAfterMs(headers, clock.wall()),
-    connector: (to, timeoutMs) => createConnector(to, null, () => timeoutMs, { clock, egress: ANYWHERE }).connect,
+    connector: (to, timeoutMs) => createConnector(to, null, () => timeoutMs, { clock, egress }).connect,
   });
   const upstreams = [
     { name: "primary", url: "http://10.0.0.5:9000/" },
