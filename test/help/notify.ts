@@ -48,7 +48,20 @@ export function httpChannel(given: Partial<HttpSettings> & { url: string }): Htt
   };
 }
 
-export type EmailSettings = Extract<ChannelSettings, { readonly type: "email" }>;
+export type ChatSettings = Extract<ChannelSettings, { readonly type: "slack" | "discord" }>;
+type WebhookSettings = Extract<ChannelSettings, { readonly type: "webhook" }>;
+
+const PEOPLE = { timeoutMs: 5000, perMinute: 30, retry: { attempts: 3, initialMs: 1000, maxMs: 30_000 } };
+
+export function chatChannel(given: Partial<ChatSettings> & Pick<ChatSettings, "type" | "url">): ChatSettings {
+  return { name: "chat", ...PEOPLE, ...given };
+}
+
+export function webhookChannel(given: Pick<WebhookSettings, "url" | "secret">): WebhookSettings {
+  return { name: "hook", type: "webhook", ...PEOPLE, ...given };
+}
+
+type EmailSettings = Extract<ChannelSettings, { readonly type: "email" }>;
 
 export function emailChannel(given: Partial<EmailSettings> & { smtp: string }): EmailSettings {
   return {
@@ -56,9 +69,8 @@ export function emailChannel(given: Partial<EmailSettings> & { smtp: string }): 
     type: "email",
     from: "outrigger@ops.example",
     to: ["ops@ops.example"],
+    ...PEOPLE,
     timeoutMs: 30_000,
-    perMinute: 30,
-    retry: { attempts: 3, initialMs: 1000, maxMs: 30_000 },
     ...given,
   };
 }
