@@ -50,7 +50,7 @@ function digestOf(ticket: string): string {
   return createHash("sha256").update(ticket).digest("base64");
 }
 
-export const EVENTS_PATH = `${BASE}/events`;
+const EVENTS_PATH = `${BASE}/events`;
 export const SOCKET_PATH = `${BASE}/events/ws`;
 
 /** Does the request show a ticket where one is good for something? Then nothing else of it counts. */

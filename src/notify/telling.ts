@@ -40,7 +40,7 @@ export interface TellingDeps extends QueueDeps {
 /** What the outbox itself may be failing of. */
 const DIRECT: ReadonlySet<NoticeType> = new Set<EventType>(["spool.full", "storage.failing"]);
 /** So many wait for a channel in the outbox; then the new ones are dropped, for the order of the old must stand. */
-export const MAX_KEPT = 1000;
+const MAX_KEPT = 1000;
 /** What is under way when the process stops may take this long. */
 const STOP_MS = 1000;
 

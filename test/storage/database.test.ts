@@ -249,7 +249,7 @@ describe("a damaged file", () => {
     const { dir, path } = written();
     junkPages(path, pagesWith(path, "quiz/2").slice(2, 3));
     const [first, ...rest] = historySchema.migrations;
-    const small = { number: 1, sql: `${first?.sql}; PRAGMA max_page_count = 25;` };
+    const small = { number: 1, sql: `${first?.sql}; PRAGMA max_page_count = 29;` };
     const { failing, open } = setup(dir, { ...historySchema, migrations: [small, ...rest] });
     expect(open().run([["audit.list", { limit: 1000, cursor: null }]])).toMatchObject([{ ok: false, code: "full" }]);
     expect(failing).toEqual(["database or disk is full"]);

@@ -63,8 +63,8 @@ function writing(db: Connection) {
      VALUES (@id, @at, @type, @severity, @app, @capability, @room, @title, @text, @command)
      ON CONFLICT (uid) DO NOTHING`,
   );
-  const old = db.prepare<[number, number, number], { id: number; uid: string }>(
-    "SELECT id, uid FROM notifications WHERE id <= ? OR at < ? ORDER BY id LIMIT ?",
+  const old = db.prepare<[number, number], { id: number; uid: string }>(
+    `SELECT id, uid FROM (SELECT id, uid, at FROM notifications ORDER BY id LIMIT ${PRUNE_STEP}) WHERE id <= ? OR at < ?`,
   );
   const drop = db.prepare<[number]>("DELETE FROM notifications WHERE id = ?");
   const dropDeliveries = db.prepare<[string]>("DELETE FROM notification_deliveries WHERE uid = ?");
@@ -83,11 +83,7 @@ function writing(db: Connection) {
     "notifications.add": (notification: NewNotification): void => {
       const { changes, lastInsertRowid } = add.run(notification);
       if (changes === 0) return;
-      for (const { id, uid } of old.all(
-        Number(lastInsertRowid) - MAX_NOTIFICATIONS,
-        notification.at - KEPT_MS,
-        PRUNE_STEP,
-      )) {
+      for (const { id, uid } of old.all(Number(lastInsertRowid) - MAX_NOTIFICATIONS, notification.at - KEPT_MS)) {
         drop.run(id);
         dropDeliveries.run(uid);
       }
@@ -104,9 +100,9 @@ function reading(db: Connection) {
   // There are few enough to look at each.
   const list = db.prepare<[Omit<NotificationQuery, "unread"> & { readonly unread: number }], Row>(
     `SELECT ${columns} FROM notifications
-      WHERE id < @cursor AND (@app IS NULL OR app = @app) AND (@room IS NULL OR room = @room)
+      WHERE notifications.id < @cursor AND (@app IS NULL OR app = @app) AND (@room IS NULL OR room = @room)
         AND (@type IS NULL OR type = @type) AND (@unread = 0 OR read_at IS NULL)
-      ORDER BY id DESC LIMIT @limit`,
+      ORDER BY notifications.id DESC LIMIT @limit`,
   );
   const find = db.prepare<[string], Row>(`SELECT ${columns} FROM notifications WHERE uid = ?`);
   const deliveries = db.prepare<[string], NotificationDelivery>(
