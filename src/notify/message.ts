@@ -54,7 +54,12 @@ export function messageOf(id: string, record: EventRecord, dashboard: string | n
   const words = command?.map(shellWord);
   return {
     title: plainLine(title, 200),
-    sentences: [`${what} Since ${plainLine(record.at, 40)}.`, meaning, next].filter((sentence) => sentence !== ""),
+    // An alert knows when the trouble began.
+    sentences: [
+      `${what} Since ${plainLine(typeof record.since === "string" ? record.since : record.at, 40)}.`,
+      meaning,
+      next,
+    ].filter((sentence) => sentence !== ""),
     command: words === undefined || words.includes(null) ? null : ["outrigger", ...words].join(" "),
     severity,
     link: dashboard === null ? null : `${dashboard}/#/notifications/${encodeURIComponent(id)}`,

@@ -137,11 +137,11 @@ const routeResumed: Say = ({ text, route }) => ({
 
 const alert = (firing: boolean): Say => {
   return ({ text, route }) => {
-    const rule = text("rule") || text("name") || text("alert") || "an alert";
     const about = route === "" ? "" : ` of ${route}`;
+    const summary = text("summary");
     return {
-      title: `${firing ? "Alert" : "Resolved"}: ${rule}${about}`,
-      what: `The alert ${rule}${about} ${firing ? "is firing" : "is resolved"}${text("detail") === "" ? "" : `: ${text("detail")}`}.`,
+      title: `${firing ? "Alert" : "Resolved"}: ${text("rule")}${about}`,
+      what: `The alert ${text("rule")}${about} ${firing ? "is firing" : "is resolved"}${summary === "" ? "" : `: ${summary.replace(/\.$/, "")}`}.`,
       meaning: firing ? "A rule of the manifest says that this should not be so." : "It is as it should be again.",
       next: firing ? "Look at the dashboard for how it came." : "There is nothing to do.",
       command: ["status"],

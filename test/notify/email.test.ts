@@ -178,3 +178,20 @@ test("a mail server where the manifest lets nobody be dialled is not dialled", a
   expect(await rig.line(1)).toMatchObject({ level: "error", fields: { status: 0 } });
   expect(server.mails).toEqual([]);
 });
+
+test("hostile text is harmless in mail: no header, no recipient and no markup comes of it", async () => {
+  const { server, rig } = await start();
+  rig.apply([emailChannel({ smtp: smtp(server) })], RULES);
+  const by = "<script>alert(1)</script>\r\nBcc: x@evil.example\u001b[2J\r\n.\r\nRCPT TO:<y@evil.example>";
+  rig.notifier.record(breakerMoved({ upstream: by, capability: "<b>\r\nX-Evil: 1" }));
+  expect(await rig.line(1)).toMatchObject({ level: "info" });
+  const [mail] = server.mails;
+  expect(mail?.to).toEqual(["ops@ops.example"]);
+  expect(Object.keys(mail?.headers ?? {})).not.toEqual(expect.arrayContaining(["bcc"]));
+  expect(Object.keys(mail?.headers ?? {})).not.toEqual(expect.arrayContaining(["x-evil"]));
+  const raw = String(mail?.raw).replaceAll("=\r\n", "");
+  const html = raw.slice(raw.indexOf("text/html"));
+  expect(html).toContain("&lt;script&gt;alert(1)&lt;/script&gt; Bcc: x@evil.example");
+  expect(html).not.toContain("<script");
+  expect(raw).not.toContain("\u001b");
+});
