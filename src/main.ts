@@ -15,6 +15,8 @@ import { failoverCommand } from "./cli/failover.ts";
 import { healthCommand } from "./cli/health.ts";
 import { healthcheckCommand } from "./cli/healthcheck.ts";
 import { metricsCommand } from "./cli/metrics.ts";
+import { notificationsCommand } from "./cli/notifications.ts";
+import { notifyCommand } from "./cli/notify.ts";
 import { pauseCommand, resumeCommand } from "./cli/parking.ts";
 import { runCli } from "./cli/program.ts";
 import { routesCommand } from "./cli/routes.ts";
@@ -110,6 +112,8 @@ const commands: readonly Command[] = [
   dlqCommand(systemClock),
   spoolCommand,
   tailCommand,
+  notificationsCommand,
+  notifyCommand,
   demoCommand(edge),
 ];
 

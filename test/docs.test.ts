@@ -86,7 +86,7 @@ test("each command of --help has its line, and no line names another", () => {
     const listed = [...(help.split("Commands:\n")[1] ?? "").matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name ?? "");
     return listed.filter((name) => name !== "help").map((name) => [...of, name].join(" "));
   };
-  const groups = ["alerts", "breaker", "deliveries", "dlq", "failover", "spool"];
+  const groups = ["alerts", "breaker", "deliveries", "dlq", "failover", "notifications", "notify", "spool"];
   const single = commandsOf().filter((name) => !groups.includes(name));
   expect(sorted(names("Commands"))).toEqual(sorted([...single, ...groups.flatMap((group) => commandsOf(group))]));
 });

@@ -18,11 +18,12 @@ import { dlqBulkRoutes } from "./routes/dlq.bulk.ts";
 import { dlqExportRoutes } from "./routes/dlq.export.ts";
 import { dlqImportRoutes } from "./routes/dlq.import.ts";
 import { dlqRoutes } from "./routes/dlq.ts";
-import { eventRoutes } from "./routes/events.ts";
+import { type EventWays, eventRoutes } from "./routes/events.ts";
 import { explainRoutes } from "./routes/explain.ts";
 import { failoverRoutes } from "./routes/failover.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { manifestRoutes } from "./routes/manifest.ts";
+import { notificationRoutes } from "./routes/notifications.ts";
 import { parkingRoutes } from "./routes/parking.ts";
 import { sampleRoutes } from "./routes/samples.ts";
 import { statusRoutes } from "./routes/status.ts";
@@ -30,7 +31,7 @@ import { verificationRoutes } from "./routes/verification.ts";
 import { webhookHealthRoutes } from "./routes/webhook-health.ts";
 import { webhookMetricsRoutes } from "./routes/webhook-metrics.ts";
 import { type AdminServices, DeliveriesAway } from "./services.ts";
-import type { Streams } from "./streams.ts";
+import { createTickets, requireTicket, showsTicket } from "./tickets.ts";
 
 /** The paths that probes and scrapers ask: no host check, no token. */
 const OPEN_PATHS: ReadonlySet<string> = new Set(["/livez", "/readyz", "/metrics"]);
@@ -39,14 +40,20 @@ const OPEN_PATHS: ReadonlySet<string> = new Set(["/livez", "/readyz", "/metrics"
  * Everything the admin listener answers, in the order it is judged: headers, host and origin, token, size, form, and
  * then the resource. `listen` is what the listener was told to bind.
  */
-export function createAdminApp(services: AdminServices, streams: Streams, listen: () => Address) {
+export function createAdminApp(services: AdminServices, events: EventWays, listen: () => Address) {
   const app = new OpenAPIHono<AdminEnv>({
     defaultHook: (result) => (result.success ? undefined : invalidRequest(result.target, result.error)),
   });
   const ownHost = ownHostOnly(services.allowedHosts, listen);
   app.use(securityHeaders);
   app.use((c, next) => (OPEN_PATHS.has(c.req.path) ? next() : ownHost(c, next)));
-  app.use(`${BASE}/*`, requireToken(services), smallBodies);
+  const tickets = createTickets(services.clock, services.random);
+  const [byToken, byTicket] = [requireToken(services), requireTicket(tickets)];
+  app.use(
+    `${BASE}/*`,
+    (c, next) => (showsTicket(c.req.path, c.req.query("ticket")) ? byTicket(c, next) : byToken(c, next)),
+    smallBodies,
+  );
   app.use(
     methodNotAllowed({
       app,
@@ -85,7 +92,8 @@ export function createAdminApp(services: AdminServices, streams: Streams, listen
     manifestRoutes(services),
     explainRoutes(services),
     auditRoutes(services),
-    eventRoutes(streams),
+    eventRoutes(events, tickets),
+    notificationRoutes(services),
   ])
     app.route(BASE, routes);
   app.get(`${BASE}/openapi.json`, (c) => c.json(openApiDocument(app)));
@@ -105,6 +113,7 @@ const TAGS = [
   ["alerts", "What needs somebody, by rules."],
   ["manifest", "What the service was told to do."],
   ["events", "What happens, as it happens."],
+  ["notifications", "What people were to be told, and whether they were."],
   ["audit", "Who changed what."],
   ["health", "For probes and scrapers: no token, any host."],
 ] as const;

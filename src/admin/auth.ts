@@ -14,8 +14,8 @@ const MAX_PEERS = 1_024;
 const AUDITED = 60;
 const AUDIT_EVERY_MS = 1_000;
 
-/** POST, but they change nothing: a viewer may call them. */
-const READING_POSTS: ReadonlySet<string> = new Set([`${BASE}/explain`]);
+/** POST, but they change nothing, and give no more than a viewer has: one may call them. */
+const READING_POSTS: ReadonlySet<string> = new Set([`${BASE}/explain`, `${BASE}/events/tickets`]);
 
 /**
  * Lets through who holds a token, and an operator's where something could change. While an address has had too many

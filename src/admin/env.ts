@@ -2,6 +2,7 @@ import type { HttpBindings } from "@hono/node-server";
 import { HTTPException } from "hono/http-exception";
 import { PROBLEM_JSON, type Problem, problem } from "../core/problem.ts";
 import type { Role } from "./services.ts";
+import type { Ticket } from "./tickets.ts";
 
 /** Who a request's token belongs to. */
 export interface Principal {
@@ -12,7 +13,7 @@ export interface Principal {
 /** What handlers find in Hono's context: node's own request, and who asks. */
 export interface AdminEnv {
   readonly Bindings: HttpBindings;
-  readonly Variables: { who: Principal };
+  readonly Variables: { who: Principal /** Who came with one, instead of a token. */; ticket?: Ticket };
 }
 
 /** Where the API lives. */

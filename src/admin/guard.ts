@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from "hono";
 import type { Address } from "../core/settings.ts";
 import { type AdminEnv, BASE, refuse, SECURITY_HEADERS } from "./env.ts";
 import { type Hosts, isOwnHost, isOwnOrigin } from "./hosts.ts";
+import { SOCKET_PATH, showsTicket } from "./tickets.ts";
 
 /** Room for a manifest of any size that loads. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
@@ -16,7 +17,10 @@ export const securityHeaders: MiddlewareHandler<AdminEnv> = async (c, next) => {
   await next();
 };
 
-/** Answers only to names that are this listener's own: 421 for another `Host`, 403 for a page of another origin. */
+/**
+ * Answers only to names that are this listener's own: 421 for another `Host`, 403 for a page of another origin unless it
+ * shows a ticket.
+ */
 export function ownHostOnly(allowed: () => readonly string[], listen: () => Address): MiddlewareHandler<AdminEnv> {
   return async (c, next) => {
     const hosts: Hosts = { allowed: allowed(), listen: listen(), local: c.env.incoming.socket.localAddress };
@@ -27,7 +31,7 @@ export function ownHostOnly(allowed: () => readonly string[], listen: () => Addr
         "Not this host",
         "use localhost or the address, or add it to admin.allowed_hosts",
       );
-    if (!isOwnOrigin(c.req.header("origin"), hosts))
+    if (!showsTicket(c.req.path, c.req.query("ticket")) && !isOwnOrigin(c.req.header("origin"), hosts))
       return refuse(403, "wrong-origin", "Not from this origin", "pages of other sites may not call this API");
     return next();
   };
@@ -39,6 +43,8 @@ export function ownHostOnly(allowed: () => readonly string[], listen: () => Addr
  */
 export const smallBodies: MiddlewareHandler<AdminEnv> = async (c, next) => {
   const { incoming } = c.env;
+  // Of what is to be upgraded nothing is read here: it may be the client's first frames.
+  if (c.req.path === SOCKET_PATH) return next();
   const max = c.req.path === IMPORT_PATH ? MAX_IMPORT_BYTES : MAX_BODY_BYTES;
   const body = await readBody(incoming, max);
   if (body === null) return refuse(413, "body-too-large", "Body too large", `at most ${max} bytes`);

@@ -3,9 +3,10 @@ import { getRequestListener } from "@hono/node-server";
 import type { Address } from "../core/settings.ts";
 import { createAdminApp } from "./app.ts";
 import { refuse, SECURITY_HEADERS } from "./env.ts";
+import { createFollowers, type StreamTimes } from "./follow.ts";
 import { createEventRing, type RingSizes } from "./ring.ts";
 import type { AdminServices } from "./services.ts";
-import { createStreams, type StreamTimes } from "./streams.ts";
+import { createSockets } from "./sockets.ts";
 
 /** The admin listener: API, probes, metrics. */
 export interface AdminServer {
@@ -21,6 +22,10 @@ export interface Wire {
   bind(server: Server, address: Address): Promise<string>;
   /** From then on what is no request is refused with these fields, and who stops reading is dropped. */
   prepare(server: Server, fields: typeof SECURITY_HEADERS): void;
+  /** What is wrong with a request on the wire, or null. */
+  wrong(
+    req: IncomingMessage,
+  ): { readonly status: number; readonly name: string; readonly title: string; readonly detail?: string } | null;
   /** False where a request is not to be served: then it has its answer, and its connection ends. */
   admits(req: IncomingMessage, res: ServerResponse, fields: typeof SECURITY_HEADERS): boolean;
 }
@@ -48,9 +53,10 @@ const CLOSE_GRACE_MS = 1_000;
 export function createAdminServer(services: AdminServices, wire: Wire, options: AdminServerOptions = {}): AdminServer {
   const { clock } = services;
   const ring = createEventRing(options.ring, services.mask);
-  const streams = createStreams(clock, ring, options.streams);
+  const followers = createFollowers(clock, ring, options.streams);
+  const sockets = createSockets(clock, followers);
   let address: Address = { kind: "tcp", host: "127.0.0.1", port: 0 };
-  const app = createAdminApp(services, streams, () => address);
+  const app = createAdminApp(services, { followers, sockets }, () => address);
   const answer = getRequestListener(app.fetch, {
     // For HTTP/1.0 without Host: the probes need none.
     hostname: "host.invalid",
@@ -68,16 +74,30 @@ export function createAdminServer(services: AdminServices, wire: Wire, options: 
   server.on("request", serve(false)).on("checkContinue", serve(true)).on("checkExpectation", serve(false));
   server.maxConnections = MAX_CONNECTIONS;
   wire.prepare(server, SECURITY_HEADERS);
+  server.on("upgrade", (req, socket, head) => {
+    sockets.upgrade(req, socket, head, async () => {
+      const wrong = wire.wrong(req);
+      if (wrong !== null) return refuse(wrong.status, wrong.name, wrong.title, wrong.detail ?? "");
+      const asked = requestOf(req);
+      return asked === null
+        ? refuse(400, "bad-request", "Not a request", "the target or a field is malformed")
+        : app.fetch(asked, { incoming: req });
+    });
+  });
   const off = services.events.on(ring.record);
   let closed: Promise<void> | null = null;
 
   const close = async (): Promise<void> => {
     off();
-    streams.close();
+    followers.close();
     if (!server.listening) return;
     const gone = new Promise((resolve) => server.close(resolve));
     server.closeIdleConnections();
-    const timer = clock.after(CLOSE_GRACE_MS, () => server.closeAllConnections(), undefined);
+    const cut = (): void => {
+      server.closeAllConnections();
+      sockets.close();
+    };
+    const timer = clock.after(CLOSE_GRACE_MS, cut, undefined);
     await gone;
     clock.cancel(timer);
   };
@@ -91,4 +111,15 @@ export function createAdminServer(services: AdminServices, wire: Wire, options: 
       return closed;
     },
   };
+}
+
+/** What asks to be upgraded, for the same judges as every other request; null where it is none. */
+function requestOf({ url = "", rawHeaders, method = "GET" }: IncomingMessage): Request | null {
+  try {
+    const headers = new Headers();
+    for (let i = 0; i + 1 < rawHeaders.length; i += 2) headers.append(rawHeaders[i] ?? "", rawHeaders[i + 1] ?? "");
+    return new Request(new URL(url, "http://host.invalid"), { method, headers });
+  } catch {
+    return null;
+  }
 }

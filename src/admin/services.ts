@@ -2,6 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Listener } from "../core/events.ts";
 import type { AppHealth } from "../core/health.ts";
 import type { JobQuery, JobState, JobSummary, ParkCause, RouteName, StoredJob } from "../core/job.ts";
+import type { Random } from "../core/random.ts";
 import type { Result } from "../core/result.ts";
 import type { JsonValue } from "../core/settings.route.ts";
 import type {
@@ -16,6 +17,7 @@ import type {
 import type { AlertAdmin } from "./services.alerts.ts";
 import type { CallService } from "./services.calls.ts";
 import type { ExplainRequest, ExplainResult } from "./services.explain.ts";
+import type { NotificationService } from "./services.notifications.ts";
 
 /**
  * What the admin listener asks of the running service: a narrow port that the composition root fills. Everything is
@@ -23,6 +25,7 @@ import type { ExplainRequest, ExplainResult } from "./services.explain.ts";
  */
 export interface AdminServices {
   readonly clock: Clock;
+  readonly random: Random;
   /** Who may come in. The same array for as long as nothing changes. */
   tokens(): readonly AdminToken[];
   /** Names of `admin.allowed_hosts`, lower case, without port. */
@@ -41,6 +44,7 @@ export interface AdminServices {
   readonly calls: CallService;
   readonly alerts: AlertAdmin;
   readonly manifest: ManifestService;
+  readonly notifications: NotificationService;
   /** The bus: the event stream is fed from it. */
   readonly events: { on(listener: Listener): () => void };
   /** Replaces the secrets of the running manifest in a text that is to be shown. */

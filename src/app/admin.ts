@@ -22,6 +22,7 @@ import { alertService } from "./alerts.admin.ts";
 import { deliveryService } from "./deliveries.admin.ts";
 import { failoverService } from "./failovers.admin.ts";
 import type { Applied } from "./manifests.ts";
+import { notificationService } from "./notifications.admin.ts";
 import type { Services } from "./services.ts";
 
 /** What the admin listener is opened on. */
@@ -52,6 +53,7 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
   let address = "";
   const services: AdminServices = {
     clock: options.clock,
+    random: options.random,
     tokens,
     allowedHosts: () => manifests.current.loaded.manifest.admin.allowedHosts,
     ready: () => (parts.stopping() ? { ready: false, reasons: ["the process is stopping"] } : READY),
@@ -81,6 +83,7 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
     verification: parts.verifications.rates,
     calls: parts.calls,
     alerts: alertService(parts.alerts, () => manifests.current.loaded.manifest),
+    notifications: notificationService(parts),
     manifest: manifestService(parts),
     events: parts.bus,
     mask,
@@ -93,7 +96,13 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
   };
   const server = createAdminServer(services, strictWire(options.clock));
   address = await server.listen(listen.admin);
+  parts.notifier.boundAt(dashboardAt(address));
   return { address, close: () => server.close() };
+}
+
+/** A listener on all addresses, or on a file, has none that a link could name. */
+function dashboardAt(address: string): string | null {
+  return /^(unix:|0\.0\.0\.0:|\[::\]:)/.test(address) ? null : `http://${address}`;
 }
 
 const READY = { ready: true, reasons: [] } as const;

@@ -2,11 +2,11 @@ import { DeliveriesAway, type DeliveryService, type SpoolInfo, type SpoolRouteIn
 import type { Clock } from "../core/clock.ts";
 import type { DlqAdded } from "../core/events.job.ts";
 import type { EventBus } from "../core/events.ts";
-import type { JobSummary, RouteName } from "../core/job.ts";
+import { type JobSummary, OWN_APP, type RouteName } from "../core/job.ts";
 import type { DeliveryState } from "../proxy/deliveries.ts";
-import type { RouteSurvey } from "../spool/port.ts";
 import type { Deliveries } from "./deliveries.ts";
 import { parkingService } from "./parking.ts";
+import { appsOnly, deadOf, waitingOf } from "./survey.ts";
 
 /** What an operator sees and does of the asynchronous path. */
 
@@ -27,11 +27,11 @@ export function deliveryService({ deliveries, clock, bus, routes, mask }: Delive
   return {
     async list(query) {
       const { items, next } = await asked(spool.list(query));
-      return { items: items.map(hidden), next };
+      return { items: items.filter(notOwn).map(hidden), next };
     },
     async find(id) {
       const job = await asked(spool.find(id));
-      if (job === null) return null;
+      if (job === null || !notOwn(job)) return null;
       const poll = job.poll && { ...job.poll, last: job.poll.last && mask(job.poll.last) };
       return { ...hidden(job), tries: job.tries.map(hidden), poll };
     },
@@ -103,8 +103,10 @@ function cancelled({ id, app, capability, requestId, sends }: JobSummary, at: nu
 /** For callers: where it is, and whether its route waits for something. */
 export async function findDelivery({ spool, deliverer }: Deliveries, id: string): Promise<DeliveryState | null> {
   const job = await spool.find(id);
-  return job === null ? null : { ...job, parked: deliverer.parked(job.app, job.capability) !== null };
+  return job === null || !notOwn(job) ? null : { ...job, parked: deliverer.parked(job.app, job.capability) !== null };
 }
+
+const notOwn = ({ app }: RouteName): boolean => app !== OWN_APP;
 
 async function asked<T>(answer: Promise<T>): Promise<T> {
   try {
@@ -115,20 +117,23 @@ async function asked<T>(answer: Promise<T>): Promise<T> {
 }
 
 async function survey({ spool, deliverer, pauses }: Deliveries): Promise<SpoolInfo> {
-  const { routes, ...rest } = await spool.survey();
+  const { routes, ...rest } = await appsOnly(spool.survey());
   const shown = routes.map((route): SpoolRouteInfo => {
     const { app, capability, leased, verifying } = route;
     const parked = deliverer.parked(app, capability);
     const by = pauses.of(app, capability)?.by ?? null;
-    const dead = Object.values(route.dead).reduce((sum, n) => sum + n, 0);
-    return { app, capability, queued: waitingOf(route), leased, verifying, dead, parked: parked && { ...parked, by } };
+    return {
+      app,
+      capability,
+      queued: waitingOf(route),
+      leased,
+      verifying,
+      dead: deadOf(route),
+      parked: parked && { ...parked, by },
+    };
   });
   return {
     ...rest,
     routes: shown.filter((one) => one.parked || one.queued + one.leased + one.verifying + one.dead > 0),
   };
-}
-
-function waitingOf({ first, retry, behind }: RouteSurvey): number {
-  return first + retry + behind;
 }

@@ -1,6 +1,7 @@
+import { eventApp } from "../core/event.record.ts";
 import type { EventBus, OutriggerEvent } from "../core/events.ts";
 import type { Exchange } from "../core/exchange.ts";
-import type { JobSummary } from "../core/job.ts";
+import { type JobSummary, OWN_APP } from "../core/job.ts";
 import type { RetrySettings, RouteSettings } from "../core/settings.route.ts";
 import type { SpoolSettings } from "../core/settings.service.ts";
 import type { StoredPause } from "../core/stored.ts";
@@ -36,12 +37,14 @@ export interface Deliveries extends AsyncDisposable {
   readonly upkeep: Upkeep;
   /** Puts a job and says so. */
   put(job: NewJob): Promise<Receipt>;
+  /** Puts one of our own. */
+  putOwn(job: NewJob): Promise<Receipt>;
   later(route: LaterRoute): Later;
   readonly verifyCall: VerifyCall;
   /** An operator did something to these, which were being verified: nobody asks any more. */
   unasked(jobs: readonly JobSummary[]): void;
   /** The routes of a new manifest. */
-  apply(plans: readonly RoutePlan[], settings: SpoolSettings): void;
+  apply(plans: readonly RoutePlan[], settings: SpoolSettings, own: readonly DeliveryRoute[]): void;
   /** Begins to deliver. */
   start(): Promise<void>;
   /** Where a copy of the spool is made. */
@@ -64,6 +67,8 @@ export interface DeliveriesDeps extends DeliveringDeps {
   readonly version: string;
   readonly onVerified: ReportDeps["count"];
   readonly onUndone: ReportDeps["failed"];
+  /** Hears what becomes of our own jobs, which is no event of the bus. */
+  readonly onOwn: (event: OutriggerEvent) => void;
 }
 
 export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettings): Promise<Deliveries> {
@@ -89,6 +94,12 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
   const gone = createGoneCounts(goneCounts(await history.meta(GONE_KEY)), (counts) => {
     void history.setMeta(GONE_KEY, JSON.stringify(counts)).catch(() => undefined);
   });
+  const emit = (event: OutriggerEvent): void => {
+    if (eventApp(event) !== OWN_APP) return bus.emit(event);
+    deps.onOwn(event);
+    // The next of its order may go.
+    if (event.type === "dlq.added") deliverer.wake(event.app, event.capability);
+  };
   const verified = reportVerification({ bus, count: deps.onVerified, failed: deps.onUndone });
   const backoff = (retry: RetrySettings, n: number): number => backoffMs(retry, n, random);
   const verifier = createVerifier({
@@ -106,7 +117,7 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
     clock,
     pauses,
     gone,
-    emit: bus.emit,
+    emit,
     backoffMs: backoff,
     verifier,
     verified,
@@ -115,7 +126,7 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
   const unasked = (jobs: readonly JobSummary[]): void => {
     for (const job of jobs) if (job.state === "verifying") deps.onVerified(job, "unverified");
   };
-  const upkeep = createUpkeep({ spool, clock, emit: bus.emit, lapsed: unasked });
+  const upkeep = createUpkeep({ spool, clock, emit, lapsed: unasked });
   const off = bus.on((event: OutriggerEvent) => {
     // An expired one may have let the next of its order key go.
     const freed = event.type === "dlq.added" && event.reason === "expired";
@@ -152,7 +163,12 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
     verifyCall: createVerifyCall({ spool, verifier, verified, clock, random }),
     unasked,
     later: (route) => laterOf(route, put, deps, withdraw),
-    apply(plans, next) {
+    async putOwn(job) {
+      const receipt = await spool.put(job);
+      if (receipt.kind === "queued") deliverer.queued(job);
+      return receipt;
+    },
+    apply(plans, next, ownRoutes) {
       spool.configure(boundsOf(next));
       const own = plans.filter(({ ref }) => ref.mode !== "passthrough");
       const routes = own.map((plan): DeliveryRoute => deliveryRoute(plan, deps));
@@ -160,7 +176,11 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
         own.map((plan) => verifyRoute(plan, laterRetry(plan.settings), deps)),
         next,
       );
-      deliverer.apply(routes, { concurrency: next.concurrency, perApp: next.perApp, batch: next.batch });
+      deliverer.apply([...routes, ...ownRoutes], {
+        concurrency: next.concurrency,
+        perApp: next.perApp,
+        batch: next.batch,
+      });
     },
     async start() {
       await deliverer.start();

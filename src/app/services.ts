@@ -6,6 +6,7 @@ import { UNROUTED } from "../core/exchange.ts";
 import { createMemoryLedger } from "../core/memory.ts";
 import type { Random } from "../core/random.ts";
 import type { Result } from "../core/result.ts";
+import type { Notifier } from "../notify/notifier.ts";
 import { type CallHistory, createCallHistory } from "../observe/calls.ts";
 import { createLog, type Log, type LogLevel } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
@@ -24,6 +25,7 @@ import { type Manifests, startManifests } from "./manifests.ts";
 import { openNotifier } from "./notify.ts";
 import type { Prepared } from "./prepare.ts";
 import { keepRevision } from "./revisions.ts";
+import { appsOnly } from "./survey.ts";
 import { createUpstreams } from "./upstreams.ts";
 
 export interface AppOptions {
@@ -89,6 +91,7 @@ export interface Services {
   readonly shared: CallShared;
   /** Requests under way, by app. */
   readonly inFlight: () => ReadonlyMap<string, number>;
+  readonly notifier: Notifier;
 }
 
 /** Opens everything but the listeners, in order; `started` is told how to undo each. Rejects with a readable error. */
@@ -119,12 +122,19 @@ export async function openServices(
     breakers: () => breakers.list(clock.now()),
     inFlight: apps.inFlight,
     apps: () => failovers.list(),
-    spool: () => deliveries.spool.survey(),
+    spool: () => appsOnly(deliveries.spool.survey()),
     alerts: () => alerts.firing(),
   });
-  // Stops after what makes events, so that it hears of them.
-  const notifier = started.use(openNotifier(options, () => egress, log, metrics));
   const { history } = storage;
+  const notifications = openNotifier(options, {
+    log,
+    metrics,
+    history,
+    deliveries: () => deliveries,
+    egress: () => egress,
+  });
+  // Stops after what makes events, so that it hears of them.
+  const notifier = started.use(notifications.notifier);
   const verifications = createVerificationTally({
     clock,
     write: history.addVerifications,
@@ -153,6 +163,7 @@ export async function openServices(
         metrics.verified(route, result);
         verifications.count(route, result);
       },
+      onOwn: notifications.outbox.record,
       onUndone: (app, upstream) => failovers.find(app)?.of(upstream)?.health.undone(clock.now()),
     },
     spool,
@@ -208,9 +219,9 @@ export async function openServices(
         loaded.manifest.notify.channels.map((channel) => channel.name),
       );
       calls.apply(loaded.manifest.history);
-      notifier.apply({ ...loaded.manifest, mask: loaded.mask });
+      notifier.apply({ ...loaded.manifest, dashboard: loaded.manifest.admin.publicUrl, mask: loaded.mask });
       breakers.retain(plans.flatMap((plan) => plan.breakers));
-      deliveries.apply(plans, loaded.manifest.spool);
+      deliveries.apply(plans, loaded.manifest.spool, notifications.outbox.routes(notifier.channels.values()));
       failovers.applied(loaded.manifest.apps, new Set(plans.map(({ ref }) => ref.key)));
       apps.retain(new Set(loaded.manifest.apps.map((app) => app.name)));
       alerts.apply(loaded.manifest);
@@ -220,6 +231,7 @@ export async function openServices(
     },
   });
   const shared: CallShared = { clock, memory, closing: () => state.stopping };
+  await notifications.outbox.open();
   await deliveries.start();
   const { inFlight } = apps;
   return {
@@ -237,6 +249,7 @@ export async function openServices(
     alerts,
     shared,
     inFlight,
+    notifier,
   };
 }
 

@@ -34,6 +34,12 @@ export interface RouteName {
   readonly capability: string;
 }
 
+/**
+ * The app of jobs that are the sidecar's own, such as notifications: no manifest can name it, its jobs take no slot of
+ * an app's, and those who ask about deliveries are not shown them.
+ */
+export const OWN_APP = "#outrigger";
+
 /** The request as it came, less its body: what is sent is built anew for each try, under the manifest of its time. */
 export interface StoredRequest {
   readonly method: string;

@@ -47,6 +47,8 @@ export interface AdminSettings {
   readonly tokens: readonly { readonly name: string; readonly role: "viewer" | "operator"; readonly token: string }[];
   /** Lower case, without port. */
   readonly allowedHosts: readonly string[];
+  /** Where people find the dashboard, without a trailing slash; null: where the listener is bound. */
+  readonly publicUrl: string | null;
 }
 
 export interface EgressSettings {
@@ -56,33 +58,42 @@ export interface EgressSettings {
   readonly deny: readonly string[];
 }
 
-export type ChannelSettings =
-  | {
-      readonly name: string;
-      readonly type: "email";
-      readonly smtp: string;
-      readonly from: string;
-      readonly to: readonly string[] | "owner";
-    }
-  | {
-      readonly name: string;
-      readonly type: "slack" | "discord" | "webhook";
-      readonly url: string;
-      readonly secret: string | null;
-    }
-  | {
-      readonly name: string;
-      readonly type: "http";
-      /** A template after its authority; see notice.ts. */
-      readonly url: string;
-      readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-      /** Values are templates. */
-      readonly headers: readonly (readonly [name: string, value: string])[];
-      /** Its texts are templates. null: the event itself, where the method has a body. */
-      readonly body: JsonValue | null;
-      readonly timeoutMs: number;
-      readonly retry: NotifyRetry;
-    };
+export type ChannelSettings = ChannelCommon &
+  (
+    | {
+        readonly type: "email";
+        /** With user and password in it, where the server asks for them. */
+        readonly smtp: string;
+        readonly from: string;
+        readonly to: readonly string[] | "owner";
+      }
+    | { readonly type: "slack" | "discord"; readonly url: string }
+    | {
+        readonly type: "webhook";
+        readonly url: string;
+        /** Of Standard Webhooks; null: unsigned. */
+        readonly secret: string | null;
+      }
+    | {
+        readonly type: "http";
+        /** A template after its authority; see notice.ts. */
+        readonly url: string;
+        readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+        /** Values are templates. */
+        readonly headers: readonly (readonly [name: string, value: string])[];
+        /** Its texts are templates. null: the event itself, where the method has a body. */
+        readonly body: JsonValue | null;
+      }
+  );
+
+interface ChannelCommon {
+  readonly name: string;
+  /** Of one try. */
+  readonly timeoutMs: number;
+  readonly retry: NotifyRetry;
+  /** More than so many a minute come as one; null: there is no such bound. */
+  readonly perMinute: number | null;
+}
 
 export interface NotifyRetry {
   /** All tries, the first included. */

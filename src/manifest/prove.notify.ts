@@ -33,9 +33,9 @@ function proveRoutes({ main, manifest: { notify, apps } }: Resolved, report: Rep
 
 function proveChannels({ main, manifest: { notify, listen } }: Resolved, report: Report): void {
   for (const channel of notify.channels) {
-    if (channel.type !== "http") continue;
+    if (channel.type === "email") continue;
     const at = (key: string) => ["notify", "channels", channel.name, key];
-    if (channel.body !== null && !mayHaveBody(channel))
+    if (channel.type === "http" && channel.body !== null && !mayHaveBody(channel))
       report.error(main.place(at("body")), at("body"), `${channel.method} has no body: leave it out, or use POST`);
     if (!main.tainted(["listen"]) && reaches(dialled(channel.url), listen.proxy)) {
       const said = "this channel is listen.proxy itself: each notification would be a request that makes another";

@@ -99,42 +99,54 @@ export function resolveAdmin(admin: ManifestEntry["admin"] = {}, env: Environmen
   // The manifest may name the same variable itself, to give the token a name of its own.
   if (token !== undefined && !tokens.some((t) => t.token === token))
     tokens.push({ name: "env", role: "operator", token });
-  return { tokens, allowedHosts: (admin.allowed_hosts ?? []).map((host) => host.toLowerCase()) };
+  const allowedHosts = (admin.allowed_hosts ?? []).map((host) => host.toLowerCase());
+  return { tokens, allowedHosts, publicUrl: admin.public_url?.replace(/\/+$/, "") ?? null };
 }
 
 export function resolveEgress(egress: ManifestEntry["egress"] = {}): EgressSettings {
   return { default: egress.default ?? "any", allow: egress.allow ?? [], deny: egress.deny ?? [] };
 }
 
+type ChannelEntry = NonNullable<NonNullable<ManifestEntry["notify"]>["channels"]>[string];
+
 export function resolveNotify(notify: ManifestEntry["notify"] = {}): NotifySettings {
   return {
-    channels: Object.entries(notify.channels ?? {}).map(([name, channel]): ChannelSettings => {
-      switch (channel.type) {
-        case "email": {
-          const to = channel.to === "owner" ? "owner" : Array.isArray(channel.to) ? channel.to : [channel.to];
-          return { name, type: "email", smtp: channel.smtp, from: channel.from, to };
-        }
-        case "http":
-          return {
-            name,
-            type: "http",
-            url: channel.url,
-            method: channel.method ?? "POST",
-            headers: Object.entries(channel.headers ?? {}),
-            body: channel.body ?? null,
-            timeoutMs: channel.timeout ?? 5000,
-            retry: {
-              attempts: channel.retry?.attempts ?? 5,
-              initialMs: channel.retry?.initial ?? 1000,
-              maxMs: channel.retry?.max ?? 30_000,
-            },
-          };
-        case "webhook":
-          return { name, type: "webhook", url: channel.url, secret: channel.secret ?? null };
-        default:
-          return { name, type: channel.type, url: channel.url, secret: null };
-      }
-    }),
+    channels: Object.entries(notify.channels ?? {}).map(([name, channel]) => resolveChannel(name, channel)),
     routes: (notify.routes ?? []).map(({ on, apps, to }) => ({ on, apps: apps ?? null, to })),
   };
+}
+
+/** A program's endpoint is called for each event, soon or not at all; people can read an hour later, but not all at once. */
+function resolveChannel(name: string, channel: ChannelEntry): ChannelSettings {
+  const http = channel.type === "http";
+  const { retry, timeout } = channel;
+  const common = {
+    name,
+    timeoutMs: timeout ?? (channel.type === "email" ? 30_000 : 5000),
+    retry: {
+      attempts: retry?.attempts ?? (http ? 5 : 12),
+      initialMs: retry?.initial ?? (http ? 1000 : 2000),
+      maxMs: retry?.max ?? (http ? 30_000 : 600_000),
+    },
+    perMinute: channel.rate ?? (http ? null : 30),
+  };
+  switch (channel.type) {
+    case "email": {
+      const to = channel.to === "owner" ? "owner" : Array.isArray(channel.to) ? channel.to : [channel.to];
+      return { ...common, type: "email", smtp: channel.smtp, from: channel.from, to };
+    }
+    case "http":
+      return {
+        ...common,
+        type: "http",
+        url: channel.url,
+        method: channel.method ?? "POST",
+        headers: Object.entries(channel.headers ?? {}),
+        body: channel.body ?? null,
+      };
+    case "webhook":
+      return { ...common, type: "webhook", url: channel.url, secret: channel.secret ?? null };
+    default:
+      return { ...common, type: channel.type, url: channel.url };
+  }
 }

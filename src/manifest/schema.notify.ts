@@ -1,17 +1,48 @@
 import { z } from "zod";
 import { EVENT_TYPES } from "../core/events.ts";
+import { isMailAddress } from "../core/mail.address.ts";
 import { parseNoticeTemplate } from "../core/notice.ts";
 import type { JsonValue } from "../core/settings.route.ts";
-import { block, checkName, choice, duration, list, mapOf, number, text } from "./schema.parts.ts";
+import { webhookKey } from "../core/webhook.key.ts";
+import { block, checkName, choice, duration, list, mapOf, number, shown, text } from "./schema.parts.ts";
 import { finite } from "./schema.refs.ts";
 import { checkHeaderValue, headerMapOf } from "./schema.values.ts";
 import { wrongPath } from "./urls.ts";
 
 /** Who is told what: channels, and which events go to them. */
 
-const httpUrl = text("A URL.", (v) =>
-  /^https?:$/.test(URL.parse(v)?.protocol ?? "") ? null : "expected a URL such as https://hooks.example/x",
-);
+const httpUrl = text("A URL.", wrongUrl);
+
+/** One that is called as it stands. Nothing of it is quoted: the credential may be in it. */
+function wrongUrl(value: string): string | null {
+  const [, authority] = /^https?:\/\/([^/?#\\]+)([^\\]*)$/.exec(value) ?? [];
+  const url = URL.parse(value);
+  if (authority === undefined || url === null) return "expected a URL such as https://hooks.example/x";
+  if (authority.includes("@")) return "a URL holds no user or password";
+  return value.includes("#") ? "a URL holds no #: a fragment is never sent" : null;
+}
+
+function wrongSmtp(value: string): string | null {
+  const url = URL.parse(value);
+  if (url === null || !/^smtps?:$/.test(url.protocol) || url.hostname === "")
+    return "expected a URL such as smtp://127.0.0.1:1025";
+  if (!/^\/?$/.test(url.pathname) || url.search !== "" || url.hash !== "")
+    return "after host and port there is nothing: expected a URL such as smtp://mail.example:587";
+  return (url.username === "") === (url.password === "") ? null : "expected both a user and a password, or none";
+}
+
+/** `owner`, an address, or `Name <address>`: what could begin another header or name another recipient is refused. */
+function wrongMailAddress(value: string): string | null {
+  if (value === "owner") return null;
+  const [, address] = /^[^<>\r\n]*<([^<>]+)>$/.exec(value) ?? [null, value];
+  return isMailAddress(address ?? "") && !/[\r\n,;]/.test(value) ? null : `${shown(value)} is no mail address`;
+}
+
+function wrongSecret(value: string): string | null {
+  const key = webhookKey(value);
+  if (!key.ok) return `this secret ${key.error}`;
+  return key.value.kind === "public" ? "this is a public key (whpk_), which can't sign" : null;
+}
 
 /** What is wrong with the `{event:name}` and `{label:name}` in a text, or null. */
 function wrongTemplate(value: string): string | null {
@@ -65,23 +96,50 @@ const bodyTemplate = z
     description: "Any value, sent as JSON; texts may hold {event:name} and {label:name}. Default: the event itself.",
   });
 
+const common = {
+  timeout: duration("The longest one try may take. Default 30s for email, 5s for others.", 10, 60_000),
+  retry: block(
+    "Tries after the first, and when they are made.",
+    {},
+    {
+      attempts: number("All tries, the first included. Default 5 for http, 12 for others.", 1, 20),
+      initial: duration(
+        "The longest wait before the second try; each after it is twice the one before. Default 1s for http, 2s for others.",
+      ),
+      max: duration(
+        "No wait is longer, but one that the endpoint asks for. Default 30s for http, 10m for others.",
+        1,
+        3_600_000,
+      ),
+    },
+  ),
+  rate: number("So many a minute; what is more comes as one. Default 30; for http there is no bound.", 1, 10_000),
+};
+
+const address = text("An address.", wrongMailAddress, 320);
+
 const channel = z.discriminatedUnion("type", [
   block(
     "Mail.",
     {
       type: z.literal("email"),
-      smtp: text("smtp:// or smtps://.", (v) =>
-        /^smtps?:$/.test(URL.parse(v)?.protocol ?? "") ? null : "expected a URL such as smtp://127.0.0.1:1025",
+      smtp: text(
+        "smtp:// (STARTTLS where the server has it) or smtps://; user and password may stand in it.",
+        wrongSmtp,
       ),
-      from: text("The sender."),
-      to: z
-        .union([text("An address, or owner."), list("Addresses.", text("An address."), 100)])
-        .meta({ description: "Addresses; owner is the app's owner." }),
+      from: text("The sender.", wrongMailAddress, 320),
+      to: z.union([address, list("Addresses.", address, 100)]).meta({
+        description: "Addresses; owner is the app's owner.",
+      }),
     },
-    {},
+    common,
   ),
-  ...(["slack", "discord"] as const).map((type) => block("A chat.", { type: z.literal(type), url: httpUrl }, {})),
-  block("A webhook.", { type: z.literal("webhook"), url: httpUrl }, { secret: text("Signs it.") }),
+  ...(["slack", "discord"] as const).map((type) => block("A chat.", { type: z.literal(type), url: httpUrl }, common)),
+  block(
+    "A webhook, as Standard Webhooks has it.",
+    { type: z.literal("webhook"), url: httpUrl },
+    { ...common, secret: text("Signs it: whsec_, or whsk_ for ed25519.", wrongSecret) },
+  ),
   block(
     "Any HTTP endpoint.",
     {
@@ -89,24 +147,13 @@ const channel = z.discriminatedUnion("type", [
       url: text("A URL; type http: {event:name} and {label:name} may stand in path and query.", wrongUrlTemplate),
     },
     {
+      ...common,
       method: choice("Default POST. GET and DELETE have no body.", ["GET", "POST", "PUT", "PATCH", "DELETE"]),
       headers: headerMapOf(
         "Headers; values may hold {event:name} and {label:name}.",
         (v) => checkHeaderValue(v) ?? wrongTemplate(v),
       ),
       body: bodyTemplate,
-      timeout: duration("The longest one try may take. Default 5s.", 10, 60_000),
-      retry: block(
-        "Tries after the first, and when they are made.",
-        {},
-        {
-          attempts: number("All tries, the first included. Default 5.", 1, 20),
-          initial: duration(
-            "The longest wait before the second try; each after it is twice the one before. Default 1s.",
-          ),
-          max: duration("No wait is longer, but one that the endpoint asks for. Default 30s.", 1, 3_600_000),
-        },
-      ),
     },
   ),
 ]);

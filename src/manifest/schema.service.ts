@@ -118,6 +118,11 @@ export const admin = block(
       100,
       0,
     ),
+    public_url: text("Where people find the dashboard: notifications link to it. Default: the listener's own.", (v) =>
+      /^https?:\/\/[^/?#@\s]+[^?#\s]*$/.test(v) && URL.canParse(v)
+        ? null
+        : "expected a URL such as https://outrigger.example",
+    ),
     allowed_hosts: list(
       "Host names beyond loopback and the listener's own.",
       text("A host.", (v) => (/^[A-Za-z0-9.-]+$/.test(v) ? null : `${shown(v)} is no host name (without port)`)),

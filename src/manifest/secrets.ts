@@ -134,5 +134,16 @@ function addPassword(url: string, secrets: Set<string>): void {
   if (userinfo === "") return;
   const colon = userinfo.indexOf(":");
   secrets.add(userinfo);
-  if (colon !== -1) secrets.add(userinfo.slice(colon + 1));
+  if (colon === -1) return;
+  const password = userinfo.slice(colon + 1);
+  // A server may say it as it is sent: decoded.
+  secrets.add(password).add(decodedPart(password));
+}
+
+function decodedPart(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

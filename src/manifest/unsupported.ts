@@ -23,15 +23,4 @@ export function reportUnsupported(all: Resolved, report: Report): void {
   for (const { key, what, used } of SERVICE_KEYS) {
     if (used(all)) report.error(all.main.place(key), key, `${what} is not supported yet`);
   }
-  reportChannels(all, report);
-}
-
-function reportChannels({ main }: Resolved, report: Report): void {
-  for (const [name, channel] of Object.entries(main.value.notify?.channels ?? {})) {
-    const at = (key: string): Key => ["notify", "channels", name, key];
-    if (channel.type !== "http")
-      report.error(main.place(at("type")), at("type"), `the channel type ${channel.type} is not supported yet`);
-    if (channel.type === "email" && channel.to === "owner")
-      report.error(main.place(at("to")), at("to"), "to: owner is not supported yet");
-  }
 }

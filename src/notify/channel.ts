@@ -5,6 +5,12 @@ import type { Notice } from "./notice.ts";
 export interface Channel {
   readonly name: string;
   readonly retry: NotifyRetry;
+  /** More than so many a minute come as one; null: there is no such bound. */
+  readonly perMinute: number | null;
+  /** It tells the owner of the app that a notice is about, and nobody of one about none. */
+  readonly forOwner: boolean;
+  /** Is told of what was held back, in one message. */
+  readonly summaries: boolean;
   /** One try. Ends in bounded time, sooner once `signal` is aborted. Whatever the other side does, it is no error. */
   attempt(notice: Notice, signal: AbortSignal): Promise<TryResult>;
 }
@@ -22,4 +28,18 @@ interface NotSent<Kind extends string> {
   readonly answer: string | null;
   /** The wait that the other side asked for. */
   readonly retryAfterMs: number | null;
+}
+
+export function notSent<Kind extends "again" | "final">(kind: Kind, status: number, detail: string): NotSent<Kind> {
+  return { kind, status, detail, answer: null, retryAfterMs: null };
+}
+
+/** One try; never rejects. */
+export async function tryOnce(channel: Channel, notice: Notice, signal: AbortSignal): Promise<TryResult> {
+  try {
+    return await channel.attempt(notice, signal);
+  } catch (error) {
+    // A bug in a channel costs its notification, not the process that serves requests.
+    return notSent("final", 0, error instanceof Error ? error.message : String(error));
+  }
 }

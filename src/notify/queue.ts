@@ -1,27 +1,16 @@
 import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../core/clock.ts";
 import type { NotifyRetry } from "../core/settings.service.ts";
-import type { Channel, TryResult } from "./channel.ts";
+import { type Channel, tryOnce } from "./channel.ts";
 import type { Notice } from "./notice.ts";
-
-/** What became of a notification: `dropped` is one that was never tried. */
-export type NotifyOutcome = "sent" | "failed" | "dropped";
+import type { NotifyLog, Report } from "./report.ts";
 
 export interface QueueDeps {
   readonly clock: Clock;
   /** The wait before the `n`-th repeat, jitter and all. */
   readonly backoffMs: (retry: NotifyRetry, n: number) => number;
   readonly log: NotifyLog;
-  readonly count: (channel: string, outcome: NotifyOutcome) => void;
-}
-
-type Say = (fields: Readonly<Record<string, unknown>>, message: string) => void;
-
-/** Where results are told. They are no events: a failing notification must not ask for another. */
-export interface NotifyLog {
-  readonly info: Say;
-  readonly warn: Say;
-  readonly error: Say;
+  readonly report: Report;
 }
 
 /** A notification with the channel as it was when the event came: a reload does not change it. */
@@ -30,7 +19,7 @@ export interface Entry {
   readonly notice: Notice;
 }
 
-/** The notifications of one channel: one at a time, in order. */
+/** The notifications of one channel that are held in memory only: one at a time, in order. */
 export interface ChannelQueue {
   /** Never throws, never waits. When full, the oldest that waits makes room. */
   push(entry: Entry): void;
@@ -69,18 +58,15 @@ export function createChannelQueue(name: string, deps: QueueDeps): ChannelQueue 
     log.warn({ channel: name, dropped, waiting: waiting.length }, `notifications for ${name} dropped: too many wait`);
     dropped = 0;
   };
-  const drop = (): void => {
-    deps.count(name, "dropped");
-    dropped++;
-  };
   return {
     get idle() {
       return working === null;
     },
     push(entry) {
       if (waiting.length >= MAX_WAITING) {
-        waiting.shift();
-        drop();
+        const oldest = waiting.shift();
+        if (oldest !== undefined) deps.report.dropped(name, oldest.notice);
+        dropped++;
       }
       waiting.push(entry);
       working ??= work();
@@ -88,7 +74,7 @@ export function createChannelQueue(name: string, deps: QueueDeps): ChannelQueue 
     async stop(graceMs) {
       halt.abort();
       const unsent = waiting.splice(0);
-      for (const _ of unsent) deps.count(name, "dropped");
+      for (const { notice } of unsent) deps.report.dropped(name, notice);
       if (unsent.length > 0) {
         const about = Object.fromEntries(
           Map.groupBy(unsent, ({ notice }) => notice.type)
@@ -107,42 +93,18 @@ export function createChannelQueue(name: string, deps: QueueDeps): ChannelQueue 
 
 /** Sends one, repeats it where that may help, and tells what came of it. Never rejects. */
 async function deliver(entry: Entry, deps: QueueDeps, halt: AbortSignal, cut: AbortSignal): Promise<void> {
-  const { clock, backoffMs } = deps;
-  const { retry } = entry.channel;
+  const { clock, backoffMs, report } = deps;
+  const { name, retry } = entry.channel;
   const began = clock.now();
-  let result = await tryOnce(entry, cut);
+  let result = await tryOnce(entry.channel, entry.notice, cut);
   let attempts = 1;
   while (result.kind === "again" && attempts < retry.attempts) {
     const asked = Math.min(result.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
     if (!(await pause(clock, Math.max(backoffMs(retry, attempts), asked), halt))) break;
-    result = await tryOnce(entry, cut);
+    result = await tryOnce(entry.channel, entry.notice, cut);
     attempts++;
   }
-  report(entry, result, { attempts, ms: Math.round(clock.now() - began) }, deps);
-}
-
-async function tryOnce({ channel, notice }: Entry, signal: AbortSignal): Promise<TryResult> {
-  try {
-    return await channel.attempt(notice, signal);
-  } catch (error) {
-    // A bug in a channel costs its notification, not the process that serves requests.
-    const detail = error instanceof Error ? error.message : String(error);
-    return { kind: "final", status: 0, detail, answer: null, retryAfterMs: null };
-  }
-}
-
-function report(
-  { channel: { name }, notice: { type, app } }: Entry,
-  result: TryResult,
-  took: { readonly attempts: number; readonly ms: number },
-  { log, count }: QueueDeps,
-): void {
-  const what = app === null ? type : `${type} of ${app}`;
-  const fields = { channel: name, about: type, ...(app !== null && { app }), status: result.status, ...took };
-  count(name, result.kind === "sent" ? "sent" : "failed");
-  if (result.kind === "sent") return log.info(fields, `told ${name} of ${what}`);
-  const { detail, answer } = result;
-  log.error({ ...fields, detail, ...(answer !== null && { answer }) }, `could not tell ${name} of ${what}: ${detail}`);
+  report.ended(name, entry.notice, result, { attempts, ms: Math.round(clock.now() - began) });
 }
 
 /** Waits; false as soon as `halt` is aborted. */

@@ -28,6 +28,8 @@ export function strictWire(clock: Clock, stalledMs = STALLED_MS) {
       prepareServer(server, refuser);
       dropStalled(server, stalledMs);
     },
+    /** What is wrong with a request on the wire, or null. */
+    wrong: refusalOf,
     /** False where the request is not to be served: then it has its answer, and its connection ends. */
     admits(req: IncomingMessage, res: ServerResponse, fields: Fields): boolean {
       if (isEnding(req.socket as Socket)) return false;

@@ -132,7 +132,7 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
   };
   const told = { held, arrived: touch, sure: soon, wakeAt, dead: ending.expired, unwanted: ending.giveBack, tight };
   const claims = createClaims(deps, buffers, told);
-  const starts = createStarts(agenda, buffers, ending, { parkedNow, wakeAt, landed: touch });
+  const starts = createStarts(agenda, buffers, ending, { parkedNow, wakeAt, landed: touch, own: registry.own });
 
   const pump = (): void => {
     if (!running) return;

@@ -1,4 +1,4 @@
-import type { RouteName } from "../core/job.ts";
+import { OWN_APP, type RouteName } from "../core/job.ts";
 import { type AppState, createAppState, createRouteState, type RouteState } from "./route.ts";
 
 /** Every route that has a manifest or jobs. */
@@ -7,20 +7,24 @@ export interface Registry {
   find(app: string, capability: string): RouteState | undefined;
   of(app: string): readonly RouteState[];
   all(): Iterable<RouteState>;
+  /** That of our own jobs. */
+  readonly own: AppState;
 }
 
 export function createRegistry(): Registry {
-  const apps = new Map<string, AppState>();
+  const own = createAppState(OWN_APP);
+  const apps = new Map<string, AppState>([[OWN_APP, own]]);
   const states = new Map<string, RouteState>();
   return {
+    own,
     state({ app, capability }) {
       const key = `${app}/${capability}`;
       let state = states.get(key);
       if (state === undefined) {
-        const own = apps.get(app) ?? createAppState(app);
-        apps.set(app, own);
-        state = createRouteState(own, capability);
-        own.routes.push(state);
+        const its = apps.get(app) ?? createAppState(app);
+        apps.set(app, its);
+        state = createRouteState(its, capability);
+        its.routes.push(state);
         states.set(key, state);
       }
       return state;

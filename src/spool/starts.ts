@@ -18,8 +18,12 @@ interface Told {
   readonly parkedNow: ParkedNow;
   readonly wakeAt: (at: number) => void;
   readonly landed: (state: RouteState) => void;
+  /** The app of our own jobs. */
+  readonly own: AppState;
 }
 
+/** For our own jobs. One channel has one job out at a time, so that one that hangs leaves the others theirs. */
+const OWN_SHARES: Shares = { concurrency: 64, perApp: 64 };
 /** How long a job waits that found no memory. */
 const NO_MEMORY_MS = 200;
 /** So many may find none in one round: it is short, and those behind them are tried in the next. */
@@ -27,6 +31,9 @@ const MAX_REFUSED = 16;
 
 export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, told: Told): Starts {
   const flights = createFlights();
+  /** Of our own jobs, which hold no slot of an app's. */
+  const ownFlights = createFlights();
+  const { own } = told;
   /** Routes that found no memory in this round. */
   const refused = new Set<RouteState>();
 
@@ -37,10 +44,11 @@ export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, t
       app.activeIn[lane] += by;
       app.active += by;
     };
-    flights.add(flight, now);
+    const among = app === own ? ownFlights : flights;
+    among.add(flight, now);
     move(1);
     void flight.sending.done.then((sent) => {
-      flights.delete(flight);
+      among.delete(flight);
       move(-1);
       ending.ended(flight, sent, held.claimedAt);
       told.landed(state);
@@ -74,7 +82,8 @@ export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, t
     agenda.look(state, now);
   };
   /** One of the app, if there is one that may. */
-  const one = (app: AppState, shares: Shares, now: number): void => {
+  const one = (app: AppState, settings: Shares, now: number): void => {
+    const shares = app === own ? OWN_SHARES : settings;
     const found = app.ready.pick({
       lanes: [
         laneMayStart(app.activeIn[0], app.dueIn[1] > 0, shares),
@@ -89,18 +98,28 @@ export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, t
   /** Whose turn it is. One with nothing under way always has one slot. */
   const nextApp = (shares: Shares): AppState | null => {
     for (const app of agenda.idle) return app;
+    if (agenda.more.has(own)) {
+      if (own.active < OWN_SHARES.perApp) return own;
+      agenda.setAside(own);
+    }
+    const busyApps = agenda.busyApps - (own.active > 0 || own.open > 0 ? 1 : 0);
     // One alone has all the slots that there are: nobody else needs them.
-    const total = agenda.busyApps > 1 ? flights.holding(shares.concurrency) : flights.size;
+    const total = busyApps > 1 ? flights.holding(shares.concurrency) : flights.size;
     if (total >= shares.concurrency) return null;
     for (const app of agenda.more) {
       if (app.active >= shares.perApp) agenda.setAside(app);
-      else if (mayStart(app.active, total, agenda.busyApps - flights.hanging, shares)) return app;
+      else if (mayStart(app.active, total, busyApps - flights.hanging, shares)) return app;
     }
     return null;
   };
 
   return {
-    flights: flights.all,
+    flights: {
+      *[Symbol.iterator]() {
+        yield* flights.all;
+        yield* ownFlights.all;
+      },
+    },
     all(shares, now) {
       flights.age(now);
       while (refused.size < MAX_REFUSED && !ending.behind()) {

@@ -4,6 +4,13 @@ import type { CallStore } from "../core/calls.stored.ts";
 import type { Clock } from "../core/clock.ts";
 import type { StorageFailing } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
+import type {
+  NewNotification,
+  NotificationMark,
+  NotificationQuery,
+  NotificationRead,
+  StoredNotification,
+} from "../core/stored.notification.ts";
 import {
   breakerKey,
   type NewAudit,
@@ -65,6 +72,14 @@ export interface History {
   verificationsSince(hours: readonly number[]): Promise<readonly (readonly Omit<VerificationCount, "hour">[])[]>;
   readonly calls: CallStore;
   readonly alerts: AlertStore;
+  /** Never waits and never fails: kept here until it is on disk, the newest {@link MAX_UNSAVED_NOTES} of them. */
+  addNotification(notification: NewNotification): void;
+  /** As {@link addNotification}, of each notification and channel. */
+  markNotification(mark: NotificationMark): void;
+  /** Newest first. */
+  notifications(query: NotificationQuery): Promise<Page<StoredNotification>>;
+  /** Somebody has read it; resolves with it as it is then, or null where there is none. */
+  readNotification(read: NotificationRead): Promise<StoredNotification | null>;
   meta(key: string): Promise<string | null>;
   setMeta(key: string, value: string): Promise<void>;
 }
@@ -99,6 +114,7 @@ export interface SpoolOptions {
 
 const MAX_UNSAVED = 65_536;
 const MAX_UNSAVED_MOVES = 1_024;
+const MAX_UNSAVED_NOTES = 4_096;
 
 /**
  * Starts the storage thread and opens the files. Rejects with a `StorageError`: `owned`, `newer`, `migration`, or
@@ -162,6 +178,13 @@ export async function openStorage(
       verificationsSince: (hours) => call("verifications.since", hours),
       calls: callStore(call),
       alerts: alertStore(call),
+      addNotification: writers.notifications.save,
+      markNotification: writers.marks.save,
+      notifications: (query) => call("notifications.list", query),
+      async readNotification(read) {
+        await call("notifications.read", read);
+        return call("notifications.find", read.id);
+      },
       meta: (key) => call("meta.get", key),
       setMeta: (key, value) => call("meta.set", [key, value]),
     },
@@ -210,6 +233,18 @@ function createWriters(call: Call, clock: Clock) {
       keyOf: JSON.stringify,
       write: (move) => call("moves.add", move),
       max: MAX_UNSAVED_MOVES,
+    }),
+    notifications: createLatestWriter<NewNotification>({
+      clock,
+      keyOf: ({ id }) => id,
+      write: (row) => call("notifications.add", row),
+      max: MAX_UNSAVED_NOTES,
+    }),
+    marks: createLatestWriter<NotificationMark>({
+      clock,
+      keyOf: ({ id, channel }) => `${id} ${channel}`,
+      write: (row) => call("notifications.mark", row),
+      max: MAX_UNSAVED_NOTES,
     }),
   };
 }

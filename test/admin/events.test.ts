@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
-import type { StreamTimes } from "../../src/admin/streams.ts";
+import type { StreamTimes } from "../../src/admin/follow.ts";
 import { api, OPERATOR, startAdmin, type TestAdmin } from "../help/admin.ts";
 import { breakerMoved, fallbackUsed, requestCompleted } from "../help/events.ts";
 import { readMessages } from "../help/sse.ts";

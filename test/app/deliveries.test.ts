@@ -48,6 +48,7 @@ async function opened(dataDir = tempDir()) {
       ask: () => null,
       version: "0",
       onVerified: () => undefined,
+      onOwn: () => undefined,
       onUndone: () => undefined,
     },
     SPOOL,

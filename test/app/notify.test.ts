@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { hang, json, startTestApp, type TestApp } from "../help/app.ts";
-import { upstreamMoved } from "../help/events.ts";
+import { breakerMoved, upstreamMoved } from "../help/events.ts";
 import { type Sidecar, startSidecar } from "../help/sidecar.ts";
 
 const SECRET = "a-token-of-the-hook";
@@ -82,14 +83,31 @@ test("an endpoint that fails changes nothing for a caller, and its failure makes
   expect([...types].sort()).toEqual(["breaker.opened", "request.completed"]);
 });
 
-test("what was not sent when the process stops is in the log: what hung for a second, and what waited", async () => {
-  const { hook, sidecar } = await start();
-  hook.behave(hang);
-  for (let i = 0; i < 3; i++) sidecar.app.bus.emit(upstreamMoved());
+test("what hangs when the process stops has a second, and is told after the start, as is what waited: in order", async () => {
+  const [app, hook] = [await startTestApp(), await startTestApp(hang)];
+  const dir = mkdtempSync(join(tmpdir(), "outrigger-test-"));
+  const env = { HOOK_TOKEN: SECRET };
+  const first = await startSidecar(manifest(app, hook, "/first"), { env, dir });
+  onTestFinished(async () => {
+    await Promise.all([app.stop(), hook.stop()]);
+    rmSync(dir, { recursive: true, force: true });
+  });
+  first.app.bus.emit(upstreamMoved());
+  first.app.bus.emit(breakerMoved({ upstream: "backup" }));
+  first.app.bus.emit(upstreamMoved());
   await hook.received(1);
-  await sidecar.app.stop();
-  const log = readFileSync(join(sidecar.dir, "logs", "log"), "utf8");
-  expect(log).toContain('"unsent":2,"about":{"failover":2}');
-  expect(log).toContain("could not tell hook of failover of quiz: cut off: outrigger is stopping");
+  await first.stop();
   expect(hook.got).toHaveLength(1);
+
+  hook.behave(json(200, {}));
+  const second = await startSidecar(manifest(app, hook, "/second"), { env, dir });
+  onTestFinished(() => second.stop());
+  await hook.received(4);
+  await expect.poll(() => counted(second, "sent")).toBe("3");
+  // By the manifest of their time.
+  expect(hook.got.slice(1).map(({ url }) => url)).toEqual([
+    "/second/failover",
+    "/second/breaker.opened",
+    "/second/failover",
+  ]);
 });

@@ -38,10 +38,10 @@ const BROKEN: Readonly<Record<string, (m: (place: string) => string) => string>>
     `apps: { a: { owner: x@y.example, url: "https://user:${m("20")}@h.example", webhooks: { w: /w } } }`,
   "a channel of a URL with a password": (m) =>
     `notify: { channels: { c: { type: http, url: "ftp://u:${m("21")}@h.example/x" } } }`,
-  "a chat channel, not supported": (m) =>
-    `notify: { channels: { c: { type: slack, url: "https://h.example/${m("22")}" } } }`,
-  "mail with a password, not supported": (m) =>
-    `notify: { channels: { c: { type: email, smtp: "smtp://u:${m("23")}@h.example", from: a@b.example, to: c@d.example } } }`,
+  "a chat channel with a fragment": (m) =>
+    `notify: { channels: { c: { type: slack, url: "https://h.example/${m("22")}#x" } } }`,
+  "mail with a password and a path": (m) =>
+    `notify: { channels: { c: { type: email, smtp: "smtp://u:${m("23")}@h.example/x", from: a@b.example, to: c@d.example } } }`,
   "redis with a password, not supported": (m) => `redis: { url: "redis://u:${m("24")}@h.example", shared: 7 }`,
   "a channel's URL with a space": (m) =>
     `notify: { channels: { c: { type: http, url: "https://h.example/x y?token=${m("25")}" } } }`,

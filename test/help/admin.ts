@@ -3,6 +3,7 @@ import { type AdminServerOptions, createAdminServer } from "../../src/admin/serv
 import type { AdminServices, BreakerInfo } from "../../src/admin/services.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { createEventBus, type EventBus } from "../../src/core/events.ts";
+import { systemRandom } from "../../src/core/random.ts";
 import type { Address } from "../../src/core/settings.ts";
 import type { NewAudit } from "../../src/core/stored.ts";
 import { strictWire } from "../../src/proxy/wire.strict.ts";
@@ -10,6 +11,7 @@ import { testAlerts } from "./alerts.ts";
 import { emptyCalls } from "./calls.ts";
 import { testDeliveries } from "./deliveries.ts";
 import { singleApp, testFailover } from "./failover.ts";
+import { testNotifications } from "./notifications.ts";
 
 /** A service behind a real admin listener: what the composition root would fill, held in memory. */
 
@@ -48,6 +50,7 @@ export function breakerInfo(given: Partial<BreakerInfo> = {}): BreakerInfo {
 export function adminServices(given: Partial<AdminServices> = {}): AdminServices {
   return {
     clock: systemClock,
+    random: systemRandom,
     tokens: () => TOKENS,
     allowedHosts: () => ["outrigger.internal"],
     ready: () => ({ ready: true, reasons: [] }),
@@ -77,6 +80,7 @@ export function adminServices(given: Partial<AdminServices> = {}): AdminServices
     verification: async () => [],
     calls: emptyCalls(),
     alerts: testAlerts(),
+    notifications: testNotifications(),
     manifest: {
       current: () => ({
         revision: 3,

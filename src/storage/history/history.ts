@@ -5,6 +5,7 @@ import { auditCommands, auditMigrations } from "./audit.ts";
 import { breakerCommands, breakerMigrations } from "./breakers.ts";
 import { healthCommands, healthMigrations } from "./health.ts";
 import { metaCommands, metaMigrations } from "./meta.ts";
+import { notificationCommands, notificationMigrations } from "./notifications.ts";
 import { pauseCommands, pauseMigrations } from "./pauses.ts";
 import { revisionCommands, revisionMigrations } from "./revisions.ts";
 import { rollupReads } from "./rollups.read.ts";
@@ -36,6 +37,7 @@ function commands(db: Connection) {
     ...rollupReads(db),
     ...rollupTending(db),
     ...sampleCommands(db),
+    ...notificationCommands(db),
     /** Does nothing: its reply says that everything sent before is committed. */
     barrier: (_: null): void => {},
   };
@@ -53,6 +55,7 @@ export const historySchema: Schema = {
     ...verificationMigrations,
     ...alertMigrations,
     ...rollupMigrations,
+    ...notificationMigrations,
   ].sort((a, b) => a.number - b.number),
   commands,
 };
