@@ -1,4 +1,5 @@
 import type { JobSummary, StoredJob, TryRecord } from "../../core/job.ts";
+import { PRINT_CHARS } from "../../core/seal.ts";
 import type { Lease, Survey } from "../../spool/port.ts";
 import type { Connection } from "../connection.ts";
 import { answerCommands } from "./answers.ts";
@@ -19,7 +20,6 @@ import {
   SYNC,
   summaryOf,
 } from "./rows.ts";
-import { PRINT_CHARS } from "./seal.ts";
 import { settleCommand } from "./settle.ts";
 import { createState, type SpoolState } from "./state.ts";
 import { sweepCommand } from "./sweep.ts";

@@ -1,5 +1,6 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Random } from "../../core/random.ts";
+import type { Seal } from "../../core/seal.ts";
 import type { AnswerStore, Lease, Settlement, Spool, StoredAnswer } from "../../spool/port.ts";
 import type { Channel } from "../channel.ts";
 import { StorageError } from "../error.ts";
@@ -8,7 +9,6 @@ import type { FoundJob } from "./commands.ts";
 import { gatherPuts, gatherSettles } from "./gather.ts";
 import { createIds, createIdTexts, type JobId, parseId } from "./id.ts";
 import { readable, seqOf, unpack } from "./pack.ts";
-import type { Seal } from "./seal.ts";
 import type { AnswerRow, ClaimReply, OpenReply, SpoolBounds } from "./wire.ts";
 
 /** The spool in `spool.db`, as the main thread has it. */
