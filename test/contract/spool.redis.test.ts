@@ -21,7 +21,14 @@ async function openAt(prefix: string, clock: ManualClock, options: SpoolOptions)
   const { maxJobs = EVER, maxBytes = EVER, retainDeliveredMs = EVER, retainDeadMs = EVER } = options;
   const seal = createSeal("a key of the test", systemRandom);
   const spool = await openRedisSpool(
-    { link: { client: link.client, prefix }, clock, random: systemRandom, seal, instance: "one", awayMs: 0 },
+    {
+      link: { client: link.client, prefix },
+      clock,
+      random: systemRandom,
+      seal,
+      instance: "one",
+      serverMs: clock.wall(),
+    },
     { maxJobs, maxBytes, retainDeliveredMs, retainDeadMs },
   );
   return {

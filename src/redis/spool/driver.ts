@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/clock.ts";
-import { uuidv7 } from "../../core/ids.ts";
+import { parseId } from "../../core/job.id.ts";
 import type { Random } from "../../core/random.ts";
 import type { Seal } from "../../core/seal.ts";
 import type { AnswerStore, Lease, LeasedJob, NewJob, Receipt, Settlement, Spool } from "../../spool/port.ts";
@@ -46,8 +46,8 @@ export interface RedisSpoolDeps {
   readonly seal: Seal;
   /** Names this sidecar through restarts: what it had leased before one is its own to take back. */
   readonly instance: string;
-  /** How long nobody used the store; left out, Redis is asked. For tests, which have a time of their own. */
-  readonly awayMs?: number;
+  /** What Redis's clock would say, in Unix milliseconds. For tests, which have a time of their own. */
+  readonly serverMs?: number;
 }
 
 const SWEEP_STEP = 100;
@@ -64,7 +64,7 @@ export async function openRedisSpool(deps: RedisSpoolDeps, first: RedisSpoolBoun
   const { clock, random, seal, instance, link } = deps;
   const run = createRunner(link.client, link.prefix);
   await checkSeal(link, seal);
-  const time = await openTime(run, clock, deps.awayMs ?? null);
+  const time = await openTime(run, clock, deps.serverMs ?? null);
   let bounds = first;
 
   const ask = async (name: ScriptName, args: readonly Arg[]): Promise<readonly Reply[]> => {
@@ -89,8 +89,10 @@ export async function openRedisSpool(deps: RedisSpoolDeps, first: RedisSpoolBoun
 
   return {
     async put(job) {
-      const id = job.dead?.id ?? uuidv7(clock, random);
-      return receiptOf(await ask("put", putArgs(job, id, bounds, seal)), id);
+      const known = job.dead === undefined ? null : parseId(job.dead.id);
+      if (job.dead !== undefined && known === null) throw new Error(`${job.dead.id} is no id of this spool`);
+      const id = job.dead?.id ?? random.bytes(6).toString("hex");
+      return receiptOf(await ask("put", putArgs(job, id, known?.seq ?? "", bounds, seal)));
     },
     async claim({ app, capability, lane, max, maxBytes }) {
       const route = `${app}/${capability}`;
@@ -163,7 +165,13 @@ const UNREADABLE: Settlement = {
   tries: [],
 };
 
-function putArgs(job: NewJob, id: string, { maxJobs, maxBytes }: RedisSpoolBounds, seal: Seal): Arg[] {
+function putArgs(
+  job: NewJob,
+  id: string,
+  seq: number | "",
+  { maxJobs, maxBytes }: RedisSpoolBounds,
+  seal: Seal,
+): Arg[] {
   const { key, dead, verify, body } = job;
   const head = Buffer.from(headText(job.request, seal));
   return [
@@ -190,14 +198,14 @@ function putArgs(job: NewJob, id: string, { maxJobs, maxBytes }: RedisSpoolBound
     verify === undefined ? "" : Math.ceil(verify.delayMs),
     verify === undefined ? "" : Math.ceil(verify.forMs),
     verify === undefined ? Buffer.concat([head, body]) : "",
+    seq,
     ...job.tries.map((one) => JSON.stringify(one)),
   ];
 }
 
-function receiptOf([, kind, more]: readonly Reply[], id: string): Receipt {
+function receiptOf([, kind, more]: readonly Reply[]): Receipt {
   const said = text(kind);
-  if (said === "queued") return { kind: said, id };
-  if (said === "duplicate") return { kind: said, id: text(more) };
+  if (said === "queued" || said === "duplicate") return { kind: said, id: text(more) };
   if (said === "full") return { kind: said, bound: text(more) === "jobs" ? "jobs" : "bytes" };
   return { kind: "conflict" };
 }

@@ -12,7 +12,7 @@ export function readJob(reply: readonly Reply[], seal: Seal, wall: ToWall): Stor
   return {
     ...summaryOf(found, wall),
     request: bytes && requestOf(bytes.subarray(0, num(headBytes)), seal),
-    body: bytes && bytes.subarray(num(headBytes)),
+    body: bytes?.subarray(num(headBytes)) ?? null,
     orderKey: textOrNull(orderKey),
     inDoubt: text(doubt) === "1",
     tries: triesOf(tries),

@@ -13,9 +13,9 @@ export interface StoreTime {
   readonly wall: ToWall;
 }
 
-/** `awayMs`: how long nobody used the store; null asks Redis. */
-export async function openTime(run: RunScript, clock: Clock, awayMs: number | null): Promise<StoreTime> {
-  const [first] = await run("open", [awayMs ?? ""]);
+/** `serverMs`: what Redis's clock says; null asks it. */
+export async function openTime(run: RunScript, clock: Clock, serverMs: number | null): Promise<StoreTime> {
+  const [first] = await run("open", [serverMs ?? ""]);
   let base = num(first) - clock.now();
   const now = (): number => Math.round(base + clock.now());
   return {

@@ -1,10 +1,10 @@
+import { parseId } from "../../core/job.id.ts";
 import type { JobSummary, StoredJob, TryRecord } from "../../core/job.ts";
 import { PRINT_CHARS } from "../../core/seal.ts";
 import type { Lease, Survey } from "../../spool/port.ts";
 import type { Connection } from "../connection.ts";
 import { answerCommands } from "./answers.ts";
 import { claimCommand } from "./claim.ts";
-import { parseId } from "./id.ts";
 import { listCommand } from "./list.ts";
 import { putCommand } from "./put.ts";
 import { createRoom } from "./room.ts";

@@ -1,4 +1,5 @@
 import type { Clock } from "../../core/clock.ts";
+import { createIds, createIdTexts, type JobId, parseId } from "../../core/job.id.ts";
 import type { Random } from "../../core/random.ts";
 import type { Seal } from "../../core/seal.ts";
 import type { AnswerStore, Lease, Settlement, Spool, StoredAnswer } from "../../spool/port.ts";
@@ -7,7 +8,6 @@ import { StorageError } from "../error.ts";
 import { answerHead, readAnswerHead } from "./answer.head.ts";
 import type { FoundJob } from "./commands.ts";
 import { gatherPuts, gatherSettles } from "./gather.ts";
-import { createIds, createIdTexts, type JobId, parseId } from "./id.ts";
 import { readable, seqOf, unpack } from "./pack.ts";
 import type { AnswerRow, ClaimReply, OpenReply, SpoolBounds } from "./wire.ts";
 

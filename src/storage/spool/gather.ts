@@ -1,8 +1,8 @@
+import { idText, type NewId } from "../../core/job.id.ts";
 import type { Seal } from "../../core/seal.ts";
 import type { NewJob, Receipt, Settlement } from "../../spool/port.ts";
 import { Late } from "../channel.ts";
 import { StorageError } from "../error.ts";
-import { idText, type NewId } from "./id.ts";
 import { createParcel, createSettles, type Parcel, type Settles } from "./pack.ts";
 import type { PutReply, PutResult, SettleReply } from "./wire.ts";
 

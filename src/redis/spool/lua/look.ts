@@ -1,14 +1,13 @@
 /**
- * In: ms since the store was last used, or empty where Redis is to say so. Out: its time now. It goes on from where it
- * was by what went by since, and stands still where Redis's own clock was set back.
+ * In: what Redis's clock is taken to say, or empty for what it says. Out: the store's time now. It goes on from where it
+ * was by what went by on that clock since, and stands still where that was set back.
  */
 export const OPEN: string = `
 local last = rcall('HMGET', P .. 'clock', 'now', 'at')
 local server = rcall('TIME')
-local seconds = tonumber(server[1])
-if not last[1] then return {seconds * 1000 + math.floor(server[2] / 1000)} end
-local gone = ARGV[1] ~= '' and tonumber(ARGV[1]) or (seconds - last[2]) * 1000
-return {last[1] + math.max(0, gone)}
+local ms = ARGV[1] ~= '' and tonumber(ARGV[1]) or server[1] * 1000 + math.floor(server[2] / 1000)
+if not last[1] then return {ms} end
+return {last[1] + math.max(0, ms - last[2] * 1000)}
 `;
 
 /** In: now, id. Out: the time, then of a known job its summary, fields, head with body and tries. */
