@@ -119,6 +119,15 @@ export interface StorageFailing {
   readonly detail: string;
 }
 
+export interface RedisMoved {
+  readonly type: "redis.lost" | "redis.back";
+  readonly at: number;
+  /** Where it is, without the login; of a loss, and why. */
+  readonly detail: string;
+  /** How long it was away; 0 of a loss. */
+  readonly durationMs: number;
+}
+
 /** Events whose features have no further fields yet. */
 export interface PlainEvent {
   readonly type: Exclude<
@@ -129,6 +138,7 @@ export interface PlainEvent {
     | ManifestApplied["type"]
     | ManifestRejected["type"]
     | StorageFailing["type"]
+    | RedisMoved["type"]
     | DeliveryQueued["type"]
     | DeliveryDelivered["type"]
     | DeliveryRetry["type"]
@@ -153,6 +163,7 @@ export type OutriggerEvent =
   | ManifestApplied
   | ManifestRejected
   | StorageFailing
+  | RedisMoved
   | DeliveryQueued
   | DeliveryDelivered
   | DeliveryRetry

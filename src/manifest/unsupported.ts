@@ -11,12 +11,6 @@ type Key = readonly PropertyKey[];
 /** Keys of the whole process, where the file holds them. */
 const SERVICE_KEYS: readonly { readonly key: Key; readonly what: string; readonly used: (all: Resolved) => boolean }[] =
   [
-    { key: ["redis"], what: "redis", used: ({ main }) => main.value.redis !== undefined },
-    {
-      key: ["spool", "driver"],
-      what: "the spool driver redis",
-      used: ({ main }) => main.value.spool?.driver === "redis",
-    },
     { key: ["alerts"], what: "alerts", used: ({ main }) => main.value.alerts !== undefined },
     { key: ["history"], what: "history", used: ({ main }) => main.value.history !== undefined },
   ];

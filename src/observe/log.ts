@@ -157,6 +157,10 @@ function eventMessage(event: OutriggerEvent): string {
       return `manifest refused, the running one stays: ${event.problems.length} problem${event.problems.length === 1 ? "" : "s"}`;
     case "storage.failing":
       return `storage failing: ${event.store}`;
+    case "redis.lost":
+      return `Redis is away: ${event.detail}`;
+    case "redis.back":
+      return `Redis is there again: ${event.detail}`;
     default:
       return event.type;
   }

@@ -136,7 +136,7 @@ test("the manifest that runs is told, and reloads are counted, the start not amo
 
 test("events of features without metrics yet change nothing", async () => {
   const metrics = metricsWith();
-  metrics.record({ type: "redis.lost", at: 0 });
+  metrics.record({ type: "redis.lost", at: 0, detail: "", durationMs: 0 });
   expect(await scraped(metrics, "outrigger_requests_total")).toEqual([]);
 });
 
