@@ -58,9 +58,10 @@ export function createBreakers(deps: BreakersDeps): Breakers {
       if (known) known.update(settings);
       const row = waiting.get(key);
       waiting.delete(key);
-      if (row) cell.restore(row);
+      // What the replicas hold counts more than what this one wrote down.
       const peer = known ? null : (deps.recall?.(id) ?? null);
       if (peer !== null) cell.follow(peer, headStart());
+      else if (row) cell.restore(row);
       return cell;
     },
     follow(id, peer) {

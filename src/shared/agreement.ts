@@ -15,6 +15,8 @@ export interface Agreement {
   recall(name: string): { readonly value: string; readonly ageMs: number } | null;
   /** This replica objects to something for `ms`; 0 takes that back. */
   object(about: string, ms: number): void;
+  /** What stands here is proposed where the others know nothing of it. */
+  announce(): void;
   /** There is news: reads now instead of when the next reading is due. */
   refresh(): void;
   /** Is what the others do known here? */
@@ -171,14 +173,18 @@ export function createAgreement(deps: AgreementDeps): Agreement {
       held.delete(name);
       step(name, { type: "missed" });
     }
-    for (const [name, value] of deps.standing()) {
-      const register = known.get(name) ?? EMPTY;
-      if (register.known.version === 0 && register.wanted === null) moved(name, value, false);
-    }
+    announce();
     const before = agreed;
     agreed = true;
     if (!before) deps.onChange(true, null);
     send();
+  };
+
+  const announce = (): void => {
+    for (const [name, value] of deps.standing()) {
+      const register = known.get(name) ?? EMPTY;
+      if (register.known.version === 0 && register.wanted === null) moved(name, value, false);
+    }
   };
 
   const moved = (name: string, value: string, firm: boolean): void => {
@@ -203,6 +209,7 @@ export function createAgreement(deps: AgreementDeps): Agreement {
   void refresh();
   return {
     moved,
+    announce,
     decided(name, fn) {
       const id = known.get(name)?.wanted?.id;
       if (id === undefined || !agreed) return fn(true);
