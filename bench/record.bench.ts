@@ -17,6 +17,7 @@ const metrics = createMetrics({
   breakers: () => [],
   apps: () => [],
   inFlight: () => [],
+  redis: () => null,
   spool: async () => ({
     states: { queued: 0, leased: 0, verifying: 0, delivered: 0, dead: 0, cancelled: 0 },
     bytes: 0,

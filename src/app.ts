@@ -84,6 +84,8 @@ async function run(
     connections: proxy.connections,
     inFlight: proxy.inFlight,
     heldBytes: () => shared.memory.held,
+    ready: services.redis?.ready ?? Promise.resolve(),
+    waits: () => services.redis?.reasons() ?? [],
     reload,
     stop() {
       stopped ??= stop();

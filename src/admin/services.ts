@@ -2,6 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Listener } from "../core/events.ts";
 import type { AppHealth } from "../core/health.ts";
 import type { JobQuery, JobState, JobSummary, ParkCause, RouteName, StoredJob } from "../core/job.ts";
+import type { RedisStatus } from "../core/redis.status.ts";
 import type { Result } from "../core/result.ts";
 import type { JsonValue } from "../core/settings.route.ts";
 import type {
@@ -73,6 +74,8 @@ export interface ServiceStatus {
   readonly listen: { readonly proxy: string; readonly admin: string };
   /** Requests being worked on, by app; apps without any may be missing. */
   readonly inFlight: ReadonlyMap<string, number>;
+  /** null where the manifest has no use for it. */
+  readonly redis: RedisStatus | null;
 }
 
 export interface RouteInfo {

@@ -53,7 +53,10 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
     clock: options.clock,
     tokens,
     allowedHosts: () => manifests.current.loaded.manifest.admin.allowedHosts,
-    ready: () => (parts.stopping() ? { ready: false, reasons: ["the process is stopping"] } : READY),
+    ready() {
+      const reasons = parts.stopping() ? ["the process is stopping"] : (parts.redis?.reasons() ?? []);
+      return { ready: reasons.length === 0, reasons };
+    },
     metrics: () => parts.metrics.scrape(),
     status: () => ({
       version: options.build.version,
@@ -61,6 +64,7 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
       startedAt,
       listen: { proxy: parts.proxy.address, admin: address },
       inFlight: parts.inFlight(),
+      redis: parts.redis?.status() ?? null,
     }),
     routes: () => manifests.current.plans.map((plan) => routeInfo(plan, mask)),
     breakers: breakerService(parts),
@@ -91,8 +95,6 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
   address = await server.listen(listen.admin);
   return { address, close: () => server.close() };
 }
-
-const READY = { ready: true, reasons: [] } as const;
 
 /** The tokens of the manifest; where there are none, the one of the data directory. The same array until it changes. */
 async function tokenSource({ manifests, options }: AdminParts): Promise<() => readonly AdminToken[]> {

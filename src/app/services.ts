@@ -18,9 +18,10 @@ import { createApps } from "./apps.ts";
 import { type Deliveries, openDeliveries } from "./deliveries.ts";
 import { type Failovers, openFailovers } from "./failovers.ts";
 import { warnOfFewFiles } from "./files.ts";
-import { type Applied, type Manifests, startManifests } from "./manifests.ts";
+import { keepRevision, type Manifests, startManifests } from "./manifests.ts";
 import { openNotifier } from "./notify.ts";
 import type { Prepared } from "./prepare.ts";
+import { openRedisService, type RedisService } from "./redis.ts";
 import { createUpstreams } from "./upstreams.ts";
 
 export interface AppOptions {
@@ -58,6 +59,9 @@ export interface App {
   inFlight(): number;
   /** Bytes of bodies held now. */
   heldBytes(): number;
+  /** Resolves when requests may come; while it has not, `waits` says what for. */
+  readonly ready: Promise<void>;
+  waits(): readonly string[];
   reload(by: string): Promise<Result<unknown, readonly string[]>>;
   /** Stops in order: readiness off, a last while of accepting, drain, abort what is left, close the stores. */
   stop(): Promise<void>;
@@ -80,6 +84,8 @@ export interface Services {
   readonly deliveries: Deliveries;
   readonly verifications: VerificationTally;
   readonly shared: CallShared;
+  /** null where the manifest has no use for it. */
+  readonly redis: RedisService | null;
   /** Requests under way, by app. */
   readonly inFlight: () => ReadonlyMap<string, number>;
 }
@@ -103,7 +109,16 @@ export async function openServices(
   bus.on(log.record);
   const storage = started.use(await openStorage({ dataDir, clock, onEvent: bus.emit }));
 
-  const breakers = createBreakers({ clock, emit: bus.emit, persist: storage.history.saveBreaker });
+  const redis = await openRedisService(first.loaded.manifest, {
+    ...options,
+    bus,
+    log,
+    key: options.env.OUTRIGGER_SPOOL_KEY,
+  });
+  if (redis !== null) started.use(redis);
+  const sharing = redis?.sharing ?? null;
+  const emit = sharing?.emit ?? bus.emit;
+  const breakers = createBreakers({ ...options, ...sharing?.breakers, emit, persist: storage.history.saveBreaker });
   breakers.restore(await storage.history.loadBreakers());
   const apps = createApps(clock);
   const metrics = createMetrics({
@@ -112,6 +127,7 @@ export async function openServices(
     inFlight: apps.inFlight,
     apps: () => failovers.list(),
     spool: () => deliveries.spool.survey(),
+    redis: () => redis?.status() ?? null,
   });
   // Stops after what makes events, so that it hears of them.
   const notifier = started.use(openNotifier(options, () => egress, log, metrics));
@@ -144,7 +160,8 @@ export async function openServices(
     spool,
   );
   bus.on(metrics.record);
-  bus.on(notifier.record);
+  // What another replica did, that one tells of.
+  bus.on((event) => ("peer" in event && event.peer === true ? undefined : notifier.record(event)));
   bus.on((event) => {
     if (event.type === "request.completed" && event.route === UNROUTED)
       metrics.refused(event.reason ?? refusedFor(event.status));
@@ -153,7 +170,8 @@ export async function openServices(
   started.defer(() => upstreams.close());
   const failovers = await openFailovers({
     ...options,
-    bus,
+    bus: { emit },
+    sharing: sharing?.failovers ?? null,
     history: storage.history,
     probe: upstreams.probe,
     onWell: (upstream) => {
@@ -163,6 +181,7 @@ export async function openServices(
     },
   });
   started.defer(failovers.stop);
+  sharing?.attach({ breakers, failovers });
   started.use(deliveries);
 
   const manifests = await startManifests(first, {
@@ -176,9 +195,9 @@ export async function openServices(
     lastGood: createLastGoodStore(),
     later: deliveries.later,
     verifyCall: deliveries.verifyCall,
-    answers: deliveries.spool,
+    answers: redis?.answers ?? deliveries.spool,
     idempotencyKeys: createIdempotencyKeys(),
-    keepRevision: (applied) => keepRevision(storage, applied),
+    keepRevision: (applied) => keepRevision(storage.history, applied),
     applied: ({ loaded, plans }) => {
       // Requests under way are still those of the manifest before.
       secrets = [...new Set([...loaded.secrets, ...before, ...ownSecrets])];
@@ -200,6 +219,7 @@ export async function openServices(
     },
   });
   const shared: CallShared = { clock, memory, closing: () => state.stopping };
+  sharing?.announce();
   await deliveries.start();
   const { inFlight } = apps;
   return {
@@ -214,6 +234,7 @@ export async function openServices(
     deliveries,
     verifications,
     shared,
+    redis,
     inFlight,
   };
 }
@@ -221,16 +242,4 @@ export async function openServices(
 /** Why a request met no route: a closed list, since what a stranger sends must not become a label. */
 function refusedFor(status: number): string {
   return status === 404 ? "no_route" : status === 405 ? "method" : "malformed";
-}
-
-// History failing must not keep a good manifest from being applied: it then bears the number 0.
-async function keepRevision(storage: Storage, applied: Pick<Applied, "loaded" | "at" | "by">): Promise<number> {
-  const { loaded, at, by } = applied;
-  const manifest = JSON.stringify(loaded.masked());
-  try {
-    const { hash, files } = loaded;
-    return await storage.history.addRevision({ hash, at, by, files: files.length, bytes: manifest.length, manifest });
-  } catch {
-    return 0;
-  }
 }

@@ -92,6 +92,8 @@ export interface BreakerMoved {
   /** The operator, where the cause is one. */
   readonly by?: string;
   readonly dryRun: boolean;
+  /** Another replica moved it, and has told whoever is to be told. */
+  readonly peer?: boolean;
 }
 
 export interface ManifestApplied {

@@ -59,3 +59,9 @@ function loginOf(text: string): [string | null, string | null] | [undefined, und
     return [undefined, undefined];
   }
 }
+
+/** For people, without the login. */
+export function placeText({ nodes, master }: RedisPlace): string {
+  const hosts = nodes.map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`).join(",");
+  return master === null ? hosts : `${hosts}/${master}`;
+}

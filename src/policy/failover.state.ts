@@ -1,8 +1,10 @@
+import type { PeerStanding } from "../core/peer.ts";
 import { isProven, isWell, type Rules, troubleOf } from "./failover.judge.ts";
 import {
   type Away,
   away,
   back,
+  followed,
   type Member,
   notWell,
   type Returning,
@@ -43,6 +45,8 @@ export type FailoverEvent =
       /** null for an asynchronous job. */
       readonly ms: number | null;
     }
+  /** Another replica moved it. */
+  | { readonly type: "peer"; readonly member: number; readonly peer: PeerStanding }
   | { readonly type: "pin"; readonly member: number }
   | { readonly type: "release" };
 
@@ -68,7 +72,8 @@ export function next(state: FailoverState, event: FailoverEvent, now: number, ru
   }
   const member = state.members[event.member];
   if (member === undefined) return state;
-  const changed = advance(state, member, event, now, rules);
+  const changed =
+    event.type === "peer" ? followed(member, event.peer, now, rules) : advance(state, member, event, now, rules);
   if (changed === member) return state;
   return relieved({ ...state, members: state.members.with(event.member, changed) }, now, rules);
 }
@@ -99,7 +104,7 @@ export function activeOf(state: FailoverState, rules: Rules): number {
   return best;
 }
 
-type MemberEvent = Exclude<FailoverEvent, { readonly type: "pin" | "release" }>;
+type MemberEvent = Exclude<FailoverEvent, { readonly type: "peer" | "pin" | "release" }>;
 
 function advance(state: FailoverState, member: Member, event: MemberEvent, now: number, rules: Rules): Member {
   switch (member.kind) {

@@ -2,7 +2,7 @@ import { Cluster, Redis } from "ioredis";
 import type { Clock } from "../core/clock.ts";
 import type { RedisMoved } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
-import { parseRedisUrl, type RedisPlace } from "../core/redis.url.ts";
+import { parseRedisUrl, placeText, type RedisPlace } from "../core/redis.url.ts";
 import type { RedisSettings } from "../core/settings.service.ts";
 
 /** One connection to Redis for everything: it is kept up, and says when it is lost and when it is back. */
@@ -140,10 +140,4 @@ function connect(place: RedisPlace, random: Random): Redis | Cluster {
     });
   }
   return new Redis({ ...common, ...tls, host: first?.host ?? "", port: first?.port ?? 0, db: place.db });
-}
-
-/** For people, without the login. */
-function placeText({ nodes, master }: RedisPlace): string {
-  const hosts = nodes.map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`).join(",");
-  return master === null ? hosts : `${hosts}/${master}`;
 }

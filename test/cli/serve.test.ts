@@ -10,6 +10,8 @@ function createRunning(): Running & { readonly told: string[] } {
     told,
     proxy: "127.0.0.1:8080",
     admin: "127.0.0.1:9090",
+    ready: Promise.resolve(),
+    waits: () => [],
     reload: async (by) => void told.push(`reload ${by}`),
     stop: async () => void told.push("stop"),
   };

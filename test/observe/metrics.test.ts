@@ -11,6 +11,7 @@ function metricsWith(sources: Partial<MetricSources> = {}): Metrics {
     breakers: () => [],
     inFlight: () => [],
     apps: () => [],
+    redis: () => null,
     spool: async () => ({
       states: { queued: 0, leased: 0, verifying: 0, delivered: 0, dead: 0, cancelled: 0 },
       bytes: 0,
