@@ -4,6 +4,7 @@ import { randomHex } from "../core/ids.ts";
 import type { Random } from "../core/random.ts";
 import type { RedisStatus } from "../core/redis.status.ts";
 import { parseRedisUrl, placeText } from "../core/redis.url.ts";
+import { createSeal } from "../core/seal.ts";
 import type { Manifest } from "../core/settings.ts";
 import type { Log } from "../observe/log.ts";
 import { checkRedis } from "../redis/check.ts";
@@ -11,7 +12,6 @@ import { openRedis, type RedisLink } from "../redis/connection.ts";
 import { redisAnswers } from "../shared/answers.ts";
 import type { SharedAnswerStore } from "../spool/port.ts";
 import { answerHead, readAnswerHead } from "../storage/spool/answer.head.ts";
-import { createSeal } from "../storage/spool/seal.ts";
 import { openSharing, type Sharing } from "./sharing.ts";
 
 /** Redis, and what of this process is in it. */

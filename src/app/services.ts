@@ -143,8 +143,11 @@ export async function openServices(
     {
       ...options,
       storage,
+      redis,
+      redisSettings: first.loaded.manifest.redis,
       memory,
       bus,
+      log,
       dataDir,
       key: options.env.OUTRIGGER_SPOOL_KEY,
       onCommit: metrics.committed,

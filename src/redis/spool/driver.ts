@@ -156,6 +156,11 @@ export async function openRedisSpool(deps: RedisSpoolDeps, first: RedisSpoolBoun
   };
 }
 
+/** Jobs in it that have not ended, without opening it. */
+export async function waitingIn({ client, prefix }: Pick<RedisLink, "client" | "prefix">): Promise<number> {
+  return Number((await client.hget(`${prefix}counts`, "waiting")) ?? 0);
+}
+
 /** Of a job whose request can't be read any more. */
 const UNREADABLE: Settlement = {
   kind: "dead",
