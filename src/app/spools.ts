@@ -1,9 +1,11 @@
 import { type Clock, sleep } from "../core/clock.ts";
+import type { RedisMoved } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
 import { createSeal } from "../core/seal.ts";
 import type { RedisSettings, SpoolSettings } from "../core/settings.service.ts";
 import { openRedis } from "../redis/connection.ts";
-import { openRedisSpool, type RedisSpool, waitingIn } from "../redis/spool/driver.ts";
+import { openRedisSpool, type RedisSpool } from "../redis/spool/driver.ts";
+import { waitingIn } from "../redis/spool/presence.ts";
 import type { AnswerStore, Spool } from "../spool/port.ts";
 import type { SpoolBounds, Storage } from "../storage/storage.ts";
 import type { RedisService } from "./redis.ts";
@@ -50,19 +52,24 @@ export async function openSpool(deps: SpoolDeps, settings: SpoolSettings): Promi
     const before = await storage.history.meta(LAST_DRIVER);
     // Who took Redis out of the manifest has given up what is there.
     if (redisSettings !== null && before === "redis") await refuseRedis(redisSettings, deps);
-    await storage.history.setMeta(LAST_DRIVER, "sqlite");
+    await noteDriver(storage, "sqlite");
     return Object.assign(file, { ready: Promise.resolve(), shared: false, close: () => undefined });
   }
   const { states } = await file.survey();
   refuseOther(states.queued + states.leased + states.verifying, "sqlite", "redis");
   if (redis === null) throw new Error("a spool on Redis needs redis.url, or REDIS_URL");
-  await storage.history.setMeta(LAST_DRIVER, "redis");
+  await noteDriver(storage, "redis");
   return onRedis(deps, redis, await instanceOf(storage, random), bounds);
 }
 
 export function boundsOf(settings: SpoolSettings): SpoolBounds {
   const { maxJobs, maxBytes, retainDeliveredMs, retainDeadMs, durability } = settings;
   return { maxJobs, maxBytes, retainDeliveredMs, retainDeadMs, durability };
+}
+
+/** Says to the next start where the jobs are. */
+export function noteDriver(storage: Storage, driver: SpoolSettings["driver"]): Promise<void> {
+  return storage.history.setMeta(LAST_DRIVER, driver);
 }
 
 /** The name of this data directory in Redis: what it had leased before a crash is its own to take back at once. */
@@ -85,7 +92,10 @@ function refuseOther(waiting: number, holder: SpoolSettings["driver"], wanted: S
 /** Looks into a Redis that this sidecar may have no other use for. */
 async function refuseRedis(settings: RedisSettings, deps: SpoolDeps): Promise<void> {
   let why = "it does not answer";
-  await using link = openRedis(settings, { ...deps, emit: ({ detail }) => void (why = detail) });
+  const emit = ({ detail }: RedisMoved): void => {
+    why = detail;
+  };
+  await using link = openRedis(settings, { ...deps, emit });
   await Promise.race([link.whenUp(), sleep(deps.clock, PATIENCE_MS)]);
   if (!link.up()) throw new Error(`the spool was on Redis before, and whether jobs wait there can't be seen: ${why}`);
   refuseOther(await waitingIn(link), "redis", "sqlite");

@@ -34,7 +34,7 @@ export function answerStore(ask: Ask, seal: Seal): AnswerStore {
 }
 
 /** Null where none of the keys opens them: then the answer is as good as forgotten. */
-function openHeaders(json: string, seal: Seal): string[] | null {
+export function openHeaders(json: string, seal: Seal): string[] | null {
   const { headers, sealed } = JSON.parse(json) as ReturnType<Seal["close"]>;
   try {
     return seal.open(headers, sealed);

@@ -2,10 +2,13 @@ import type { Clock } from "../../core/clock.ts";
 import { parseId } from "../../core/job.id.ts";
 import type { Random } from "../../core/random.ts";
 import type { Seal } from "../../core/seal.ts";
+import type { Movable } from "../../spool/move/port.ts";
 import type { AnswerStore, Lease, LeasedJob, NewJob, Receipt, Settlement, Spool } from "../../spool/port.ts";
 import type { RedisLink } from "../connection.ts";
 import { answerStore } from "./answers.ts";
 import { createLeases, LOCK_MS } from "./leases.ts";
+import { redisMover } from "./mover.ts";
+import { othersIn } from "./presence.ts";
 import { readJob } from "./read.job.ts";
 import {
   countsOf,
@@ -29,6 +32,9 @@ export interface RedisSpool extends Spool, AnswerStore {
   configure(bounds: RedisSpoolBounds): void;
   /** Renews no lease any more. What it has not given back is due again when its locks run out. */
   close(): void;
+  readonly mover: Movable;
+  /** Other sidecars that use it now, or did within the last seconds. */
+  others(): Promise<number>;
 }
 
 export interface RedisSpoolBounds {
@@ -73,7 +79,7 @@ export async function openRedisSpool(deps: RedisSpoolDeps, first: RedisSpoolBoun
     return reply;
   };
   const busy = async (): Promise<readonly string[]> => link.client.hkeys(`${link.prefix}busy`);
-  const leases = createLeases({ clock, ask, busy });
+  const leases = createLeases({ instance, clock, ask, busy });
   const summaries = (reply: Reply | undefined) => list(reply).map((one) => summaryOf(one, time.wall));
   const hold = async (held: readonly Lease[]): Promise<void> => {
     leases.set(held);
@@ -86,6 +92,8 @@ export async function openRedisSpool(deps: RedisSpoolDeps, first: RedisSpoolBoun
   };
   const find = async (id: string) => readJob(await ask("find", [id]), seal, time.wall);
   await hold([]);
+  // Says that we are here.
+  await ask("renew", [LOCK_MS, instance]);
 
   return {
     async put(job) {
@@ -152,13 +160,13 @@ export async function openRedisSpool(deps: RedisSpoolDeps, first: RedisSpoolBoun
     configure(next) {
       bounds = next;
     },
-    close: leases.stop,
+    close() {
+      leases.stop();
+      link.client.zrem(`${link.prefix}up`, instance).catch(() => undefined);
+    },
+    mover: redisMover(ask, seal),
+    others: () => othersIn(link, instance),
   };
-}
-
-/** Jobs in it that have not ended, without opening it. */
-export async function waitingIn({ client, prefix }: Pick<RedisLink, "client" | "prefix">): Promise<number> {
-  return Number((await client.hget(`${prefix}counts`, "waiting")) ?? 0);
 }
 
 /** Of a job whose request can't be read any more. */

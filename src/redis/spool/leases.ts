@@ -23,6 +23,7 @@ export interface Leases {
 }
 
 export interface LeasesDeps {
+  readonly instance: string;
   readonly clock: Clock;
   readonly ask: (name: ScriptName, args: readonly (string | number)[]) => Promise<readonly Reply[]>;
   /** Queues in which somebody has a lease, as `app/capability/lane`. */
@@ -30,16 +31,17 @@ export interface LeasesDeps {
 }
 
 /** Renews at half the time of a lock, and takes over what others no longer renew. */
-export function createLeases({ clock, ask, busy }: LeasesDeps): Leases {
+export function createLeases({ instance, clock, ask, busy }: LeasesDeps): Leases {
   const held = new Map<string, number>();
   let stopped = false;
   const timers = new Set<Timer>();
 
   const renew = async (): Promise<void> => {
     const all = [...held];
-    for (let at = 0; at < all.length; at += BATCH) {
+    // Once at least, since it says that we are there.
+    for (let at = 0; at === 0 || at < all.length; at += BATCH) {
       const part = all.slice(at, at + BATCH);
-      const [, lost] = await ask("renew", [LOCK_MS, ...part.flat()]);
+      const [, lost] = await ask("renew", [LOCK_MS, instance, ...part.flat()]);
       // Its worker hears of it when it settles.
       for (const id of list(lost).map(text)) if (held.get(id) === new Map(part).get(id)) held.delete(id);
     }

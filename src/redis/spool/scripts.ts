@@ -3,6 +3,7 @@ import type { Cluster, Redis } from "ioredis";
 import { BULL, BULL_ACTIVE, BULL_STALLED } from "./lua/bull.ts";
 import { CLAIM, HOLD, RENEW, SETTLE, STALLED } from "./lua/lease.ts";
 import { FIND, LIST, OPEN, SURVEY } from "./lua/look.ts";
+import { EMPTY, GIVE_JOBS, GIVE_KEPT, TAKE_JOB, TAKE_KEY } from "./lua/move.ts";
 import { PUT } from "./lua/put.ts";
 import { MOVES, RECORD } from "./lua/record.ts";
 import { CHANGE, RECALL, REMEMBER, SWEEP } from "./lua/tend.ts";
@@ -19,6 +20,11 @@ const SCRIPTS = {
   sweep: BULL + MOVES + SWEEP,
   remember: REMEMBER,
   recall: RECALL,
+  giveJobs: GIVE_JOBS,
+  takeJob: BULL + MOVES + TAKE_JOB,
+  giveKept: GIVE_KEPT,
+  takeKey: TAKE_KEY,
+  empty: BULL + MOVES + EMPTY,
   open: OPEN,
   find: BULL + MOVES + FIND,
   list: BULL + MOVES + LIST,

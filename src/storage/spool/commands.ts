@@ -6,6 +6,7 @@ import type { Connection } from "../connection.ts";
 import { answerCommands } from "./answers.ts";
 import { claimCommand } from "./claim.ts";
 import { listCommand } from "./list.ts";
+import { moveCommands } from "./move.ts";
 import { putCommand } from "./put.ts";
 import { createRoom } from "./room.ts";
 import {
@@ -50,6 +51,7 @@ export function spoolCommands(db: Connection) {
     ...listCommand(db, state, table),
     ...sweepCommand(db, state, table),
     ...answerCommands(db, state),
+    ...moveCommands(db, state, table),
     "spool.survey": surveyCommand(db, state, room),
     /** Reads one word that belongs to the file. */
     "spool.meta": (key: string): string | null =>

@@ -29,7 +29,7 @@ local function queueOf(route, lane) return P .. 'bull:' .. route .. '/' .. lane 
 -- Into the queue of its lane, due at r.due; with front, before all that wait there.
 local function enter(r, now, front)
   local q = queueOf(r.route, r.lane)
-  rcall('HSETNX', q .. 'meta', 'opts.maxLenEvents', ${EVENTS})
+  if rcall('HSETNX', q .. 'meta', 'opts.maxLenEvents', ${EVENTS}) == 1 then rcall('SADD', P .. 'queues', q) end
   local args = cmsgpack.pack({q, r.id, 'delivery', now})
   local due = tonumber(r.due)
   if due > now then

@@ -83,11 +83,15 @@ end
 return {now}
 `;
 
-/** In: now, ms of a lock, then id and fence of each lease. Out: the time, and the ids that are no longer these leases. */
+/**
+ * In: now, ms of a lock, instance, then id and fence of each lease. Says that the instance is there. Out: the time, and
+ * the ids that are no longer these leases.
+ */
 export const RENEW: string = `
 local now = tick(ARGV[1])
 local lost = {}
-for i = 3, #ARGV, 2 do
+rcall('ZADD', P .. 'up', rcall('TIME')[1], ARGV[3])
+for i = 4, #ARGV, 2 do
   local r = rcall('HMGET', P .. 'j:' .. ARGV[i], 'held', 'fence', 'route', 'lane')
   if r[1] and r[2] == ARGV[i + 1] then
     local q = queueOf(r[3], r[4])

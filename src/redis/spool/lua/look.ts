@@ -7,7 +7,7 @@ local last = rcall('HMGET', P .. 'clock', 'now', 'at')
 local server = rcall('TIME')
 local ms = ARGV[1] ~= '' and tonumber(ARGV[1]) or server[1] * 1000 + math.floor(server[2] / 1000)
 if not last[1] then return {ms} end
-return {last[1] + math.max(0, ms - last[2] * 1000)}
+return {last[1] + math.max(0, ms - last[2])}
 `;
 
 /** In: now, id. Out: the time, then of a known job its summary, fields, head with body and tries. */

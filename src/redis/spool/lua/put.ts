@@ -78,7 +78,7 @@ else
   count('bytes', ROW + bytes)
 end
 local fixed = {}
-for _, f in ipairs({'route', 'rid', 'seq', 'at', 'since', 'age', 'origin', 'size', 'hl', 'okey', 'blocks'}) do
+for _, f in ipairs(FIXED) do
   if r[f] ~= nil then fixed[#fixed + 1] = f; fixed[#fixed + 1] = r[f] end
 end
 rcall('HSET', P .. 'j:' .. id, unpack(fixed))

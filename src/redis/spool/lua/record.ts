@@ -20,7 +20,8 @@ local function tick(now)
   now = tonumber(now)
   local last = tonumber(rcall('HGET', P .. 'clock', 'now') or 0)
   if last > now then now = last end
-  rcall('HSET', P .. 'clock', 'now', now, 'at', rcall('TIME')[1])
+  local server = rcall('TIME')
+  rcall('HSET', P .. 'clock', 'now', now, 'at', server[1] * 1000 + math.floor(server[2] / 1000))
   return now
 end
 
@@ -37,6 +38,7 @@ local function load(id)
   return r
 end
 
+local FIXED = {'route', 'rid', 'seq', 'at', 'since', 'age', 'origin', 'size', 'hl', 'okey', 'blocks'}
 local CHANGING = {'lane', 'state', 'held', 'fence', 'inst', 'due', 'exp', 'att', 'sends', 'doubt', 'blk', 'reason',
   'detail', 'ended', 'poll', 'til', 'q', 'tb'}
 local function save(r)
