@@ -1,4 +1,4 @@
-import { type Clock, sleep } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Random } from "../core/random.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { createSeal } from "../core/seal.ts";
@@ -119,8 +119,7 @@ async function reach({ redis, clock, random }: MoveDeps, opened: AsyncDisposable
       },
     }),
   );
-  await Promise.race([link.whenUp(), sleep(clock, PATIENCE_MS)]);
-  if (!link.up()) throw new Error(`Redis can't be used: ${why}`);
+  if (!(await link.upWithin(PATIENCE_MS))) throw new Error(`Redis can't be used: ${why}`);
   const { refusals } = await checkRedis(link.client, true);
   if (refusals.length > 0) throw new Error(`Redis can't be used: ${refusals.join("; ")}`);
   return link;

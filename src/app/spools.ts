@@ -1,4 +1,4 @@
-import { type Clock, sleep } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import type { RedisMoved } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
 import { createSeal } from "../core/seal.ts";
@@ -96,8 +96,8 @@ async function refuseRedis(settings: RedisSettings, deps: SpoolDeps): Promise<vo
     why = detail;
   };
   await using link = openRedis(settings, { ...deps, emit });
-  await Promise.race([link.whenUp(), sleep(deps.clock, PATIENCE_MS)]);
-  if (!link.up()) throw new Error(`the spool was on Redis before, and whether jobs wait there can't be seen: ${why}`);
+  if (!(await link.upWithin(PATIENCE_MS)))
+    throw new Error(`the spool was on Redis before, and whether jobs wait there can't be seen: ${why}`);
   refuseOther(await waitingIn(link), "redis", "sqlite");
 }
 

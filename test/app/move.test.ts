@@ -18,7 +18,7 @@ import { createManualClock, type ManualClock } from "../help/manual-clock.ts";
 import { fillSpool, KEY } from "../help/move.ts";
 import { startRedis, type TestRedis, withoutRedis } from "../help/redis.ts";
 
-/** `spool move` between a real file and a real Redis. */
+/** `spool move` between a real file and a real Redis, which nobody kills here: it need not wait for the disk. */
 
 const EVER = 1e15;
 const BOUNDS = {
@@ -113,7 +113,7 @@ const mover = ({ file }: Place, clock: ManualClock, more: Partial<MoveOptions> =
 
 describe.skipIf(withoutRedis)("spool move", () => {
   beforeAll(async () => {
-    redis = await startRedis();
+    redis = await startRedis({ appendfsync: "no" });
     link = openRedis(
       { url: redis.url, keyPrefix: "test", shared: [] },
       { clock: systemClock, random: systemRandom, emit: () => undefined },
@@ -203,9 +203,8 @@ describe.skipIf(withoutRedis)("spool move", () => {
 const text = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes ?? []).toString();
 
 async function bodies(spool: Spool): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  for (const { id } of await listAll(spool)) found.set(id, text((await spool.find(id))?.body));
-  return found;
+  const found = (await listAll(spool)).map(async ({ id }) => [id, text((await spool.find(id))?.body)] as const);
+  return new Map(await Promise.all(found));
 }
 
 function run({ file }: Place): ChildProcess {

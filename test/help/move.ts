@@ -26,9 +26,8 @@ const SECRET = ["Authorization", "Bearer of-a-caller", "X-Twice", "a", "x-twice"
 /** Jobs of every kind there is, and whatever else a spool keeps. */
 export async function fillSpool(spool: Spool & AnswerStore, clock: ManualClock): Promise<void> {
   const many = { ...POLL, requestId: null };
-  await queueAll(
-    spool,
-    Array.from({ length: 250 }, (_, i) => newJob(clock, { ...many, body: randomBytes(i) })),
+  await Promise.all(
+    Array.from({ length: 250 }, (_, i) => queue(spool, newJob(clock, { ...many, body: randomBytes(i) }))),
   );
   await queue(spool, newJob(clock, { ...many, body: randomBytes(5 * 2 ** 20) }));
   await queue(spool, newJob(clock, { ...many, request: { ...newJob(clock).request, headers: SECRET } }));
