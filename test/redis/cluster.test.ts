@@ -13,7 +13,11 @@ import { startRedis, withoutRedis } from "../help/redis.ts";
 
 describe.skipIf(withoutRedis)("a spool on a cluster", () => {
   test("does all it does on a single server", async () => {
-    const redis = await startRedis({ "cluster-enabled": "yes", "cluster-config-file": "nodes.conf" });
+    const redis = await startRedis({
+      "cluster-enabled": "yes",
+      "cluster-config-file": "nodes.conf",
+      "cluster-announce-ip": "127.0.0.1",
+    });
     onTestFinished(() => redis.close());
     const [host, setup] = [redis.url.replace("redis:", "redis+cluster:"), await connect(redis.url)];
     await setup.client.call("CLUSTER", "ADDSLOTSRANGE", "0", "16383");
@@ -37,7 +41,7 @@ describe.skipIf(withoutRedis)("a spool on a cluster", () => {
     expect(await states(spool)).toEqual({ delivered: 1, dead: 1, queued: 3 });
     expect(await spool.change("retry", [second!.lease.id])).toHaveLength(1);
     clock.advance(61_000);
-    expect(await sweepAll(spool)).toHaveLength(3);
+    expect(await sweepAll(spool)).toHaveLength(4);
     expect(await listAll(spool)).toHaveLength(5);
     expect((await claim(spool, { lane: "retry" })).expired).toHaveLength(0);
     expect(await spool.others()).toBe(0);
