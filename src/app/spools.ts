@@ -1,4 +1,4 @@
-import type { Clock } from "../core/clock.ts";
+import { type Clock, sleep } from "../core/clock.ts";
 import type { RedisMoved } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
 import { createSeal } from "../core/seal.ts";
@@ -17,6 +17,8 @@ export interface AppSpool extends Spool, AnswerStore {
   backup(to: string): Promise<void>;
   /** Resolves when it can be used for the first time; until then its verbs reject. */
   readonly ready: Promise<void>;
+  /** Why nothing can be put into it since the start; empty once it was open. */
+  reasons(): readonly string[];
   /** Other sidecars put into it and take from it, too. */
   readonly shared: boolean;
   /** Lets go of what keeps its leases. */
@@ -39,6 +41,8 @@ export interface SpoolDeps {
 
 const LAST_DRIVER = "spool.driver";
 const PATIENCE_MS = 5000;
+/** A start waits so long for a spool on a Redis that was there a moment ago. */
+const OPEN_MS = 2000;
 const INSTANCE = "redis.instance";
 
 /** Opens it. Rejects with a sentence where the other store still holds jobs that nobody would deliver. */
@@ -53,13 +57,17 @@ export async function openSpool(deps: SpoolDeps, settings: SpoolSettings): Promi
     // Who took Redis out of the manifest has given up what is there.
     if (redisSettings !== null && before === "redis") await refuseRedis(redisSettings, deps);
     await noteDriver(storage, "sqlite");
-    return Object.assign(file, { ready: Promise.resolve(), shared: false, close: () => undefined });
+    return Object.assign(file, { ready: Promise.resolve(), reasons: () => [], shared: false, close: () => undefined });
   }
   const { states } = await file.survey();
   refuseOther(states.queued + states.leased + states.verifying, "sqlite", "redis");
   if (redis === null) throw new Error("a spool on Redis needs redis.url, or REDIS_URL");
   await noteDriver(storage, "redis");
-  return onRedis(deps, redis, await instanceOf(storage, random), bounds);
+  const spool = onRedis(deps, redis, await instanceOf(storage, random), bounds);
+  // Where it is there, callers need not hear that it is not open yet.
+  if (redis.reasons().length === 0)
+    await Promise.race([spool.ready.catch(() => undefined), sleep(deps.clock, OPEN_MS)]);
+  return spool;
 }
 
 export function boundsOf(settings: SpoolSettings): SpoolBounds {
@@ -122,13 +130,23 @@ function onRedis(deps: SpoolDeps, { link, ready }: RedisService, instance: strin
     spool?.configure(bounds);
     link.onBack(onBack);
   };
-  const opened = ready.then(open);
+  let reasons: readonly string[] = ["the spool on Redis is not open yet"];
+  const opened = ready.then(open).then(
+    () => {
+      reasons = [];
+    },
+    (error: unknown) => {
+      reasons = [error instanceof Error ? error.message : String(error)];
+      throw error;
+    },
+  );
   const use = (): RedisSpool => {
-    if (spool === null) throw new Error("the spool is on Redis, which has not been there since the start");
+    if (spool === null) throw new Error(reasons.join("; "));
     return spool;
   };
   return {
     ready: opened,
+    reasons: () => reasons,
     shared: true,
     async put(job) {
       const startedAt = clock.now();

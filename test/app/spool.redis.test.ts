@@ -12,8 +12,8 @@ const TOKEN = "token-of-this-test";
 let redis: TestRedis;
 let prefixes = 0;
 
-const manifest = (appUrl: string, prefix: string, driver = "redis"): string => `
-redis: { url: "${redis.url}", key_prefix: ${prefix}, shared: [] }
+const manifest = (appUrl: string, prefix: string, driver = "redis", server = redis): string => `
+redis: { url: "${server.url}", key_prefix: ${prefix}, shared: [] }
 spool: { driver: ${driver} }
 apps:
   quiz:
@@ -56,19 +56,19 @@ describe.skipIf(withoutRedis)("with a spool on Redis", () => {
     expect(await found.json()).toMatchObject({ id, state: "delivered", attempts: 2 });
   });
 
-  test("a sidecar delivers what another has accepted and can't deliver", async () => {
+  test("a sidecar finds and delivers what another has accepted and can't deliver", async () => {
     const app = await startTestApp();
     onTestFinished(() => app.stop());
     const prefix = `p${prefixes++}`;
-    // It knows another address of the app, where nobody is.
-    const first = await startSidecar(manifest("http://127.0.0.1:9", prefix));
-    const id = await post(first, "hello");
     const second = await startSidecar(manifest(app.url, prefix));
     onTestFinished(() => second.stop());
-    onTestFinished(() => first.stop());
+    // It knows another address of the app, where nobody is, and is gone soon.
+    const first = await startSidecar(manifest("http://127.0.0.1:9", prefix));
+    const id = await post(first, "hello");
+    await first.stop();
     const { id: delivered } = await second.event("delivery.delivered");
     expect(delivered).toBe(id);
-    expect(app.got.at(-1)?.body.toString()).toBe("hello");
+    expect(app.got.map(({ body }) => body.toString())).toEqual(["hello"]);
   });
 
   test("a start is refused while the other store holds jobs, and says how to move them", async () => {
@@ -91,5 +91,47 @@ describe.skipIf(withoutRedis)("with a spool on Redis", () => {
     await expect(startSidecar(manifest("http://127.0.0.1:9", prefix, "sqlite"), { dir })).rejects.toThrow(
       "1 job waits in the spool on redis: run outrigger spool move --from redis --to sqlite",
     );
+  });
+
+  test("while Redis is away what comes is refused for later; what was accepted before is delivered once it is back", async () => {
+    const own = await startRedis();
+    onTestFinished(() => own.close());
+    let answer = 503;
+    const app = await startTestApp((_got, res) => void res.writeHead(answer).end());
+    onTestFinished(() => app.stop());
+    const sidecar = await startSidecar(manifest(app.url, "own", "redis", own));
+    onTestFinished(() => sidecar.stop());
+    const id = await post(sidecar, "before");
+    await app.received(1);
+    await own.kill();
+    await sidecar.event("redis.lost");
+    const refused = await fetch(`${sidecar.url}/quiz/winner`, { method: "POST", body: "meanwhile" });
+    expect(refused.status).toBe(503);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    answer = 200;
+    await own.restart();
+    await sidecar.event("redis.back");
+    const delivered = await sidecar.event("delivery.delivered");
+    expect(delivered.id).toBe(id);
+    expect(app.got.at(-1)?.body.toString()).toBe("before");
+  });
+
+  test("a start without Redis listens, is not ready, and delivers once Redis has come", async () => {
+    const own = await startRedis();
+    onTestFinished(() => own.close());
+    await own.stop();
+    const app = await startTestApp();
+    onTestFinished(() => app.stop());
+    const sidecar = await startSidecar(manifest(app.url, "own", "redis", own));
+    onTestFinished(() => sidecar.stop());
+    expect((await fetch(`${sidecar.adminUrl}/readyz`)).status).toBe(503);
+    expect((await fetch(`${sidecar.url}/quiz/winner`, { method: "POST", body: "early" })).status).toBe(503);
+    await own.restart();
+    await expect.poll(async () => (await fetch(`${sidecar.adminUrl}/readyz`)).status, { timeout: 20_000 }).toBe(200);
+    await expect
+      .poll(async () => (await fetch(`${sidecar.url}/quiz/winner`, { method: "POST", body: "now" })).status)
+      .toBe(202);
+    await sidecar.event("delivery.delivered");
+    expect(app.got.at(-1)?.body.toString()).toBe("now");
   });
 });

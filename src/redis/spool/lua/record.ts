@@ -189,6 +189,16 @@ local function takeBack(r, now)
   end
 end
 
+-- Some tries spend no attempt, so that nothing else bounds their number: beyond this many bytes the oldest go.
+local function trimTries(r)
+  while tonumber(r.tb or 0) > 4194304 do
+    local one = rcall('LPOP', P .. 't:' .. r.id)
+    if not one then return end
+    r.tb = r.tb - #one
+    count('bytes', -#one)
+  end
+end
+
 local function addTries(r, from)
   for i = from, #ARGV do
     rcall('RPUSH', P .. 't:' .. r.id, ARGV[i])
@@ -196,6 +206,7 @@ local function addTries(r, from)
     count('bytes', #ARGV[i])
     r.sends = r.sends + 1
   end
+  trimTries(r)
   return #ARGV - from + 1
 end
 
