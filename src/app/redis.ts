@@ -52,6 +52,7 @@ export async function openRedisService(
   const { clock, random, bus, log } = deps;
   const place = parseRedisUrl(settings.url);
   const server = place === null ? "" : placeText(place);
+  const { promise: lost, resolve: whenLost } = Promise.withResolvers<void>();
   let since = clock.wall();
   let why: readonly string[] = [`Redis at ${server} has not answered yet`];
   const link = openRedis(settings, {
@@ -59,6 +60,7 @@ export async function openRedisService(
     random,
     emit(event: RedisMoved) {
       since = event.at;
+      whenLost();
       if (event.type === "redis.lost")
         why = [`Redis is away (${event.detail}): start it, or take redis out of the manifest`];
       bus.emit(event);
@@ -112,7 +114,7 @@ export async function openRedisService(
     .then(() => {
       isReady = true;
     });
-  await Promise.race([ready, wait(PATIENCE_MS)]);
+  await Promise.race([ready, lost, wait(PATIENCE_MS)]);
   return {
     link,
     sharing,
