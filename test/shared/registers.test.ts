@@ -97,9 +97,10 @@ describe.each(KEEPERS)("registers in %s", (_, open) => {
 });
 
 describe.skipIf(withoutRedis)("registers in a real Redis", () => {
-  test("a thousand are read in pages, each once", async () => {
+  test("six hundred are read in pages, each once", async () => {
     const { registers } = await inRedis();
-    for (let n = 0; n < 1200; n++) await registers.propose(proposal({ name: `r${n}`, id: `a-${n}` }));
+    const all = Array.from({ length: 600 }, (_, n) => `r${n}`);
+    await Promise.all(all.map((name) => registers.propose(proposal({ name, id: name }))));
     const seen: string[] = [];
     for (let since = 0; ; ) {
       const page = await registers.read(since);
@@ -107,7 +108,7 @@ describe.skipIf(withoutRedis)("registers in a real Redis", () => {
       if (page.upTo >= page.newest) break;
       since = page.upTo;
     }
-    expect(seen).toEqual(Array.from({ length: 1200 }, (_, n) => `r${n}`));
+    expect(seen).toEqual(all);
   });
 
   test("what was decided is there after a crash of Redis, and so is the name of its memory", async () => {
