@@ -7,7 +7,7 @@ import type { BreakerId } from "../../src/core/stored.ts";
 import { REFUSED } from "../../src/policy/breaker.cell.ts";
 import type { BreakerResult } from "../../src/policy/breaker.tally.ts";
 import { type Breakers, createBreakers } from "../../src/policy/breaker.ts";
-import { ANSWER_MS, POLL_MS } from "../../src/shared/agreement.ts";
+import { ANSWER_MS, DECIDING_MS, POLL_MS } from "../../src/shared/agreement.ts";
 import { BREAKER } from "../help/breaker.ts";
 import { createManualClock, type ManualClock } from "../help/manual-clock.ts";
 import { createRegisters, type TestRegisters } from "../help/registers.ts";
@@ -154,6 +154,20 @@ describe("two replicas", () => {
     // One reading of each: what is wanted is proposed after the first.
     await pass(2 * POLL_MS);
     expect([a.state(), b.state(), told(b)]).toEqual(["open", "open", [["breaker.opened", true]]]);
+  });
+
+  test("while Redis says nothing a move is told after a moment, and soon nobody waits for it any more", async () => {
+    const { a, pass, registers } = await pair();
+    registers.silent = true;
+    a.call("bad");
+    a.call("bad");
+    expect(told(a)).toEqual([]);
+    await pass(DECIDING_MS);
+    expect(told(a)).toEqual([["breaker.opened", false]]);
+    await pass(ANSWER_MS);
+    expect(a.sharing.agreed).toBe(false);
+    a.breakers.cell(id, settings).reset("ops");
+    expect(told(a).at(-1)).toEqual(["breaker.closed", false]);
   });
 
   test("a Redis that lost everything learns it again from those who know", async () => {

@@ -127,7 +127,10 @@ describe.skipIf(withoutRedis)("registers in a real Redis", () => {
     const { registers, redis, link } = await inRedis();
     let heard = 0;
     let wake = (): void => undefined;
-    const more = (): Promise<void> => new Promise((resolve) => void (wake = resolve));
+    const more = (): Promise<void> =>
+      new Promise((resolve) => {
+        wake = resolve;
+      });
     const listening = more();
     const stop = hearNews(link.client, newsChannel(link.prefix), () => {
       heard++;
