@@ -175,6 +175,26 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant("away" as const), away: fc.boolean() }) },
 );
 
+/** What a replica followed, it once made more of than the other one had: a pin brought back what was away … */
+const FOLLOWED_PIN: Action[] = [
+  { type: "pin", who: 0, name: "primary" },
+  { type: "pin", who: 1, name: "backup" },
+  { type: "finds", who: 1, name: "backup", well: false },
+  { type: "away", away: true },
+  { type: "release", who: 0 },
+  { type: "pass", ms: 100 },
+];
+/** … and the last one that served went, so that one that was being tried had nothing left to prove. */
+const FOLLOWED_INTO_RELIEF: Action[] = [
+  { type: "finds", who: 0, name: "primary", well: false },
+  { type: "pass", ms: 9_000 },
+  { type: "away", away: true },
+  { type: "finds", who: 1, name: "backup", well: false },
+  { type: "finds", who: 1, name: "primary", well: false },
+  { type: "finds", who: 0, name: "primary", well: true },
+  { type: "pass", ms: 3_000 },
+];
+
 test("whatever each finds, and whatever Redis and operators do, both end with one upstream and one pin", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(action, { size: "max", maxLength: 20 }), async (actions) => {
@@ -193,6 +213,6 @@ test("whatever each finds, and whatever Redis and operators do, both end with on
       expect([a.active(), a.pinned()]).toEqual([b.active(), b.pinned()]);
       await Promise.all([a.stop(), b.stop()]);
     }),
-    { numRuns: 60 },
+    { numRuns: 60, examples: [[FOLLOWED_PIN], [FOLLOWED_INTO_RELIEF]] },
   );
 });

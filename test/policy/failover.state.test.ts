@@ -248,7 +248,7 @@ describe("flaps", () => {
 
 describe("a pin", () => {
   test("sends traffic to a backup that serves, and a release gives it back", () => {
-    const state = run([[0, { type: "pin", member: 1 }]]);
+    const state = run([[0, { type: "pin", member: 1, peer: false }]]);
     expect(activeOf(state, rules)).toBe(1);
     expect(activeOf(next(state, { type: "release" }, 1, rules), rules)).toBe(0);
   });
@@ -256,14 +256,14 @@ describe("a pin", () => {
   test("takes one that was away as it is", () => {
     const state = run([
       [0, probe(0, dead)],
-      [1, { type: "pin", member: 0 }],
+      [1, { type: "pin", member: 0, peer: false }],
     ]);
     expect(kinds(state)).toEqual(["serving", "serving"]);
     expect(activeOf(state, rules)).toBe(0);
   });
 
   test("ends what is tried on another, which then only stands by", () => {
-    let state = run([[40_000, { type: "pin", member: 1 }]], returning());
+    let state = run([[40_000, { type: "pin", member: 1, peer: false }]], returning());
     expect(kinds(state)).toEqual(["away", "serving"]);
     state = run(
       [
@@ -277,7 +277,7 @@ describe("a pin", () => {
 
   test("does not hold traffic on an upstream that fails", () => {
     const state = run([
-      [0, { type: "pin", member: 1 }],
+      [0, { type: "pin", member: 1, peer: false }],
       [1, probe(1, dead)],
     ]);
     expect(activeOf(state, rules)).toBe(0);
