@@ -122,6 +122,16 @@ describe.skipIf(withoutRedis)("two replicas", () => {
     expect(app.got.filter(({ url }) => url === "/hook")).toHaveLength(1);
   });
 
+  test("a Redis that can't be used at the start is not used, and the replica is not ready and says why", async () => {
+    const redis = await startRedis({ replicaof: "127.0.0.1 1" });
+    onTestFinished(() => redis.close());
+    const toy = await toyHere("primary");
+    const sidecar = await startQuiz([toy], { more: { redis: { url: redis.url } } });
+    expect(sidecar.app.waits()).toEqual([
+      expect.stringMatching(`^Redis at 127.0.0.1:${redis.port} can't be used: .*master`),
+    ]);
+  });
+
   test("Redis is away at the start: the replica is not ready and says why, and is when it has come", async () => {
     const redis = await startRedis();
     onTestFinished(() => redis.close());
