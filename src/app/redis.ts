@@ -52,6 +52,8 @@ export async function openRedisService(
   const { clock, random, bus, log } = deps;
   const place = parseRedisUrl(settings.url);
   const server = place === null ? "" : placeText(place);
+  // The start waits no longer where it is known why not.
+  const { promise: stuck, resolve: isStuck } = Promise.withResolvers<void>();
   let since = clock.wall();
   let why: readonly string[] = [`Redis at ${server} has not answered yet`];
   const link = openRedis(settings, {
@@ -59,6 +61,7 @@ export async function openRedisService(
     random,
     emit(event: RedisMoved) {
       since = event.at;
+      isStuck();
       if (event.type === "redis.lost")
         why = [`Redis is away (${event.detail}): start it, or take redis out of the manifest`];
       bus.emit(event);
@@ -99,20 +102,23 @@ export async function openRedisService(
         const { refusals, warnings } = await checkRedis(link.client, spools);
         for (const warning of warnings) log.warn({ server }, `Redis: ${warning}`);
         if (refusals.length === 0) return;
-        why = refusals;
-        for (const refusal of refusals) log.error({ server }, `Redis can't be used: ${refusal}`);
+        why = refusals.map((refusal) => `Redis at ${server} can't be used: ${refusal}`);
+        isStuck();
+        for (const reason of why) log.error({ server }, reason);
       } catch {
         // It went away while it was asked: the link has said so.
       }
       await wait(LOOK_AGAIN_MS);
     }
   };
-  const ready = usable()
-    .then(() => sharing?.first)
-    .then(() => {
-      isReady = true;
-    });
-  await Promise.race([ready, wait(PATIENCE_MS)]);
+  const start = async (): Promise<void> => {
+    await usable();
+    why = ["what other replicas do is not known yet"];
+    await sharing?.first;
+    isReady = true;
+  };
+  const ready = start();
+  await Promise.race([ready, stuck, wait(PATIENCE_MS)]);
   return {
     link,
     sharing,

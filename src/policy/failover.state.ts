@@ -47,7 +47,8 @@ export type FailoverEvent =
     }
   /** Another replica moved it. */
   | { readonly type: "peer"; readonly member: number; readonly peer: PeerStanding }
-  | { readonly type: "pin"; readonly member: number }
+  /** An operator did it; `peer`: of another replica, whose word of how the upstream stands comes by itself. */
+  | { readonly type: "pin"; readonly member: number; readonly peer: boolean }
   | { readonly type: "release" };
 
 /** All serve, nothing is pinned. */
@@ -66,7 +67,7 @@ export function initialState(count: number, rules: Rules, now: number): Failover
 export function next(state: FailoverState, event: FailoverEvent, now: number, rules: Rules): FailoverState {
   switch (event.type) {
     case "pin":
-      return pinned(state, event.member, now);
+      return pinned(state, event.member, event.peer, now);
     case "release":
       return state.pin < 0 ? state : { ...state, pin: -1 };
   }
@@ -186,11 +187,11 @@ function decided(member: Returning, now: number, rules: Rules): Serving | Away {
 }
 
 /** An operator knows better: what is pinned serves, however it stood, and nothing is tried on the others. */
-function pinned(state: FailoverState, index: number, now: number): FailoverState {
+function pinned(state: FailoverState, index: number, peer: boolean, now: number): FailoverState {
   if (state.members[index] === undefined) return state;
   const members = state.members.map((member, i): Member => {
     if (i !== index) return member.kind === "returning" ? notWell(member) : member;
-    if (member.kind === "serving") return member;
+    if (member.kind === "serving" || peer) return member;
     const { generation, holdMs, returnedAt } = member;
     return { kind: "serving", generation: generation + 1, since: now, holdMs, returnedAt };
   });

@@ -82,8 +82,9 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
         const own = members[member] as UpstreamMember;
         const is = state.members[member] as Member;
         telling.save(own, is, now);
-        // What follows from a peer's word follows there, too.
-        if (!peer) telling.share(own, before.members[member] as Member, is, now, event.type === "pin");
+        // A peer's word is known there; what follows from it here need not follow there.
+        const known = event.type === "peer" && event.member === member;
+        if (!known) telling.share(own, before.members[member] as Member, is, now, event.type === "pin");
         if (is.kind !== "away") deps.onWell(idOf(own));
         if (serves !== null) telling.health(own, !serves, peer);
       }
@@ -194,7 +195,7 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
     pin = to;
     deps.savePin(app.name, pin);
     const index = members.findIndex(({ settings }) => settings.name === to?.upstream);
-    const event: FailoverEvent = index < 0 ? { type: "release" } : { type: "pin", member: index };
+    const event: FailoverEvent = index < 0 ? { type: "release" } : { type: "pin", member: index, peer };
     if (!peer) deps.sharing?.tellPin(app.name, to);
     step(event, clock.now(), { by, peer });
   };

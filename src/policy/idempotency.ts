@@ -140,7 +140,7 @@ function recall(
   // A replica that dies holds its keys no longer than its callers would have waited.
   const ms = x.deadlineAt + FALLBACK_GRACE_MS + STORE_MS - clock.now();
   const asked =
-    "claim" in answers
+    "owner" in answers
       ? answers.claim(route, key, owner, ms)
       : answers.recall(route, key.hash).then((answer): KeyClaim => (answer === null ? MINE : { kind: "kept", answer }));
   return asked.then(

@@ -172,6 +172,9 @@ export function createAgreement(deps: AgreementDeps): Agreement {
       if (last.version === 0 || seen.has(name)) continue;
       held.delete(name);
       step(name, { type: "missed" });
+      // What is neither there nor wanted here need not be remembered.
+      const { wanted, sent: underWay } = known.get(name) ?? EMPTY;
+      if (wanted === null && underWay === null) known.delete(name);
     }
     announce();
     const before = agreed;

@@ -63,14 +63,15 @@ export function next(register: Register, event: RegisterEvent): Step {
       return won(ended(register, event.id), event.id, event.version);
     case "refused": {
       const own = ended(register, event.id);
-      if (event.held !== null) return heard(own, event.held, false);
+      // The next proposal is made from what is in force, so nothing can have passed it.
+      if (event.held !== null) return heard({ ...own, passed: null }, event.held, false);
       // It was lost there: what this replica last knew is void, and the move is proposed anew.
-      return { register: { ...own, known: EMPTY.known }, apply: null, decided: null };
+      return { register: { ...own, known: EMPTY.known, passed: null }, apply: null, decided: null };
     }
     case "heard":
       return heard(register, event.held, event.whole);
     case "missed":
-      return { register: { ...register, known: EMPTY.known }, apply: null, decided: null };
+      return { register: { ...register, known: EMPTY.known, passed: null }, apply: null, decided: null };
   }
 }
 
@@ -87,24 +88,27 @@ function ended(register: Register, id: string): Register {
 
 function won(register: Register, id: string, version: number): Step {
   const { wanted, passed } = register;
-  const later = passed !== null && passed.version > version;
   // A reading may have told already, and of what came after, too.
   const known = version > register.known.version ? { version, id } : register.known;
-  return {
-    register: { ...register, known, wanted: wanted?.id === id ? null : wanted, passed: null },
-    apply: later ? passed : null,
-    decided: { id, ours: true },
-  };
+  const then = { ...register, known };
+  const decided = { id, ours: true };
+  // What is wanted now was wanted in full knowledge of what came after.
+  if (wanted !== null && wanted.id !== id) return { register: then, apply: null, decided };
+  const apply = passed !== null && passed.version > version ? passed : null;
+  return { register: { ...then, wanted: null, passed: null }, apply, decided };
 }
 
 function heard(register: Register, held: Held, whole: boolean): Step {
   const { known, wanted } = register;
-  if (held.id === wanted?.id) return won({ ...register, known: whole ? EMPTY.known : known }, held.id, held.version);
+  // What was known of another memory, or of moments that this one lost, is void.
+  const own = whole ? { ...register, known: EMPTY.known, passed: null } : register;
+  if (held.id === wanted?.id) return won(own, held.id, held.version);
   const same = held.version === known.version && held.id === known.id;
   const old = held.version < known.version && !whole;
   if (same || old) return { register, apply: null, decided: null };
-  const then = { ...register, known: { version: held.version, id: held.id } };
+  const then = { ...own, known: { version: held.version, id: held.id } };
   if (wanted === null) return { register: then, apply: held, decided: null };
-  if (wanted.firm) return { register: { ...then, passed: held }, apply: null, decided: null };
+  const passed = then.sent === null ? null : held;
+  if (wanted.firm) return { register: { ...then, passed }, apply: null, decided: null };
   return { register: { ...then, wanted: null }, apply: held, decided: { id: wanted.id, ours: false } };
 }

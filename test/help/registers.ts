@@ -4,6 +4,8 @@ import type { Held, Objection, Proposal, Reading, Registers, Verdict } from "../
 export interface TestRegisters extends Registers {
   /** From then on every question is lost, before it is heard. */
   away: boolean;
+  /** Likewise, and nothing tells so: it does not answer. */
+  silent: boolean;
   /** What is in force. */
   readonly held: ReadonlyMap<string, Held>;
   /** All is lost, as by a Redis without files. */
@@ -59,10 +61,12 @@ export function createRegisters({ wall, page = 3 }: TestRegistersDeps): TestRegi
   };
   const ask = async <T>(act: () => T): Promise<T> => {
     if (self.away) throw new Error("away");
+    if (self.silent) return new Promise(() => undefined);
     return act();
   };
   const self: TestRegisters = {
     away: false,
+    silent: false,
     propose: (proposal) => ask(() => propose(proposal)),
     read: (since) => ask(() => read(since)),
     object: (objection, ms) =>
