@@ -21,6 +21,7 @@ const metrics = createMetrics({
   apps: () => [],
   alerts: () => [],
   inFlight: () => [],
+  redis: () => null,
   spool: async () => ({
     states: { queued: 0, leased: 0, verifying: 0, delivered: 0, dead: 0, cancelled: 0 },
     bytes: 0,

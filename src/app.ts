@@ -1,8 +1,9 @@
 import { openAdmin } from "./app/admin.ts";
 import { findDelivery } from "./app/deliveries.admin.ts";
 import type { Applied } from "./app/manifests.ts";
+import type { App, AppOptions, StartOptions } from "./app/options.ts";
 import { type Prepared, prepare } from "./app/prepare.ts";
-import { type App, type AppOptions, openServices, type StartOptions } from "./app/services.ts";
+import { openServices } from "./app/services.ts";
 import { type StartWatch, watchFromStart } from "./app/watch.ts";
 import { sleep } from "./core/clock.ts";
 import { errorText } from "./core/error.text.ts";
@@ -10,7 +11,7 @@ import { err, ok, type Result } from "./core/result.ts";
 import { isLogLevel } from "./observe/log.ts";
 import { openProxy } from "./proxy/proxy.ts";
 
-export type { App, AppOptions } from "./app/services.ts";
+export type { App, AppOptions } from "./app/options.ts";
 
 const STOPPING = "outrigger is stopping: start it again, and it reads the manifest as it is then";
 
@@ -84,6 +85,8 @@ async function run(
     connections: proxy.connections,
     inFlight: proxy.inFlight,
     heldBytes: () => shared.memory.held,
+    ready: services.redis?.ready ?? Promise.resolve(),
+    waits: () => services.redis?.reasons() ?? [],
     reload,
     stop() {
       stopped ??= stop();

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
+import { moveSpool } from "./app/move.ts";
 import { type App, startApp } from "./app.ts";
 import { alertsCommand } from "./cli/alerts.ts";
 import { appsCommand } from "./cli/apps.ts";
@@ -110,7 +111,7 @@ const commands: readonly Command[] = [
   pauseCommand,
   resumeCommand,
   dlqCommand(systemClock),
-  spoolCommand,
+  spoolCommand((order) => moveSpool({ ...order, clock: systemClock, random: systemRandom })),
   tailCommand,
   notificationsCommand,
   notifyCommand,

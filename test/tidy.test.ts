@@ -17,6 +17,7 @@ const HEIGHT: Readonly<Record<string, number>> = {
   upstream: 1,
   spool: 1,
   storage: 1,
+  redis: 1,
   shared: 1,
   observe: 1,
   notify: 1,

@@ -3,6 +3,7 @@ import type { Listener } from "../core/events.ts";
 import type { AppHealth } from "../core/health.ts";
 import type { JobQuery, JobState, JobSummary, ParkCause, RouteName, StoredJob } from "../core/job.ts";
 import type { Random } from "../core/random.ts";
+import type { RedisStatus } from "../core/redis.status.ts";
 import type { Result } from "../core/result.ts";
 import type { JsonValue } from "../core/settings.route.ts";
 import type {
@@ -81,6 +82,8 @@ export interface ServiceStatus {
   readonly listen: { readonly proxy: string; readonly admin: string };
   /** Requests being worked on, by app; apps without any may be missing. */
   readonly inFlight: ReadonlyMap<string, number>;
+  /** null where the manifest has no use for it. */
+  readonly redis: RedisStatus | null;
 }
 
 export interface RouteInfo {

@@ -56,7 +56,12 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
     random: options.random,
     tokens,
     allowedHosts: () => manifests.current.loaded.manifest.admin.allowedHosts,
-    ready: () => (parts.stopping() ? { ready: false, reasons: ["the process is stopping"] } : READY),
+    ready() {
+      const reasons = parts.stopping()
+        ? ["the process is stopping"]
+        : [...(parts.redis?.reasons() ?? []), ...parts.deliveries.spool.reasons()];
+      return { ready: reasons.length === 0, reasons };
+    },
     metrics: () => parts.metrics.scrape(),
     status: () => ({
       version: options.build.version,
@@ -64,6 +69,7 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
       startedAt,
       listen: { proxy: parts.proxy.address, admin: address },
       inFlight: parts.inFlight(),
+      redis: parts.redis?.status() ?? null,
     }),
     routes: () => manifests.current.plans.map((plan) => routeInfo(plan, mask)),
     breakers: breakerService(parts),
@@ -104,8 +110,6 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
 function dashboardAt(address: string): string | null {
   return /^(unix:|0\.0\.0\.0:|\[::\]:)/.test(address) ? null : `http://${address}`;
 }
-
-const READY = { ready: true, reasons: [] } as const;
 
 /** The tokens of the manifest; where there are none, the one of the data directory. The same array until it changes. */
 async function tokenSource({ manifests, options }: AdminParts): Promise<() => readonly AdminToken[]> {

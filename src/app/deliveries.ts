@@ -1,25 +1,27 @@
 import { eventApp } from "../core/event.record.ts";
 import type { EventBus, OutriggerEvent } from "../core/events.ts";
-import type { Exchange } from "../core/exchange.ts";
 import { type JobSummary, OWN_APP } from "../core/job.ts";
-import type { RetrySettings, RouteSettings } from "../core/settings.route.ts";
-import type { SpoolSettings } from "../core/settings.service.ts";
+import type { RetrySettings } from "../core/settings.route.ts";
+import type { RedisSettings, SpoolSettings } from "../core/settings.service.ts";
 import type { StoredPause } from "../core/stored.ts";
+import type { Log } from "../observe/log.ts";
 import { backoffMs } from "../policy/backoff.ts";
-import { type Later, leavesDoubt } from "../policy/fallback/later.ts";
-import { storedRequest, triesOf } from "../proxy/delivery.ts";
+import type { Later } from "../policy/fallback/later.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
 import { createDeliverer, type Deliverer } from "../spool/deliverer.ts";
-import { createGoneCounts, type GoneByRoute } from "../spool/gone.ts";
 import { createPauses, type Pauses } from "../spool/pauses.ts";
-import type { NewJob, Receipt } from "../spool/port.ts";
+import type { NewJob, Receipt, RouteSurvey } from "../spool/port.ts";
 import type { DeliveryRoute } from "../spool/route.ts";
 import { createUpkeep, type Upkeep } from "../spool/upkeep.ts";
 import { createVerifier, type Verifier } from "../spool/verifier.ts";
 import { copyPath } from "../storage/directory.ts";
-import type { SpoolBounds, SqliteSpool, Storage } from "../storage/storage.ts";
+import type { Storage } from "../storage/storage.ts";
 import { type DeliveringDeps, deliveryRoute } from "./delivering.ts";
+import { openGoneCounts } from "./gone.ts";
+import { type LaterRoute, laterOf } from "./later.ts";
 import { laterRetry } from "./plans.ts";
+import type { RedisService } from "./redis.ts";
+import { type AppSpool, boundsOf, openSpool } from "./spools.ts";
 import {
   type AskUpstream,
   createVerifyCall,
@@ -31,7 +33,7 @@ import {
 
 /** The asynchronous path: the spool, who empties it, and the ways in. */
 export interface Deliveries extends AsyncDisposable {
-  readonly spool: SqliteSpool;
+  readonly spool: AppSpool;
   readonly deliverer: Deliverer;
   readonly pauses: Pauses;
   readonly upkeep: Upkeep;
@@ -51,14 +53,10 @@ export interface Deliveries extends AsyncDisposable {
   readonly copyPath: () => string;
 }
 
-/** Of a route's settings, what is needed to leave one of its requests behind. */
-type LaterRoute = Pick<RouteSettings, "capability"> & {
-  readonly app: Pick<RouteSettings["app"], "name">;
-  readonly retry: Pick<RouteSettings["retry"], "maxAgeMs">;
-};
-
 export interface DeliveriesDeps extends DeliveringDeps {
   readonly storage: Storage;
+  readonly redis: RedisService | null;
+  readonly redisSettings: RedisSettings | null;
   readonly bus: EventBus;
   readonly key: string | undefined;
   readonly dataDir: string;
@@ -69,31 +67,25 @@ export interface DeliveriesDeps extends DeliveringDeps {
   readonly onUndone: ReportDeps["failed"];
   /** Hears what becomes of our own jobs, which is no event of the bus. */
   readonly onOwn: (event: OutriggerEvent) => void;
+  readonly log: Pick<Log, "error">;
 }
 
 export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettings): Promise<Deliveries> {
   const { storage, clock, random, bus } = deps;
   const { history } = storage;
   let running: { readonly deliverer: Deliverer; readonly verifier: Verifier } | null = null;
-  const spool = await storage.openSpool({
-    bounds: boundsOf(settings),
-    random,
-    key: deps.key,
-    onCommit: deps.onCommit,
-    // Before there is one, nothing is held and nothing was read.
-    onBack: () => {
-      running?.deliverer.unsure();
-      running?.verifier.unsure();
-    },
-  });
+  // Before there is one, nothing is held and nothing was read.
+  const onBack = (): void => {
+    running?.deliverer.unsure();
+    running?.verifier.unsure();
+  };
+  const spool = await openSpool({ ...deps, onBack }, settings);
   // Where it can't be written down, it holds until the next start: `storage.failing` has said so.
   const pauses = createPauses(await history.loadPauses(), {
     save: (pause: StoredPause) => void history.savePause(pause).catch(() => undefined),
     remove: (app, capability) => void history.removePause(app, capability).catch(() => undefined),
   });
-  const gone = createGoneCounts(goneCounts(await history.meta(GONE_KEY)), (counts) => {
-    void history.setMeta(GONE_KEY, JSON.stringify(counts)).catch(() => undefined);
-  });
+  const gone = await openGoneCounts(history);
   const emit = (event: OutriggerEvent): void => {
     if (eventApp(event) !== OWN_APP) return bus.emit(event);
     deps.onOwn(event);
@@ -126,7 +118,15 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
   const unasked = (jobs: readonly JobSummary[]): void => {
     for (const job of jobs) if (job.state === "verifying") deps.onVerified(job, "unverified");
   };
-  const upkeep = createUpkeep({ spool, clock, emit, lapsed: unasked });
+  /** Others put into a shared spool, or left there what they can't deliver any more: nobody tells of it. */
+  const found = (routes: readonly RouteSurvey[]): void => {
+    for (const route of spool.shared ? routes : []) {
+      if (route.first > 0) deliverer.queued({ ...route, sends: 0 });
+      if (route.retry > 0) deliverer.queued({ ...route, sends: 1 });
+      if (route.verifying > 0) verifier.begun(route, 0);
+    }
+  };
+  const upkeep = createUpkeep({ spool, clock, emit, lapsed: unasked, found });
   const off = bus.on((event: OutriggerEvent) => {
     // An expired one may have let the next of its order key go.
     const freed = event.type === "dlq.added" && event.reason === "expired";
@@ -162,7 +162,7 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
     put,
     verifyCall: createVerifyCall({ spool, verifier, verified, clock, random }),
     unasked,
-    later: (route) => laterOf(route, put, deps, withdraw),
+    later: (route) => laterOf(route, put, clock, withdraw),
     async putOwn(job) {
       const receipt = await spool.put(job);
       if (receipt.kind === "queued") deliverer.queued(job);
@@ -183,62 +183,31 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
       });
     },
     async start() {
-      await deliverer.start();
-      await verifier.start();
-      upkeep.start();
+      const begin = async (): Promise<void> => {
+        await deliverer.start();
+        await verifier.start();
+        upkeep.start();
+      };
+      if (!spool.shared) return begin();
+      // It may come later than the listeners, and the process says that it is not ready until then.
+      startWhenReady(spool.ready, begin, deps);
     },
     copyPath: () => copyPath(deps.dataDir, clock.wall()),
     async [Symbol.asyncDispose]() {
       off();
       upkeep.stop();
       await Promise.all([deliverer.stop(), verifier.stop()]);
+      spool.close();
     },
   };
 }
 
-const GONE_KEY = "gone";
+const BEGIN_AGAIN_MS = 1000;
 
-/** What was kept of them; none where it is not understood. */
-function goneCounts(kept: string | null): GoneByRoute {
-  const read: unknown = JSON.parse(kept ?? "{}");
-  return Object.fromEntries(
-    Object.entries(read ?? {}).filter((entry): entry is [string, number] => Number.isSafeInteger(entry[1])),
-  );
-}
-
-function boundsOf(settings: SpoolSettings): SpoolBounds {
-  const { maxJobs, maxBytes, retainDeliveredMs, retainDeadMs, durability } = settings;
-  return { maxJobs, maxBytes, retainDeliveredMs, retainDeadMs, durability };
-}
-
-/** What a synchronous call leaves behind: it keeps its id, and its tries count on. */
-function laterOf(
-  route: LaterRoute,
-  put: (job: NewJob) => Promise<Receipt>,
-  { clock }: DeliveriesDeps,
-  cancel: (id: string) => void,
-): Later {
-  const keep = async (x: Exchange): Promise<string | null> => {
-    try {
-      const receipt = await put({
-        app: route.app.name,
-        capability: route.capability,
-        requestId: x.id,
-        request: storedRequest(x),
-        body: x.body,
-        maxAgeMs: route.retry.maxAgeMs,
-        orderKey: null,
-        key: null,
-        origin: "fallback",
-        sends: x.attempts.length,
-        tries: triesOf(x, null, clock),
-        inDoubt: leavesDoubt(x),
-        at: clock.wall(),
-      });
-      return receipt.kind === "queued" ? receipt.id : null;
-    } catch {
-      return null;
-    }
+/** Redis may go away again between two steps of a start: then it begins anew. */
+function startWhenReady(ready: Promise<void>, begin: () => Promise<void>, { clock, log }: DeliveriesDeps): void {
+  const attempt = (): void => {
+    begin().catch(() => void clock.after(BEGIN_AGAIN_MS, attempt, undefined));
   };
-  return { keep, cancel };
+  ready.then(attempt, (error: unknown) => log.error({ err: error }, "the spool on Redis can't be used"));
 }

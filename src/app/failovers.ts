@@ -1,11 +1,13 @@
 import type { Clock } from "../core/clock.ts";
 import type { EventBus } from "../core/events.ts";
 import type { AppHealth, ProbeReport } from "../core/health.ts";
+import type { PeerWord } from "../core/peer.ts";
 import type { Random } from "../core/random.ts";
 import type { AppSettings, HealthSettings, UpstreamSettings } from "../core/settings.ts";
 import { type StoredHealth, type StoredPin, type UpstreamId, upstreamKey } from "../core/stored.ts";
 import { type AppFailover, createFailover } from "../policy/failover.ts";
 import type { History } from "../storage/storage.ts";
+import type { PinSharing } from "./sharing.ts";
 
 /** The health and failover of every app. */
 export interface Failovers {
@@ -14,6 +16,10 @@ export interface Failovers {
   /** A manifest is in force: lets go of the apps that it no longer sends anything to. */
   applied(apps: readonly AppSettings[], routes: ReadonlySet<string>): void;
   find(app: string): AppFailover | null;
+  /** What other replicas should know of: upstreams that do not serve, and pins. */
+  peers(): readonly PeerWord[];
+  /** What other replicas find unwell may have changed. */
+  objected(): void;
   /** In the order of the manifest. */
   list(): readonly AppHealth[];
   /** Writes down how all are, and ends all timers. */
@@ -23,7 +29,8 @@ export interface Failovers {
 export interface FailoversDeps {
   readonly clock: Clock;
   readonly random: Random;
-  readonly bus: EventBus;
+  readonly bus: Pick<EventBus, "emit">;
+  readonly sharing: PinSharing | null;
   readonly history: History;
   /** An upstream is known to be well again. */
   readonly onWell: (upstream: UpstreamId) => void;
@@ -65,10 +72,12 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
   };
 
   const open = (settings: AppSettings): AppFailover => {
-    return createFailover(settings, pins.get(settings.name) ?? null, {
+    const shared = deps.sharing?.recallPin(settings.name) ?? null;
+    return createFailover(settings, shared === null ? (pins.get(settings.name) ?? null) : shared.pin, {
       clock,
       random,
       emit: bus.emit,
+      sharing: deps.sharing,
       saveHealth,
       recall: (id) => rows.get(upstreamKey(id)) ?? null,
       savePin,
@@ -102,6 +111,15 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
         known.delete(name);
       }
       asked = new Set();
+    },
+    peers: () => [
+      ...Array.from(known.values()).flatMap(({ failover }) =>
+        failover.peers().map((one) => ({ about: "upstream", ...one }) as const),
+      ),
+      ...Array.from(pins.values(), (pin) => ({ about: "pin", app: pin.app, pin }) as const),
+    ],
+    objected() {
+      for (const { failover } of known.values()) failover.objected();
     },
     find: (app) => known.get(app)?.failover ?? null,
     list: () => apps.map(({ name }) => known.get(name)?.failover.health(clock.now()) ?? unused(name)),

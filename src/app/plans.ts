@@ -25,7 +25,7 @@ import { compileValueRef, contextLabels } from "../policy/values.ts";
 import { compileVerify, type Verify } from "../policy/verify.ts";
 import { OUR_HEADERS } from "../proxy/outgoing.ts";
 import type { RoutePlan, Way } from "../proxy/plan.ts";
-import type { AnswerStore } from "../spool/port.ts";
+import type { AnswerStore, SharedAnswerStore } from "../spool/port.ts";
 import { type SendPlan, sendOnce } from "../upstream/send.ts";
 import { compileSigner, type Signer, signatureHeaderNames } from "../upstream/sign.ts";
 import type { AppState } from "./apps.ts";
@@ -45,7 +45,7 @@ export interface PlanDeps {
   readonly later: (route: RouteSettings) => Later;
   /** Hears of synchronous calls that are to be verified. */
   readonly verifyCall: VerifyCall;
-  readonly answers: AnswerStore;
+  readonly answers: AnswerStore | SharedAnswerStore;
   readonly idempotencyKeys: IdempotencyKeys;
   /** State of an app that outlives reloads: rate limit, requests in flight, time for checks. */
   readonly appState: (app: AppSettings) => AppState;

@@ -1,14 +1,10 @@
-import type { LookupFunction } from "node:net";
-import type { Clock } from "../core/clock.ts";
 import { compileEgress } from "../core/egress.ts";
-import { createEventBus, type EventBus, type Listener } from "../core/events.ts";
+import { createEventBus, type EventBus } from "../core/events.ts";
 import { UNROUTED } from "../core/exchange.ts";
 import { createMemoryLedger } from "../core/memory.ts";
-import type { Random } from "../core/random.ts";
-import type { Result } from "../core/result.ts";
 import type { Notifier } from "../notify/notifier.ts";
 import { type CallHistory, createCallHistory } from "../observe/calls.ts";
-import { createLog, type Log, type LogLevel } from "../observe/log.ts";
+import { createLog, type Log } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { createVerificationTally, type VerificationTally } from "../observe/verifications.ts";
 import { type Breakers, createBreakers } from "../policy/breaker.ts";
@@ -23,56 +19,12 @@ import { type Failovers, openFailovers } from "./failovers.ts";
 import { warnOfFewFiles } from "./files.ts";
 import { type Manifests, startManifests } from "./manifests.ts";
 import { openNotifier } from "./notify.ts";
+import type { AppOptions, StartOptions } from "./options.ts";
 import type { Prepared } from "./prepare.ts";
+import { openRedisService, type RedisService } from "./redis.ts";
 import { keepRevision } from "./revisions.ts";
 import { appsOnly } from "./survey.ts";
 import { createUpstreams } from "./upstreams.ts";
-
-export interface AppOptions {
-  /** The manifest's file, absolute. */
-  readonly file: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly build: { readonly version: string; readonly node: string };
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Resolves the names of upstreams and channels; the system's resolver unless given. */
-  readonly lookup?: LookupFunction;
-  /** Where the log goes: a file descriptor (1 is stdout) or a path. */
-  readonly logTo: number | string;
-  /** How long a stopping process goes on accepting, so that whoever routes to it can notice. */
-  readonly lingerMs: number;
-  /** Hears of all that happens, also of what happens before the start is over. */
-  readonly onEvent?: Listener;
-}
-
-/** The same on its way. */
-export interface StartOptions extends AppOptions {
-  readonly level: LogLevel;
-  /** Watches these files from now on, instead of those before. */
-  readonly watch: (files: readonly string[]) => void;
-}
-
-/** The running process. */
-export interface App {
-  /** Where it listens, as bound. */
-  readonly proxy: string;
-  readonly admin: string;
-  readonly manifests: Manifests;
-  readonly bus: EventBus;
-  /** Callers connected now. */
-  connections(): number;
-  /** Requests without their end yet. */
-  inFlight(): number;
-  /** Bytes of bodies held now. */
-  heldBytes(): number;
-  reload(by: string): Promise<Result<unknown, readonly string[]>>;
-  /** Stops in order: readiness off, a last while of accepting, drain, abort what is left, close the stores. */
-  stop(): Promise<void>;
-  /** For the process edge: logs the error of which the process is about to die, and gives it as text for stderr. */
-  crashed(error: unknown): string;
-  /** For the process edge: writes out what of the log is held, wherever the process ends. */
-  flushLog(): void;
-}
 
 /** What the listeners stand on. */
 export interface Services {
@@ -89,6 +41,8 @@ export interface Services {
   readonly calls: CallHistory;
   readonly alerts: Alerting;
   readonly shared: CallShared;
+  /** null where the manifest has no use for it. */
+  readonly redis: RedisService | null;
   /** Requests under way, by app. */
   readonly inFlight: () => ReadonlyMap<string, number>;
   readonly notifier: Notifier;
@@ -114,7 +68,16 @@ export async function openServices(
   if (options.onEvent !== undefined) bus.on(options.onEvent);
   const storage = started.use(await openStorage({ dataDir, clock, onEvent: bus.emit }));
 
-  const breakers = createBreakers({ clock, emit: bus.emit, persist: storage.history.saveBreaker });
+  const redis = await openRedisService(first.loaded.manifest, {
+    ...options,
+    bus,
+    log,
+    key: options.env.OUTRIGGER_SPOOL_KEY,
+  });
+  if (redis !== null) started.use(redis);
+  const sharing = redis?.sharing ?? null;
+  const emit = sharing?.emit ?? bus.emit;
+  const breakers = createBreakers({ ...options, ...sharing?.breakers, emit, persist: storage.history.saveBreaker });
   breakers.restore(await storage.history.loadBreakers());
   const apps = createApps(clock);
   const metrics = createMetrics({
@@ -124,6 +87,7 @@ export async function openServices(
     apps: () => failovers.list(),
     spool: () => appsOnly(deliveries.spool.survey()),
     alerts: () => alerts.firing(),
+    redis: () => redis?.status() ?? null,
   });
   const { history } = storage;
   const notifications = openNotifier(options, {
@@ -148,8 +112,11 @@ export async function openServices(
     {
       ...options,
       storage,
+      redis,
+      redisSettings: first.loaded.manifest.redis,
       memory,
       bus,
+      log,
       dataDir,
       key: options.env.OUTRIGGER_SPOOL_KEY,
       onCommit: metrics.committed,
@@ -170,7 +137,8 @@ export async function openServices(
   );
   bus.on(metrics.record);
   bus.on(calls.record);
-  bus.on(notifier.record);
+  // What another replica did, that one tells of.
+  bus.on((event) => ("peer" in event && event.peer === true ? undefined : notifier.record(event)));
   bus.on((event) => {
     if (event.type === "request.completed" && event.route === UNROUTED)
       metrics.refused(event.reason ?? refusedFor(event.status));
@@ -179,7 +147,8 @@ export async function openServices(
   started.defer(() => upstreams.close());
   const failovers = await openFailovers({
     ...options,
-    bus,
+    bus: { emit },
+    sharing: sharing?.failovers ?? null,
     history: storage.history,
     probe: upstreams.probe,
     onWell: (upstream) => {
@@ -189,6 +158,7 @@ export async function openServices(
     },
   });
   started.defer(failovers.stop);
+  sharing?.attach({ breakers, failovers });
   started.use(deliveries);
   const alerts = started.use(
     await openAlerting({ ...options, bus, log, history, breakers, failovers, deliveries, calls }),
@@ -205,7 +175,7 @@ export async function openServices(
     lastGood: createLastGoodStore(),
     later: deliveries.later,
     verifyCall: deliveries.verifyCall,
-    answers: deliveries.spool,
+    answers: redis?.answers ?? deliveries.spool,
     idempotencyKeys: createIdempotencyKeys(),
     keepRevision: (applied) => keepRevision(history, applied),
     applied: ({ loaded, plans }) => {
@@ -231,6 +201,7 @@ export async function openServices(
     },
   });
   const shared: CallShared = { clock, memory, closing: () => state.stopping };
+  sharing?.announce();
   await notifications.outbox.open();
   await deliveries.start();
   const { inFlight } = apps;
@@ -248,6 +219,7 @@ export async function openServices(
     calls,
     alerts,
     shared,
+    redis,
     inFlight,
     notifier,
   };

@@ -6,6 +6,9 @@ export interface Running {
   /** Where it listens, as bound. */
   readonly proxy: string;
   readonly admin: string;
+  /** Resolves when requests may come; while it has not, `waits` says what for. */
+  readonly ready: Promise<void>;
+  waits(): readonly string[];
   reload(by: string): Promise<unknown>;
   /** Answers what is under way, then closes everything. Twice is safe. */
   stop(): Promise<void>;
@@ -55,6 +58,8 @@ async function serve(file: string, io: Io, start: Start, signals: ServeSignals):
   }
   running = started.value;
   const { proxy, admin } = running;
+  for (const reason of running.waits()) io.stderr(`not ready yet: ${reason}\n`);
+  await Promise.race([running.ready, aborted(io.signal)]);
   if (!io.signal.aborted) io.stdout(`${JSON.stringify({ event: "ready", proxy, admin })}\n`);
   // The file may have been read before the signal came.
   if (hungUp) void running.reload("signal");

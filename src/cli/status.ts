@@ -72,10 +72,18 @@ function statusText(view: StatusView, io: Io): string {
     ["in flight", busy.map(([app, requests]) => `${app} ${requests}`).join(", ") || "nothing"],
   ];
   // A sidecar of an older version has none.
+  if (view.redis) lines.push(["redis", redisLine(view.redis)]);
   if (view.spool !== undefined) lines.push(["spool", spoolLine(view.spool, io)]);
   const title = `${bold(`outrigger ${printable(view.version)}`)} on Node ${printable(view.node)}, up ${spanText(view.uptime_ms)}, ${ready}\n`;
   const facts = lines.map(([name, text]) => `${name.padEnd(10)} ${PAINTED.has(name) ? text : printable(text)}\n`);
   return title + facts.join("") + rejectedText(view, io);
+}
+
+function redisLine({ server, up, since, shared, spool }: NonNullable<StatusView["redis"]>): string {
+  const uses = [...(spool ? ["spool"] : []), ...shared].join(", ");
+  return up
+    ? `${server}, for ${uses}`
+    : `AWAY since ${since}: ${server}, for ${uses}; each replica goes by its own state`;
 }
 
 function appsLine(apps: NonNullable<StatusView["apps"]>, io: Io): string {

@@ -15,6 +15,8 @@ export interface UpstreamMoved {
   readonly by?: string;
   /** From the first sign of trouble, or of recovery, to the move. */
   readonly durationMs: number;
+  /** Another replica moved it, and has told whoever is to be told. */
+  readonly peer?: boolean;
 }
 
 /** The health of an upstream changed. */
@@ -30,4 +32,6 @@ export interface UpstreamHealthChanged {
   readonly alert: boolean;
   /** One line for people. */
   readonly detail: string | null;
+  /** Another replica found it, and has told whoever is to be told. */
+  readonly peer?: boolean;
 }

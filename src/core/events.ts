@@ -93,6 +93,8 @@ export interface BreakerMoved {
   /** The operator, where the cause is one. */
   readonly by?: string;
   readonly dryRun: boolean;
+  /** Another replica moved it, and has told whoever is to be told. */
+  readonly peer?: boolean;
 }
 
 export interface ManifestApplied {
@@ -118,32 +120,13 @@ export interface StorageFailing {
   readonly detail: string;
 }
 
-/** Events whose features have no further fields yet. */
-export interface PlainEvent {
-  readonly type: Exclude<
-    EventType,
-    | RequestCompleted["type"]
-    | FallbackUsed["type"]
-    | BreakerMoved["type"]
-    | ManifestApplied["type"]
-    | ManifestRejected["type"]
-    | StorageFailing["type"]
-    | DeliveryQueued["type"]
-    | DeliveryDelivered["type"]
-    | DeliveryRetry["type"]
-    | DlqAdded["type"]
-    | DlqRetried["type"]
-    | RouteParked["type"]
-    | SpoolFull["type"]
-    | VerificationFailed["type"]
-    | UpstreamMoved["type"]
-    | UpstreamHealthChanged["type"]
-    | AlertChanged["type"]
-  >;
+export interface RedisMoved {
+  readonly type: "redis.lost" | "redis.back";
   readonly at: number;
-  readonly app?: string;
-  readonly capability?: string;
-  readonly [more: string]: unknown;
+  /** Where it is, without the login; of a loss, and why. */
+  readonly detail: string;
+  /** How long it was away; 0 of a loss. */
+  readonly durationMs: number;
 }
 
 export type OutriggerEvent =
@@ -153,6 +136,7 @@ export type OutriggerEvent =
   | ManifestApplied
   | ManifestRejected
   | StorageFailing
+  | RedisMoved
   | DeliveryQueued
   | DeliveryDelivered
   | DeliveryRetry
@@ -163,8 +147,7 @@ export type OutriggerEvent =
   | VerificationFailed
   | UpstreamMoved
   | UpstreamHealthChanged
-  | AlertChanged
-  | PlainEvent;
+  | AlertChanged;
 
 export type Listener = (event: OutriggerEvent) => void;
 

@@ -7,6 +7,7 @@ export function restartKeys(old: Manifest, next: Manifest): string[] {
     ["listen", (m) => m.listen],
     ["data_dir", (m) => m.dataDir],
     ["spool.driver", (m) => m.spool.driver],
+    ["redis", (m) => m.redis],
   ];
   return keys.filter(([, of]) => !isDeepStrictEqual(of(old), of(next))).map(([key]) => key);
 }

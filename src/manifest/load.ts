@@ -15,7 +15,6 @@ import type { CheckSchema } from "./resolve.route.ts";
 import { type Resolved, resolveManifest } from "./resolve.ts";
 import { manifestSchema } from "./schema.ts";
 import { secretsOf } from "./secrets.ts";
-import { reportUnsupported } from "./unsupported.ts";
 
 export { restartKeys } from "./diff.ts";
 export { formatProblem, type ManifestProblem } from "./problem.ts";
@@ -60,7 +59,6 @@ export function loadManifest(file: string, deps: LoadDeps): Result<LoadedManifes
   const resolved = parsed === null ? null : resolveAll(parsed, { loading, environment, deps, documents });
   if (resolved !== null) {
     prove(resolved, report);
-    reportUnsupported(resolved, report);
     for (const secret of secretsOf(resolved.manifest)) loading.secrets.add(secret);
   }
   const mask = createMask(loading.secrets);

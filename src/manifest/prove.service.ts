@@ -12,10 +12,17 @@ export function proveService(all: Resolved, report: Report): void {
   proveNames(all, report);
   proveNotify(all, report);
   proveAlerts(all, report);
-  if (all.manifest.spool.durability === "normal") {
+  proveSpool(all, report);
+  if (all.manifest.spool.durability === "normal" && all.manifest.spool.driver === "sqlite") {
     const said = "normal drops the fsync: what was acknowledged in the last moments before a power cut may be lost";
     report.warn(all.main.place(["spool", "durability"]), ["spool", "durability"], said);
   }
+}
+
+function proveSpool({ main, manifest: { spool, redis } }: Resolved, report: Report): void {
+  if (spool.driver !== "redis" || redis !== null || main.tainted(["redis"])) return;
+  const at = ["spool", "driver"];
+  report.error(main.place(at), at, "a spool on Redis needs redis.url, or REDIS_URL");
 }
 
 const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;

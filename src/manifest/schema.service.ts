@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 import { parseIp } from "../core/address.ts";
+import { parseRedisUrl } from "../core/redis.url.ts";
 import { block, checkName, choice, duration, list, number, scalar, shown, size, text } from "./schema.parts.ts";
 import * as value from "./schema.values.ts";
 
@@ -63,16 +64,20 @@ export const spool = block(
 );
 
 export function wrongRedisUrl(url: string): string | null {
-  const parsed = URL.parse(url);
-  const good = parsed !== null && /^rediss?:$/.test(parsed.protocol) && parsed.hostname !== "";
-  return good ? null : "expected a URL such as redis://127.0.0.1:6379";
+  if (parseRedisUrl(url) !== null) return null;
+  if (url.includes("+sentinel:")) return "expected a URL such as redis+sentinel://10.0.0.1,10.0.0.2/mymaster";
+  if (url.includes("+cluster:")) return "expected a URL such as redis+cluster://10.0.0.1,10.0.0.2";
+  return "expected a URL such as redis://127.0.0.1:6379";
 }
 
 export const redis = block(
   "Shared state and spool of several replicas.",
   {},
   {
-    url: text("redis:// or rediss://.", wrongRedisUrl),
+    url: text(
+      "redis:// or, over TLS, rediss://; redis+sentinel://host,host/master; redis+cluster://host,host.",
+      wrongRedisUrl,
+    ),
     key_prefix: text("Default outrigger.", (v) =>
       /^[\w:.{}-]{1,64}$/.test(v) ? null : "expected up to 64 of A-Z a-z 0-9 _ : . { } -",
     ),

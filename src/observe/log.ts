@@ -160,6 +160,10 @@ function eventMessage(event: OutriggerEvent): string {
       return `${event.type} ${event.rule}: ${event.summary}`;
     case "storage.failing":
       return `storage failing: ${event.store}`;
+    case "redis.lost":
+      return `Redis is away: ${event.detail}`;
+    case "redis.back":
+      return `Redis is there again: ${event.detail}`;
     default:
       return event.type;
   }

@@ -15,6 +15,8 @@ export interface MetricSources {
   alerts(): Iterable<{ readonly rule: string; readonly alerts: number }>;
   /** What the spool holds. Rejects where it does not answer: then its series are left out. */
   spool(): Promise<SpoolGauges>;
+  /** null where there is none. */
+  redis(): { readonly server: string; readonly up: boolean } | null;
 }
 
 export interface SpoolGauges {
@@ -151,6 +153,17 @@ export function defineGauges(registry: Registry, sources: MetricSources): Gauges
     collect() {
       this.reset();
       for (const { rule, alerts } of sources.alerts()) this.set({ rule }, alerts);
+    },
+  });
+  new Gauge({
+    name: "outrigger_redis_up",
+    help: "1 while Redis answers and what other replicas do is known, else 0.",
+    labelNames: ["server"],
+    registers,
+    collect() {
+      this.reset();
+      const redis = sources.redis();
+      if (redis !== null) this.set({ server: redis.server }, redis.up ? 1 : 0);
     },
   });
   defineHealthGauges(registry, sources);

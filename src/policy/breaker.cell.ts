@@ -1,9 +1,10 @@
 import type { Clock } from "../core/clock.ts";
 import type { OutriggerEvent } from "../core/events.ts";
+import type { PeerBreaker } from "../core/peer.ts";
 import type { BreakerSettings } from "../core/settings.route.ts";
 import type { BreakerId, StoredBreaker } from "../core/stored.ts";
 import { admits, type BreakerEvent, type BreakerState, initialState, next } from "./breaker.state.ts";
-import { fromStored, toStored, wallOf } from "./breaker.stored.ts";
+import { fromStored, toPeer, toStored, wallOf } from "./breaker.stored.ts";
 import { type BreakerResult, clear, consecutiveFailures, count, createTally, slide } from "./breaker.tally.ts";
 
 /** `admit` says no. */
@@ -59,6 +60,10 @@ export interface KeptCell extends BreakerCell {
   update(settings: BreakerSettings): void;
   /** Takes over a stored state, unless the cell has already moved by itself. */
   restore(row: StoredBreaker): void;
+  /** Takes over what another replica made of it; see the machine for `headStartMs`. */
+  follow(peer: PeerBreaker, headStartMs: number): void;
+  /** What others would take over; null where there is nothing to: it is closed, or switched off. */
+  peer(): PeerBreaker | null;
 }
 
 export interface CellDeps {
@@ -66,6 +71,8 @@ export interface CellDeps {
   readonly emit: (event: OutriggerEvent) => void;
   /** Called at each transition, never on a timer. */
   readonly persist: (row: StoredBreaker) => void;
+  /** Tells other replicas of a transition of this one, before it is emitted. `firm`: an operator made it. */
+  readonly share?: (id: BreakerId, state: PeerBreaker, firm: boolean) => void;
 }
 
 /** The shell that holds one machine's state and its tally. */
@@ -75,9 +82,10 @@ export function createCell(id: BreakerId, initial: BreakerSettings, deps: CellDe
   let state: BreakerState = initialState(clock.now());
   let tally = createTally(settings, clock.now());
 
-  const publish = (now: number, by: string | undefined): void => {
+  const publish = (now: number, by: string | undefined, peer: boolean): void => {
     const row = toStored(id, state, consecutiveFailures(tally, now), now, clock.wall());
     deps.persist(row);
+    if (!peer && settings.enabled) deps.share?.(id, toPeer(state, now), by !== undefined);
     deps.emit({
       type: `breaker.${state.kind === "open" ? "opened" : state.kind}`,
       at: row.savedAt,
@@ -88,16 +96,17 @@ export function createCell(id: BreakerId, initial: BreakerSettings, deps: CellDe
       cause: state.cause,
       dryRun: settings.dryRun,
       ...(by === undefined ? {} : { by }),
+      ...(peer && { peer }),
     });
   };
 
   /** Holds the new state; a change of kind, or an opening while open, is a transition that others hear of. */
-  const move = (to: BreakerState, now: number, by?: string): void => {
+  const move = (to: BreakerState, now: number, by?: string, peer = false): void => {
     const from = state;
     if (to === from) return;
     state = to;
     if (to.kind === "closed") clear(tally, now);
-    if (to.kind !== from.kind || (to.kind === "open" && to.generation !== from.generation)) publish(now, by);
+    if (to.kind !== from.kind || (to.kind === "open" && to.generation !== from.generation)) publish(now, by, peer);
   };
 
   return {
@@ -178,5 +187,11 @@ export function createCell(id: BreakerId, initial: BreakerSettings, deps: CellDe
       tally.lastAt = now;
       move(restored, now);
     },
+    follow(peer, headStartMs) {
+      if (!settings.enabled) return;
+      const now = clock.now();
+      move(next(state, { type: "peer", peer, headStartMs }, now, settings), now, undefined, true);
+    },
+    peer: () => (state.kind === "closed" || !settings.enabled ? null : toPeer(state, clock.now())),
   };
 }

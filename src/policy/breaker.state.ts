@@ -1,3 +1,4 @@
+import type { PeerBreaker } from "../core/peer.ts";
 import type { BreakerSettings } from "../core/settings.route.ts";
 import type { BreakerResult } from "./breaker.tally.ts";
 
@@ -10,14 +11,8 @@ import type { BreakerResult } from "./breaker.tally.ts";
  * changes nothing. Times are monotonic milliseconds.
  */
 
-export type BreakerCause =
-  | "start"
-  | "failures"
-  | "failure_rate"
-  | "probe_failed"
-  | "recovered"
-  | "operator"
-  | "restored";
+const CAUSES = ["start", "failures", "failure_rate", "probe_failed", "recovered", "operator", "restored"] as const;
+export type BreakerCause = (typeof CAUSES)[number];
 
 interface Period {
   /** From 1 on, one higher with each transition. */
@@ -64,13 +59,18 @@ export type BreakerEvent =
   | { readonly type: "trip"; readonly forMs: number | null }
   | { readonly type: "reset" }
   /** The upstream is known to be well: there is nothing to wait for. */
-  | { readonly type: "hasten" };
+  | { readonly type: "hasten" }
+  /** Another replica's breaker moved. What it opened this one leaves to it for `headStartMs` longer. */
+  | { readonly type: "peer"; readonly peer: PeerBreaker; readonly headStartMs: number };
 
 /**
  * A trial that never came back gives up its place after this long. Every try ends and settles sooner (the longest
  * timeout is 15 minutes); the bound is for one that is lost to a bug, or the breaker would refuse for ever.
  */
 export const TRIAL_LAPSE_MS = 1_200_000;
+
+/** Trials of another replica are waited for this long: it may have died, or get no more calls. */
+export const PEER_TRIAL_MS = 5_000;
 
 /** The state at start: closed. */
 export function initialState(now: number): Closed {
@@ -108,7 +108,29 @@ export function next(state: BreakerState, event: BreakerEvent, now: number, sett
       return state.kind === "open" && state.cause !== "operator" && state.until > now
         ? { ...state, until: now }
         : state;
+    case "peer":
+      return followed(state, event.peer, now, event.headStartMs, settings);
   }
+}
+
+/** As another replica has it. While both have trials, each goes on with its own. */
+function followed(
+  state: BreakerState,
+  peer: PeerBreaker,
+  now: number,
+  headStartMs: number,
+  settings: BreakerSettings,
+): BreakerState {
+  if (peer.kind === state.kind && state.kind !== "open") return state;
+  const cause = CAUSES.find((known) => known === peer.cause) ?? "restored";
+  const since = now - peer.ageMs;
+  if (peer.kind === "closed") return { kind: "closed", generation: state.generation + 1, since, cause };
+  const longest = cause === "operator" ? Number.POSITIVE_INFINITY : settings.recoveryMaxMs;
+  const left = peer.kind === "open" ? Math.min(peer.leftMs, longest) : Math.max(PEER_TRIAL_MS - peer.ageMs, 0);
+  const until = now + left + headStartMs;
+  // It refuses already: no transition, only another end.
+  if (state.kind === "open") return { ...state, cause, until, reopenings: peer.reopenings };
+  return { kind: "open", generation: state.generation + 1, since, cause, until, reopenings: peer.reopenings };
 }
 
 /** How long it stays open after the n-th reopening: doubled with each, up to `recovery_max`. */

@@ -1,3 +1,4 @@
+import type { PeerBreaker } from "../core/peer.ts";
 import type { BreakerSettings } from "../core/settings.route.ts";
 import type { BreakerId, StoredBreaker } from "../core/stored.ts";
 import type { BreakerState } from "./breaker.state.ts";
@@ -47,6 +48,17 @@ export function fromStored(
     cause: "restored",
     until: now + left,
     reopenings: row.reopenings,
+  };
+}
+
+/** The state as it is told to other replicas. */
+export function toPeer(state: BreakerState, now: number): PeerBreaker {
+  return {
+    kind: state.kind,
+    cause: state.cause,
+    ageMs: now - state.since,
+    leftMs: state.kind === "open" ? Math.max(state.until - now, 0) : 0,
+    reopenings: state.kind === "closed" ? 0 : state.reopenings,
   };
 }
 

@@ -1,4 +1,6 @@
 import type { Worth } from "../core/exchange.ts";
+import type { PeerBreaker } from "../core/peer.ts";
+import type { Random } from "../core/random.ts";
 import type { BreakerSettings } from "../core/settings.route.ts";
 import { type BreakerId, breakerKey, type StoredBreaker, type UpstreamId } from "../core/stored.ts";
 import { type BreakerCell, type BreakerSnapshot, type CellDeps, createCell, type KeptCell } from "./breaker.cell.ts";
@@ -16,6 +18,10 @@ export interface Breakers {
   cell(id: BreakerId, settings: BreakerSettings): BreakerCell;
   /** Takes over stored states; those of routes not seen yet wait for them. */
   restore(rows: readonly StoredBreaker[]): void;
+  /** Another replica's breaker moved; of a route not seen here nothing is kept, for `recall` knows it. */
+  follow(id: BreakerId, peer: PeerBreaker): void;
+  /** Those of which other replicas should know. */
+  peers(): readonly { readonly id: BreakerId; readonly state: PeerBreaker }[];
   /** This upstream is known to be well: on each route, an open breaker may begin its trial at once. */
   hasten(id: UpstreamId): void;
   list(now: number): BreakerSnapshot[];
@@ -23,12 +29,24 @@ export interface Breakers {
   retain(ids: Iterable<BreakerId>): void;
 }
 
+export interface BreakersDeps extends CellDeps {
+  readonly random?: Pick<Random, "float">;
+  /** What other replicas hold of a breaker that is made now; null for nothing. */
+  readonly recall?: (id: BreakerId) => PeerBreaker | null;
+}
+
+/** How much sooner at most than the others the replica that opened a breaker tries it. */
+const HEAD_START_MS = 1_000;
+
 /** Makes the registry. `persist` and `emit` hear of each transition. */
-export function createBreakers(deps: CellDeps): Breakers {
+export function createBreakers(deps: BreakersDeps): Breakers {
   const active = new Map<string, KeptCell>();
   // Requests of the old manifest may still settle on a breaker whose route is gone, so it is the cell that is kept.
   const retired = new Map<string, KeptCell>();
   const waiting = new Map<string, StoredBreaker>();
+
+  // Spread, so that the others do not all begin in one moment.
+  const headStart = (): number => HEAD_START_MS * (0.2 + 0.8 * (deps.random?.float() ?? 1));
 
   return {
     cell(id, settings) {
@@ -40,8 +58,20 @@ export function createBreakers(deps: CellDeps): Breakers {
       if (known) known.update(settings);
       const row = waiting.get(key);
       waiting.delete(key);
-      if (row) cell.restore(row);
+      // What the replicas hold counts more than what this one wrote down.
+      const peer = known ? null : (deps.recall?.(id) ?? null);
+      if (peer !== null) cell.follow(peer, headStart());
+      else if (row) cell.restore(row);
       return cell;
+    },
+    follow(id, peer) {
+      const key = breakerKey(id);
+      (active.get(key) ?? retired.get(key))?.follow(peer, headStart());
+    },
+    peers() {
+      return Array.from(active.values(), (cell) => ({ id: cell.id, state: cell.peer() })).filter(
+        (one): one is { id: BreakerId; state: PeerBreaker } => one.state !== null,
+      );
     },
     restore(rows) {
       for (const row of rows) {

@@ -30,6 +30,7 @@ export function isWell(signs: Signs, { failover, health }: Rules): boolean {
   return (
     signs.probeSuccesses >= health.healthyAfter &&
     !signs.degraded &&
+    !signs.objected &&
     successRate(signs) >= minSuccessRate &&
     signs.meanMs <= maxResponseTimeMs
   );

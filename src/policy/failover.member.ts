@@ -20,6 +20,10 @@ export interface UpstreamMember {
   down: boolean;
   /** `Clock.now()` of when it was last written down. */
   savedAt: number;
+  /** Other replicas were told that it is unwell. */
+  objects: boolean;
+  /** As of now. */
+  readonly health: () => HealthSettings;
 }
 
 export interface MemberDeps {
@@ -81,6 +85,8 @@ export function createMember(settings: UpstreamSettings, hooks: MemberHooks, dep
     probe: null,
     down: false,
     savedAt: Number.NEGATIVE_INFINITY,
+    objects: false,
+    health: () => app().health,
   };
   return member;
 }

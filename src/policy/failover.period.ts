@@ -1,4 +1,5 @@
 import type { MoveReason } from "../core/health.ts";
+import type { PeerStanding } from "../core/peer.ts";
 import type { Rules } from "./failover.judge.ts";
 
 /** How one upstream stands for a while, and how it goes from one standing to the next. */
@@ -59,6 +60,21 @@ export function away(member: Serving, cause: MoveReason, now: number, { failover
 export function back(member: Returning, now: number): Serving {
   const { generation, holdMs } = member;
   return { kind: "serving", generation: generation + 1, since: now, holdMs, returnedAt: now };
+}
+
+/** As another replica has it. The very same object comes back where it stands so already. */
+export function followed(member: Member, peer: PeerStanding, now: number, { failover }: Rules): Member {
+  const { holdMs: least, holdMaxMs } = failover.recovery;
+  const holdMs = Math.min(Math.max(peer.holdMs, least), holdMaxMs);
+  const generation = member.generation + 1;
+  const returnedAt = peer.returnedMs === null ? member.returnedAt : now - peer.returnedMs;
+  const since = now - peer.ageMs;
+  if (peer.kind === "serving") {
+    return member.kind === "serving" ? member : { kind: "serving", generation, since, holdMs, returnedAt };
+  }
+  // Its hold goes on where it only is to be longer.
+  if (member.kind === "away") return member.holdMs === holdMs ? member : { ...member, holdMs };
+  return { kind: "away", generation, since, cause: peer.cause ?? "probe", wellSince: null, holdMs, returnedAt };
 }
 
 /** A request that was tried on it failed: it must be well anew, for twice as long. */

@@ -19,6 +19,8 @@ export interface Tally {
   probeFailures: number;
   probeSuccesses: number;
   degraded: boolean;
+  /** Another replica finds it unwell. */
+  objected: boolean;
   /** The first failure of the row that goes on; null while all is well. */
   troubleSince: number | null;
 }
@@ -32,6 +34,8 @@ export interface Signs {
   readonly probeSuccesses: number;
   /** The newest probe said so. */
   readonly degraded: boolean;
+  /** Another replica finds it unwell. */
+  readonly objected: boolean;
   /** Synchronous calls and probes since the last move, within the window. */
   readonly total: number;
   readonly bad: number;
@@ -57,6 +61,7 @@ export function createTally(windowMs: number, now: number): Tally {
     probeFailures: 0,
     probeSuccesses: 0,
     degraded: false,
+    objected: false,
     troubleSince: null,
   };
 }
@@ -111,9 +116,9 @@ function forget(tally: Tally): void {
 
 /** The same with another window: what is in a row goes on, what was counted in the old one does not. */
 export function resized(tally: Tally, windowMs: number, now: number): Tally {
-  const { consecutive, probeFailures, probeSuccesses, degraded, troubleSince } = tally;
+  const { consecutive, probeFailures, probeSuccesses, degraded, objected, troubleSince } = tally;
   const fresh = createTally(windowMs, now);
-  return Object.assign(fresh, { consecutive, probeFailures, probeSuccesses, degraded, troubleSince });
+  return Object.assign(fresh, { consecutive, probeFailures, probeSuccesses, degraded, objected, troubleSince });
 }
 
 /** Traffic left: good probes from before its trouble say nothing of how it will be. */
@@ -131,8 +136,9 @@ export function begin(tally: Tally): void {
 
 export function signsOf(tally: Tally, now: number): Signs {
   slide(tally, now);
-  const { consecutive, probeFailures, probeSuccesses, degraded, total, bad, sumMs } = tally;
-  return { consecutive, probeFailures, probeSuccesses, degraded, total, bad, meanMs: total === 0 ? 0 : sumMs / total };
+  const { consecutive, probeFailures, probeSuccesses, degraded, objected, total, bad, sumMs } = tally;
+  const meanMs = total === 0 ? 0 : sumMs / total;
+  return { consecutive, probeFailures, probeSuccesses, degraded, objected, total, bad, meanMs };
 }
 
 function add(tally: Tally, good: boolean, ms: number, now: number): void {

@@ -1,8 +1,10 @@
+import type { PeerStanding } from "../core/peer.ts";
 import { isProven, isWell, type Rules, troubleOf } from "./failover.judge.ts";
 import {
   type Away,
   away,
   back,
+  followed,
   type Member,
   notWell,
   type Returning,
@@ -43,7 +45,10 @@ export type FailoverEvent =
       /** null for an asynchronous job. */
       readonly ms: number | null;
     }
-  | { readonly type: "pin"; readonly member: number }
+  /** Another replica moved it. */
+  | { readonly type: "peer"; readonly member: number; readonly peer: PeerStanding }
+  /** An operator did it; `peer`: of another replica, whose word of how the upstream stands comes by itself. */
+  | { readonly type: "pin"; readonly member: number; readonly peer: boolean }
   | { readonly type: "release" };
 
 /** All serve, nothing is pinned. */
@@ -62,13 +67,14 @@ export function initialState(count: number, rules: Rules, now: number): Failover
 export function next(state: FailoverState, event: FailoverEvent, now: number, rules: Rules): FailoverState {
   switch (event.type) {
     case "pin":
-      return pinned(state, event.member, now);
+      return pinned(state, event.member, event.peer, now);
     case "release":
       return state.pin < 0 ? state : { ...state, pin: -1 };
   }
   const member = state.members[event.member];
   if (member === undefined) return state;
-  const changed = advance(state, member, event, now, rules);
+  const changed =
+    event.type === "peer" ? followed(member, event.peer, now, rules) : advance(state, member, event, now, rules);
   if (changed === member) return state;
   return relieved({ ...state, members: state.members.with(event.member, changed) }, now, rules);
 }
@@ -99,7 +105,7 @@ export function activeOf(state: FailoverState, rules: Rules): number {
   return best;
 }
 
-type MemberEvent = Exclude<FailoverEvent, { readonly type: "pin" | "release" }>;
+type MemberEvent = Exclude<FailoverEvent, { readonly type: "peer" | "pin" | "release" }>;
 
 function advance(state: FailoverState, member: Member, event: MemberEvent, now: number, rules: Rules): Member {
   switch (member.kind) {
@@ -181,11 +187,11 @@ function decided(member: Returning, now: number, rules: Rules): Serving | Away {
 }
 
 /** An operator knows better: what is pinned serves, however it stood, and nothing is tried on the others. */
-function pinned(state: FailoverState, index: number, now: number): FailoverState {
+function pinned(state: FailoverState, index: number, peer: boolean, now: number): FailoverState {
   if (state.members[index] === undefined) return state;
   const members = state.members.map((member, i): Member => {
     if (i !== index) return member.kind === "returning" ? notWell(member) : member;
-    if (member.kind === "serving") return member;
+    if (member.kind === "serving" || peer) return member;
     const { generation, holdMs, returnedAt } = member;
     return { kind: "serving", generation: generation + 1, since: now, holdMs, returnedAt };
   });

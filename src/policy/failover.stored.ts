@@ -1,8 +1,9 @@
+import type { PeerStanding } from "../core/peer.ts";
 import type { UpstreamSettings } from "../core/settings.ts";
 import type { StoredHealth } from "../core/stored.ts";
 import type { Rules } from "./failover.judge.ts";
 import type { UpstreamMember } from "./failover.member.ts";
-import type { Member } from "./failover.period.ts";
+import { followed, type Member } from "./failover.period.ts";
 
 /** An upstream's standing on its way to disk and back: inside time is monotonic, on disk it is the wall clock's. */
 
@@ -25,20 +26,28 @@ export function toStored(app: string, own: UpstreamMember, member: Member, now: 
   };
 }
 
-/** Brings back what was known of one upstream. `rules` are null for one alone: it serves, however it was. */
+/**
+ * Brings back what was known of one upstream: by this process or another one before it, and, which counts more, by other
+ * replicas. `rules` are null for one alone: it serves, however it was.
+ */
 export function restoreMember(
   own: UpstreamMember,
-  member: Member,
-  row: StoredHealth,
+  fresh: Member,
+  { row, peer }: { readonly row: StoredHealth | null; readonly peer: PeerStanding | null },
   rules: Rules | null,
   now: number,
   wall: number,
 ): Member {
-  own.probe = row.probe;
-  // An alert that was given is not given again.
-  if (row.status === "unhealthy") own.cell.tally.probeFailures = row.consecutiveFailures;
-  own.down = rules !== null && row.standing !== "serving";
-  return rules === null ? member : fromStored(row, rules, now, wall);
+  if (row !== null) {
+    own.probe = row.probe;
+    // An alert that was given is not given again.
+    if (row.status === "unhealthy") own.cell.tally.probeFailures = row.consecutiveFailures;
+  }
+  if (rules === null) return fresh;
+  const restored = row === null ? fresh : fromStored(row, rules, now, wall);
+  const member = peer === null ? restored : followed(restored, peer, now, rules);
+  own.down = member.kind !== "serving";
+  return member;
 }
 
 /** How it stands again after a restart. What was away or returning is away, and must be well for a whole hold anew. */
@@ -53,6 +62,18 @@ function fromStored(row: StoredHealth, { failover }: Rules, now: number, wall: n
   };
   if (row.standing === "serving") return { ...period, kind: "serving" };
   return { ...period, kind: "away", cause: row.cause ?? "probe", wellSince: null };
+}
+
+/** A standing as it is told to other replicas. One that is being tried is away to them: trials are each one's own. */
+export function toPeer(member: Member, now: number): PeerStanding {
+  const since = member.kind === "returning" ? member.awaySince : member.since;
+  return {
+    kind: member.kind === "serving" ? "serving" : "away",
+    cause: member.kind === "serving" ? null : member.cause,
+    ageMs: now - since,
+    holdMs: member.holdMs,
+    returnedMs: member.returnedAt === null ? null : now - member.returnedAt,
+  };
 }
 
 /** One that is left alone serves, whatever it had been. `fresh` is how a new one begins. */

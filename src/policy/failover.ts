@@ -1,21 +1,22 @@
-import type { OutriggerEvent } from "../core/events.ts";
 import type { AppHealth, ProbeReport } from "../core/health.ts";
 import type { AppSettings, UpstreamSettings } from "../core/settings.ts";
-import type { NewMove, StoredHealth, StoredPin, UpstreamId } from "../core/stored.ts";
+import type { StoredHealth, StoredPin, UpstreamId } from "../core/stored.ts";
 import { enterPeriod, type HealthCell } from "./failover.cell.ts";
 import { changesOf, kindOf } from "./failover.changes.ts";
+import { createFollowing, type Following } from "./failover.following.ts";
 import type { HangWatch } from "./failover.hang.ts";
 import { rulesOf } from "./failover.judge.ts";
-import { createMember, healthEvent, type MemberDeps, type UpstreamMember } from "./failover.member.ts";
+import { createMember, type MemberDeps, type UpstreamMember } from "./failover.member.ts";
 import type { Member } from "./failover.period.ts";
 import { resized, signsOf } from "./failover.signs.ts";
 import { snapshot } from "./failover.snapshot.ts";
 import { activeOf, type FailoverEvent, type FailoverState, initialState, next, rankOf } from "./failover.state.ts";
-import { keyOf, restoreMember, served, toStored, type UpstreamName } from "./failover.stored.ts";
+import { keyOf, restoreMember, served, type UpstreamName } from "./failover.stored.ts";
+import { createTelling, type TellingDeps, type Told } from "./failover.telling.ts";
 import { ALERT_AFTER } from "./health.prober.ts";
 
 /** The upstreams of one app: how each is, and which serve. */
-export interface AppFailover {
+export interface AppFailover extends Following {
   readonly app: string;
   /** What a try of this upstream reads and tells; null for one that the app does not name. */
   of(upstream: UpstreamName): { readonly health: HealthCell; readonly watch: HangWatch } | null;
@@ -32,14 +33,11 @@ export interface AppFailover {
   stop(): void;
 }
 
-export interface FailoverDeps extends MemberDeps {
-  readonly emit: (event: OutriggerEvent) => void;
-  readonly saveHealth: (row: StoredHealth) => void;
+export interface FailoverDeps extends MemberDeps, TellingDeps {
   /** What was last saved of it, in this process or another; null for nothing. */
   readonly recall: (id: UpstreamId) => StoredHealth | null;
   /** Null takes the app's pin away. */
   readonly savePin: (app: string, pin: StoredPin | null) => void;
-  readonly addMove: (move: NewMove) => void;
   /** It is known to be well: breakers that its failures opened need not wait any longer. */
   readonly onWell: (upstream: UpstreamId) => void;
 }
@@ -55,6 +53,7 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
   let members: readonly UpstreamMember[] = [];
   let state: FailoverState = initialState(0, rules, clock.now());
   let pin = stored;
+  const telling = createTelling(() => app.name, deps);
 
   const backed = (): boolean => members.length > 1;
   const nameOf = (index: number): string | null => members[index]?.settings.name ?? null;
@@ -68,26 +67,10 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
     }
   };
 
-  const save = (index: number, now: number): void => {
-    const own = members[index] as UpstreamMember;
-    own.savedAt = now;
-    deps.saveHealth(toStored(app.name, own, state.members[index] as Member, now, clock.wall()));
-  };
+  const idOf = ({ settings: { name, url } }: UpstreamMember) => ({ app: app.name, upstream: name, url });
 
-  const moved = (move: Omit<NewMove, "app" | "at">): void => {
-    const whole: NewMove = { app: app.name, at: clock.wall(), ...move };
-    deps.addMove(whole);
-    const { kind, by, ...rest } = whole;
-    deps.emit({ type: kind, ...rest, ...(by === null ? {} : { by }) });
-  };
-
-  const say = (own: UpstreamMember, down: boolean): void => {
-    own.down = down;
-    deps.emit(healthEvent(app.name, own, clock.wall()));
-  };
-
-  /** One step of the machine, and what follows from it. `troubleAt` is when what it reports began. */
-  const step = (event: FailoverEvent, now: number, troubleAt: number | null, by: string | null = null): void => {
+  /** One step of the machine, and what follows from it. */
+  const step = (event: FailoverEvent, now: number, { troubleAt = null, by = null, peer = false }: Told = {}): void => {
     const before = state;
     state = next(before, event, now, rules);
     if (state === before) return;
@@ -96,23 +79,26 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
     for (const change of changesOf(before, state, event, rules)) {
       const { member, serves, move } = change;
       if (member !== null) {
-        save(member, now);
-        if (state.members[member]?.kind !== "away") well(members[member] as UpstreamMember);
-        if (serves !== null) say(members[member] as UpstreamMember, !serves);
+        const own = members[member] as UpstreamMember;
+        const is = state.members[member] as Member;
+        telling.save(own, is, now);
+        // A peer's word is known there; what follows from it here need not follow there.
+        const known = event.type === "peer" && event.member === member;
+        if (!known) telling.share(own, before.members[member] as Member, is, now, event.type === "pin");
+        if (is.kind !== "away") deps.onWell(idOf(own));
+        if (serves !== null) telling.health(own, !serves, peer);
       }
       if (move === null) continue;
       const { kind, reason } = move;
       const since =
         kind === "failover" && member !== null ? (troubles[member] ?? move.since ?? now) : (move.since ?? now);
-      moved({ kind, from: nameOf(move.from), to: nameOf(move.to), reason, by, durationMs: now - since });
+      telling.moved({ kind, from: nameOf(move.from), to: nameOf(move.to), reason, by, durationMs: now - since }, peer);
     }
   };
 
-  const well = ({ settings: { name, url } }: UpstreamMember) => deps.onWell({ app: app.name, upstream: name, url });
-
   const look = (own: UpstreamMember, now: number): void => {
     if (!backed()) return;
-    step({ type: "signs", member: members.indexOf(own), signs: signsOf(own.cell.tally, now) }, now, null);
+    step({ type: "signs", member: members.indexOf(own), signs: signsOf(own.cell.tally, now) }, now);
   };
 
   const probed = (own: UpstreamMember, report: ProbeReport, now: number): void => {
@@ -122,17 +108,18 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
     const { down } = own;
     const serving = own.cell.serving;
     if (backed()) {
-      step({ type: "probe", member: index, signs: signsOf(tally, now), trying: own.cell.trying }, now, null);
+      step({ type: "probe", member: index, signs: signsOf(tally, now), trying: own.cell.trying }, now);
       // Where none serves, the first that answers is better than nothing.
-      if (tally.probeSuccesses === 1 && activeOf(state, rules) < 0) well(own);
+      if (tally.probeSuccesses === 1 && activeOf(state, rules) < 0) deps.onWell(idOf(own));
       // It does not answer, so what waits there waits in vain.
       if (serving && !own.cell.serving && !report.answered) moveWaiting(own);
+      telling.object(own, state.members[index] as Member, now, rules);
     }
     const fails =
       (backed() && !own.cell.serving) || tally.probeFailures >= Math.min(rules.health.unhealthyAfter, ALERT_AFTER);
-    if (fails !== own.down) say(own, fails);
-    else if (down && tally.probeFailures === ALERT_AFTER) say(own, true);
-    if (now - own.savedAt >= SAVE_MS) save(index, now);
+    if (fails !== own.down) telling.health(own, fails, false);
+    else if (down && tally.probeFailures === ALERT_AFTER) telling.health(own, true, false);
+    if (now - own.savedAt >= SAVE_MS) telling.save(own, state.members[index] as Member, now);
   };
 
   const moveWaiting = (own: UpstreamMember): void => {
@@ -144,13 +131,13 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
     look,
     probed,
     tried(own: UpstreamMember, generation: number, good: boolean, ms: number | null, now: number): void {
-      step({ type: "trial", member: members.indexOf(own), generation, good, ms }, now, null);
+      step({ type: "trial", member: members.indexOf(own), generation, good, ms }, now);
     },
     hangs(own: UpstreamMember, sentAt: number): void {
       const index = members.indexOf(own);
       if (index < 0 || !backed()) return;
       const now = clock.now();
-      step({ type: "hang", member: index }, now, sentAt);
+      step({ type: "hang", member: index }, now, { troubleAt: sentAt });
       if (!own.cell.serving) moveWaiting(own);
     },
   };
@@ -174,7 +161,7 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
     });
     for (const { own, member } of old.values()) {
       stopMember(own);
-      deps.saveHealth(toStored(app.name, own, member, now, clock.wall()));
+      telling.save(own, member, now);
     }
     members = all.map(({ own }) => own);
     const single = all.length === 1;
@@ -189,16 +176,28 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
     const to = nameOf(activeOf(state, rules));
     // Another manifest sends traffic elsewhere.
     if (before !== null && before !== to) {
-      moved({ kind: kindOf(before, to, app), from: before, to, reason: "manifest", by: null, durationMs: 0 });
+      const kind = kindOf(before, to, app);
+      telling.moved({ kind, from: before, to, reason: "manifest", by: null, durationMs: 0 }, false);
     }
   };
 
   /** A new member, as it was when this or another process last knew it. */
   const opened = (settings: UpstreamSettings, fresh: Member, now: number): { own: UpstreamMember; member: Member } => {
     const own = createMember(settings, hooks, deps);
-    const row = deps.recall({ app: app.name, upstream: settings.name, url: settings.url });
+    const id = idOf(own);
+    own.cell.tally.objected = deps.sharing?.objected(id) ?? false;
+    const known = { row: deps.recall(id), peer: deps.sharing?.recall(id) ?? null };
     const kept = app.upstreams.length > 1 ? rules : null;
-    return { own, member: row === null ? fresh : restoreMember(own, fresh, row, kept, now, clock.wall()) };
+    return { own, member: restoreMember(own, fresh, known, kept, now, clock.wall()) };
+  };
+
+  const setPin = (to: StoredPin | null, by: string, peer: boolean): void => {
+    pin = to;
+    deps.savePin(app.name, pin);
+    const index = members.findIndex(({ settings }) => settings.name === to?.upstream);
+    const event: FailoverEvent = index < 0 ? { type: "release" } : { type: "pin", member: index, peer };
+    if (!peer) deps.sharing?.tellPin(app.name, to);
+    step(event, clock.now(), { by, peer });
   };
 
   configure(first);
@@ -214,25 +213,32 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
     },
     health: (now) => snapshot({ app, members, state, rules, pin }, now, clock.wall()),
     pin(upstream, by) {
-      const index = members.findIndex(({ settings }) => settings.name === upstream);
-      if (index < 0) return false;
-      pin = { app: app.name, upstream, by, at: clock.wall() };
-      deps.savePin(app.name, pin);
-      step({ type: "pin", member: index }, clock.now(), null, by);
+      if (!members.some(({ settings }) => settings.name === upstream)) return false;
+      setPin({ app: app.name, upstream, by, at: clock.wall() }, by, false);
       return true;
     },
     release(by) {
       if (pin === null) return false;
-      pin = null;
-      deps.savePin(app.name, null);
-      step({ type: "release" }, clock.now(), null, by);
+      setPin(null, by, false);
       return true;
     },
+    ...createFollowing(
+      {
+        members: () => members,
+        state: () => state,
+        pin: () => pin,
+        idOf,
+        step: (member, peer) => step({ type: "peer", member, peer }, clock.now(), { peer: true }),
+        setPin: (to, by) => setPin(to, by, true),
+      },
+      clock,
+      deps.sharing ?? null,
+    ),
     stop() {
       const now = clock.now();
       for (const [i, own] of members.entries()) {
         stopMember(own);
-        save(i, now);
+        telling.save(own, state.members[i] as Member, now);
       }
     },
   };

@@ -1,11 +1,11 @@
 import type { RouteName } from "../core/job.ts";
-import type { AnswerToKeep, IdempotencyKey, StoredAnswer } from "../spool/port.ts";
+import type { AnswerToKeep, IdempotencyKey, KeyClaim } from "../spool/port.ts";
 
 /** A request under way under a key. */
 export interface RunningKey {
   readonly bodyHash: string;
   /** What the store knows of the key, in a moment: whoever comes meanwhile waits for the same word. Never rejects. */
-  readonly recalled: Promise<StoredAnswer | null>;
+  readonly recalled: Promise<KeyClaim>;
 }
 
 /** An answer that is to be stored, and is not yet. */

@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import { type Answer, type Exchange, FALLBACK_GRACE_MS, type Reply, type Substitute } from "../core/exchange.ts";
 import type { RouteName } from "../core/job.ts";
 import type { Strategy } from "../core/outcome.ts";
-import type { AnswerStore, AnswerToKeep, IdempotencyKey, StoredAnswer } from "../spool/port.ts";
+import type { AnswerStore, AnswerToKeep, IdempotencyKey, KeyClaim, SharedAnswerStore } from "../spool/port.ts";
 import { type IdempotencySettings, idempotencyKey, type KeyProblem } from "./idempotency.key.ts";
 import type { IdempotencyKeys, RunningKey, Unstored } from "./idempotency.keys.ts";
 
@@ -37,7 +37,7 @@ export interface First {
 
 export interface IdempotencyDeps {
   readonly clock: Clock;
-  readonly answers: AnswerStore;
+  readonly answers: AnswerStore | SharedAnswerStore;
   /** One a process. */
   readonly keys: IdempotencyKeys;
 }
@@ -61,12 +61,16 @@ export function createIdempotency(route: RouteName, settings: IdempotencySetting
   const { clock, keys } = deps;
   const { running, kept } = keys;
 
-  const firstOf = (name: string, key: IdempotencyKey, mine: RunningKey): First => {
+  const firstOf = (name: string, key: IdempotencyKey, mine: RunningKey, owner: string): First => {
     const free = (): void => {
       if (running.get(name) === mine) running.delete(name);
     };
     return {
-      free,
+      free() {
+        free();
+        // Where that is lost the claim lapses by itself.
+        if ("free" in deps.answers) deps.answers.free(route, key, owner).catch(() => undefined);
+      },
       async keep(x, answer) {
         const expiresAt = clock.now() + key.ttlMs;
         const unstored: Unstored = { name, route, key, answer, expiresAt, asked: false, stored: false };
@@ -90,8 +94,8 @@ export function createIdempotency(route: RouteName, settings: IdempotencySetting
         const from = clock.now();
         const found = await other.recalled;
         x.waitedMs += clock.now() - from;
-        if (found !== null) return again(found, found.bodyHash, key);
-        return other.bodyHash === key.bodyHash ? { kind: "running" } : { kind: "conflict" };
+        if (found.kind === "kept") return again(found.answer, found.answer.bodyHash, key);
+        return runs(found.kind === "running" ? found.bodyHash : other.bodyHash, key);
       }
       const unstored = kept.get(name, clock.now());
       if (unstored !== null) {
@@ -100,13 +104,14 @@ export function createIdempotency(route: RouteName, settings: IdempotencySetting
       }
       // Half of the time left at most: a store that hangs must not leave the app no time to answer.
       const ms = Math.min(STORE_MS, (x.deadlineAt - clock.now()) / 2);
-      const recalled = waiting(clock, x, recall(route, key.hash, deps), ms, null);
+      const owner = "owner" in deps.answers ? deps.answers.owner() : "";
+      const recalled = waiting(clock, x, recall(route, key, owner, x, deps), ms, MINE);
       const mine: RunningKey = { bodyHash: key.bodyHash, recalled };
       running.set(name, mine);
       const found = await recalled;
-      if (found === null) return { kind: "first", first: firstOf(name, key, mine) };
+      if (found.kind === "mine") return { kind: "first", first: firstOf(name, key, mine, owner) };
       running.delete(name);
-      return again(found, found.bodyHash, key);
+      return found.kind === "kept" ? again(found.answer, found.answer.bodyHash, key) : runs(found.bodyHash, key);
     },
   };
 }
@@ -115,12 +120,30 @@ function again(answer: AnswerToKeep, bodyHash: string, key: IdempotencyKey): Adm
   return bodyHash === key.bodyHash ? { kind: "replay", answer } : { kind: "conflict" };
 }
 
-/** What the store knows of a key; null also where it can't say. Never rejects. */
-function recall(route: RouteName, hash: string, deps: IdempotencyDeps): Promise<StoredAnswer | null> {
-  const { answers, keys } = deps;
-  if (keys.asked >= MAX_ASKED) return Promise.resolve(null);
+function runs(bodyHash: string, key: IdempotencyKey): Admission {
+  return bodyHash === key.bodyHash ? { kind: "running" } : { kind: "conflict" };
+}
+
+const MINE: KeyClaim = { kind: "mine" };
+
+/** What the store knows of a key; nothing, also where it can't say. Never rejects. */
+function recall(
+  route: RouteName,
+  key: IdempotencyKey,
+  owner: string,
+  x: Exchange,
+  deps: IdempotencyDeps,
+): Promise<KeyClaim> {
+  const { answers, keys, clock } = deps;
+  if (keys.asked >= MAX_ASKED) return Promise.resolve(MINE);
   keys.asked++;
-  return answers.recall(route, hash).then(
+  // A replica that dies holds its keys no longer than its callers would have waited.
+  const ms = x.deadlineAt + FALLBACK_GRACE_MS + STORE_MS - clock.now();
+  const asked =
+    "owner" in answers
+      ? answers.claim(route, key, owner, ms)
+      : answers.recall(route, key.hash).then((answer): KeyClaim => (answer === null ? MINE : { kind: "kept", answer }));
+  return asked.then(
     (found) => {
       keys.asked--;
       storeNext(deps);
@@ -128,7 +151,7 @@ function recall(route: RouteName, hash: string, deps: IdempotencyDeps): Promise<
     },
     () => {
       keys.asked--;
-      return null;
+      return MINE;
     },
   );
 }

@@ -208,6 +208,22 @@ export interface AnswerStore {
   remember(route: RouteName, key: IdempotencyKey, answer: AnswerToKeep): Promise<void>;
 }
 
+/** A store that several replicas use: a key that one of them works on is taken for all. */
+export interface SharedAnswerStore extends AnswerStore {
+  /** A new name, unlike that of any other request of any replica. */
+  owner(): string;
+  /** Takes a key for `owner` for `ms`, unless it is taken or has its answer. The same again is safe. */
+  claim(route: RouteName, key: IdempotencyKey, owner: string, ms: number): Promise<KeyClaim>;
+  /** Lets go of a key without an answer, where it still is the owner's. */
+  free(route: RouteName, key: IdempotencyKey, owner: string): Promise<void>;
+}
+
+export type KeyClaim =
+  | { readonly kind: "mine" }
+  /** Another request has it, with this body. */
+  | { readonly kind: "running"; readonly bodyHash: string }
+  | { readonly kind: "kept"; readonly answer: StoredAnswer };
+
 /** What the first caller got, without Set-Cookie. */
 export interface AnswerToKeep {
   readonly status: number;

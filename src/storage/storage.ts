@@ -4,6 +4,7 @@ import type { CallStore } from "../core/calls.stored.ts";
 import type { Clock } from "../core/clock.ts";
 import type { StorageFailing } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
+import { createSeal } from "../core/seal.ts";
 import type {
   NewNotification,
   NotificationMark,
@@ -34,7 +35,6 @@ import { createLatestWriter } from "./latest.ts";
 import type { ThreadOptions } from "./protocol.ts";
 import { spawn } from "./spawn.ts";
 import { openSqliteSpool, type SqliteSpool } from "./spool/driver.ts";
-import { createSeal } from "./spool/seal.ts";
 import type { SpoolBounds } from "./spool/wire.ts";
 import { alertStore, type Call, callStore } from "./stores.ts";
 

@@ -10,6 +10,8 @@ function createRunning(): Running & { readonly told: string[] } {
     told,
     proxy: "127.0.0.1:8080",
     admin: "127.0.0.1:9090",
+    ready: Promise.resolve(),
+    waits: () => [],
     reload: async (by) => void told.push(`reload ${by}`),
     stop: async () => void told.push("stop"),
   };
@@ -44,6 +46,28 @@ test("it says where it listens in one JSON line, and ends with 0 once it has sto
   expect(await code).toBe(0);
   expect(files).toEqual(["/srv/other.yaml"]);
   expect(running.told).toEqual(["stop"]);
+});
+
+test("while it waits for something it says for what, and listens; ready it says once it is", async () => {
+  const { promise: ready, resolve } = Promise.withResolvers<void>();
+  const running: Running = { ...createRunning(), ready, waits: () => ["Redis is away (10.0.0.4:6379): start it"] };
+  const { io, code } = run(async () => ({ ok: true, value: running }));
+  await new Promise(setImmediate);
+  expect([io.out(), io.err()]).toEqual(["", "not ready yet: Redis is away (10.0.0.4:6379): start it\n"]);
+  resolve();
+  await new Promise(setImmediate);
+  expect(io.out()).toContain('{"event":"ready"');
+  io.abort();
+  expect(await code).toBe(0);
+});
+
+test("it can be told to end while it waits", async () => {
+  const running = { ...createRunning(), ready: new Promise<void>(() => undefined), waits: () => ["Redis is away"] };
+  const { io, code } = run(async () => ({ ok: true, value: running }));
+  await new Promise(setImmediate);
+  io.abort();
+  expect(await code).toBe(0);
+  expect([io.out(), running.told]).toEqual(["", ["stop"]]);
 });
 
 test("a start that is refused prints every line of it, says what to try, and ends with 1", async () => {

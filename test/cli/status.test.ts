@@ -49,6 +49,22 @@ test("status shows what runs at a glance, and the breakers that are not closed",
   );
 });
 
+test("status says what Redis is used for, and loudly when it is away", async () => {
+  const redis = {
+    server: "10.0.0.4:6379",
+    up: true,
+    since: 1_767_225_600_000,
+    shared: ["breaker", "failover"],
+  } as const;
+  const { status } = adminServices();
+  const shown = async (given: Partial<ReturnType<typeof status>["redis"]>): Promise<string> =>
+    (await run("status", { status: () => ({ ...status(), redis: { ...redis, spool: true, ...given } }) })).out;
+  expect(await shown({})).toContain("\nredis      10.0.0.4:6379, for spool, breaker, failover\n");
+  expect(await shown({ up: false, spool: false })).toContain(
+    "\nredis      AWAY since 2026-01-01T00:00:00.000Z: 10.0.0.4:6379, for breaker, failover; each replica goes by its own state\n",
+  );
+});
+
 test("status shows how many apps are how, and those that are not well or are served by a backup", async () => {
   const well = { ...singleApp("well"), status: "healthy" as const };
   const lost = appHealth({ app: "shop", status: "unhealthy", active: "primary", panic: true });

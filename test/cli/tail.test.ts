@@ -28,7 +28,7 @@ async function emitUntilSeen(admin: TestAdmin, seen: () => boolean): Promise<voi
   await expect
     .poll(
       () => {
-        admin.bus.emit({ type: "redis.back", at: 0 });
+        admin.bus.emit({ type: "redis.back", at: 0, detail: "", durationMs: 0 });
         return seen();
       },
       { timeout: 10_000 },

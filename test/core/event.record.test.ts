@@ -111,11 +111,11 @@ test("a change of health says which upstream, how it stands and since how many f
 test("an event says its app and its labels, where it has them", () => {
   expect(eventApp(requestCompleted())).toBe("quiz");
   expect(eventApp(breakerMoved({ app: "shop" }))).toBe("shop");
-  expect(eventApp({ type: "redis.lost", at: 0 })).toBeNull();
+  expect(eventApp({ type: "redis.lost", at: 0, detail: "", durationMs: 0 })).toBeNull();
   expect(eventLabel(requestCompleted({ labels: { room: "7" } }), "room")).toBe("7");
   expect(eventLabel(requestCompleted(), "room")).toBeNull();
   expect(eventLabel(requestCompleted(), "constructor")).toBeNull();
-  expect(eventLabel({ type: "redis.back", at: 0 }, "room")).toBeNull();
+  expect(eventLabel({ type: "redis.back", at: 0, detail: "", durationMs: 0 }, "room")).toBeNull();
 });
 
 test("a number that is no time is no crash", () => {

@@ -73,7 +73,7 @@ test("a listener that throws hurts neither the sender nor the other listeners, a
   const off = bus.on((event) => heard.push(event.type));
   for (const type of EVENT_TYPES) bus.emit({ type, at: 0 } as OutriggerEvent);
   off();
-  bus.emit({ type: "redis.back", at: 0 });
+  bus.emit({ type: "redis.back", at: 0, detail: "", durationMs: 0 });
   expect(heard).toEqual([...EVENT_TYPES]);
   expect(errors).toHaveLength(EVENT_TYPES.length + 1);
 });

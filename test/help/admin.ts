@@ -61,6 +61,7 @@ export function adminServices(given: Partial<AdminServices> = {}): AdminServices
       startedAt: systemClock.wall() - 5000,
       listen: { proxy: "127.0.0.1:8080", admin: "127.0.0.1:9090" },
       inFlight: new Map([["quiz", 2]]),
+      redis: null,
     }),
     routes: () => [
       {

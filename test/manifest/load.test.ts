@@ -155,6 +155,7 @@ test("only listen, data_dir and the spool's driver need a restart", () => {
   expect(restartKeys(base, load("data_dir: elsewhere").manifest)).toEqual(["data_dir"]);
   expect(restartKeys(base, other)).toEqual(["listen"]);
   expect(restartKeys(base, { ...base, spool: { ...base.spool, driver: "redis" } })).toEqual(["spool.driver"]);
+  expect(restartKeys(base, load(`redis: { url: "redis://127.0.0.1:6380" }`).manifest)).toEqual(["redis"]);
   expect(restartKeys(base, load(`limits: { drain: 1s }\nspool: { batch: 8 }`).manifest)).toEqual([]);
 });
 

@@ -74,7 +74,7 @@ test("other events are info, and warn where someone may have to act", async () =
     { type: "manifest.rejected", at: 0, by: "file", problems: ["outrigger.yaml:1:1 apps: missing"] },
     { type: "storage.failing", at: 0, store: "history", detail: "disk full" },
     { type: "delivery.queued", at: 0, app: "quiz", capability: "winner", id: "d1", requestId: "r1", origin: "async" },
-    { type: "redis.back", at: 0 },
+    { type: "redis.back", at: 0, detail: "", durationMs: 0 },
     upstreamMoved(),
     upstreamMoved({ type: "failback" }),
     upstreamHealth(),

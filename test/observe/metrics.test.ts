@@ -12,6 +12,7 @@ function metricsWith(sources: Partial<MetricSources> = {}): Metrics {
     inFlight: () => [],
     apps: () => [],
     alerts: () => [],
+    redis: () => null,
     spool: async () => ({
       states: { queued: 0, leased: 0, verifying: 0, delivered: 0, dead: 0, cancelled: 0 },
       bytes: 0,
@@ -137,7 +138,7 @@ test("the manifest that runs is told, and reloads are counted, the start not amo
 
 test("events of features without metrics yet change nothing", async () => {
   const metrics = metricsWith();
-  metrics.record({ type: "redis.lost", at: 0 });
+  metrics.record({ type: "redis.lost", at: 0, detail: "", durationMs: 0 });
   expect(await scraped(metrics, "outrigger_requests_total")).toEqual([]);
 });
 

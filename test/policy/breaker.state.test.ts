@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { PeerBreaker } from "../../src/core/peer.ts";
 import type { BreakerSettings } from "../../src/core/settings.route.ts";
 import {
   admits,
@@ -10,6 +11,7 @@ import {
   initialState,
   next,
   type Open,
+  PEER_TRIAL_MS,
   recoveryMs,
   TRIAL_LAPSE_MS,
 } from "../../src/policy/breaker.state.ts";
@@ -35,6 +37,12 @@ const settle = (result: "good" | "bad" | "none", counts = none, permit = 7): Bre
   permit,
   result,
   counts,
+});
+
+const peer = (given: Partial<PeerBreaker>): BreakerEvent => ({
+  type: "peer",
+  peer: { kind: "open", cause: "failures", ageMs: 0, leftMs: 1_000, reopenings: 0, ...given },
+  headStartMs: 700,
 });
 
 describe("one step of the machine", () => {
@@ -119,6 +127,51 @@ describe("one step of the machine", () => {
       { type: "trip", forMs: 9 },
       5,
       { kind: "open", until: 14, cause: "operator" },
+    ],
+    [
+      "closed opens as a peer did, and leaves the first trial to it for a while",
+      closed,
+      peer({ kind: "open", cause: "failure_rate", ageMs: 3, leftMs: 20_000, reopenings: 2 }),
+      5,
+      { kind: "open", generation: 8, since: 2, cause: "failure_rate", until: 20_005 + 700, reopenings: 2 },
+    ],
+    [
+      "open takes over when a peer tries again, and goes on as it is",
+      open,
+      peer({ kind: "open", cause: "operator", leftMs: 900_000, reopenings: 0 }),
+      5,
+      { kind: "open", generation: 7, since: 0, cause: "operator", until: 900_005 + 700, reopenings: 0 },
+    ],
+    [
+      "no peer keeps it open for longer than recovery_max, but for an operator",
+      closed,
+      peer({ kind: "open", cause: "failures", leftMs: 900_000 }),
+      5,
+      { kind: "open", until: 300_005 + 700 },
+    ],
+    [
+      "open waits for the trials of a peer, but not for ever",
+      open,
+      peer({ kind: "half_open", ageMs: 1_000 }),
+      5,
+      { kind: "open", generation: 7, until: 5 + PEER_TRIAL_MS - 1_000 + 700 },
+    ],
+    ["half-open goes on with trials of its own beside a peer's", halfOpen, peer({ kind: "half_open" }), 5, "same"],
+    [
+      "half-open opens when the trial of a peer failed",
+      halfOpen,
+      peer({ kind: "open" }),
+      5,
+      { kind: "open", generation: 8 },
+    ],
+    ["half-open closes with a peer", halfOpen, peer({ kind: "closed" }), 5, { kind: "closed", generation: 8 }],
+    ["closed keeps its counts when a peer closes", closed, peer({ kind: "closed" }), 5, "same"],
+    [
+      "a cause of another version's is none of ours",
+      closed,
+      peer({ kind: "open", cause: "full moon" }),
+      5,
+      { kind: "open", cause: "restored" },
     ],
     ["reset closes", open, { type: "reset" }, 5, { kind: "closed", generation: 8, cause: "operator" }],
   ];

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { PeerStanding } from "../../src/core/peer.ts";
 import { isWell, type Rules, troubleOf } from "../../src/policy/failover.judge.ts";
 import type { Member } from "../../src/policy/failover.period.ts";
 import type { Signs } from "../../src/policy/failover.signs.ts";
@@ -20,6 +21,7 @@ const well: Signs = {
   probeFailures: 0,
   probeSuccesses: 5,
   degraded: false,
+  objected: false,
   total: 30,
   bad: 0,
   meanMs: 20,
@@ -80,6 +82,7 @@ describe("any one trigger moves traffic away", () => {
     ["a rate that is just good enough", { total: 20, bad: 1 }],
     ["slow answers of too few samples", { total: 19, meanMs: 9_000 }],
     ["degraded", { degraded: true }],
+    ["unwell to another replica", { objected: true }],
   ])("but not %s", ([, signs]) => {
     const state = initialState(2, rules, 0);
     expect(next(state, look(0, { ...well, ...signs }), 5, rules)).toBe(state);
@@ -245,7 +248,7 @@ describe("flaps", () => {
 
 describe("a pin", () => {
   test("sends traffic to a backup that serves, and a release gives it back", () => {
-    const state = run([[0, { type: "pin", member: 1 }]]);
+    const state = run([[0, { type: "pin", member: 1, peer: false }]]);
     expect(activeOf(state, rules)).toBe(1);
     expect(activeOf(next(state, { type: "release" }, 1, rules), rules)).toBe(0);
   });
@@ -253,14 +256,14 @@ describe("a pin", () => {
   test("takes one that was away as it is", () => {
     const state = run([
       [0, probe(0, dead)],
-      [1, { type: "pin", member: 0 }],
+      [1, { type: "pin", member: 0, peer: false }],
     ]);
     expect(kinds(state)).toEqual(["serving", "serving"]);
     expect(activeOf(state, rules)).toBe(0);
   });
 
   test("ends what is tried on another, which then only stands by", () => {
-    let state = run([[40_000, { type: "pin", member: 1 }]], returning());
+    let state = run([[40_000, { type: "pin", member: 1, peer: false }]], returning());
     expect(kinds(state)).toEqual(["away", "serving"]);
     state = run(
       [
@@ -274,10 +277,62 @@ describe("a pin", () => {
 
   test("does not hold traffic on an upstream that fails", () => {
     const state = run([
-      [0, { type: "pin", member: 1 }],
+      [0, { type: "pin", member: 1, peer: false }],
       [1, probe(1, dead)],
     ]);
     expect(activeOf(state, rules)).toBe(0);
+  });
+});
+
+describe("another replica", () => {
+  const peer = (member: number, given: Partial<PeerStanding>): FailoverEvent => ({
+    type: "peer",
+    member,
+    peer: { kind: "away", cause: "hang", ageMs: 500, holdMs, returnedMs: null, ...given },
+  });
+
+  test("sends an upstream away here, too, with its cause and its hold", () => {
+    const state = run([[1_000, peer(0, { holdMs: 2 * holdMs, returnedMs: 9_000 })]]);
+    const away = {
+      kind: "away",
+      generation: 2,
+      since: 500,
+      cause: "hang",
+      wellSince: null,
+      holdMs: 2 * holdMs,
+      returnedAt: -8_000,
+    };
+    expect(state.members[0]).toEqual(away);
+    expect(activeOf(state, rules)).toBe(1);
+  });
+
+  test("brings it back here, too, whatever is left of the hold", () => {
+    const state = run([
+      [0, probe(0, dead)],
+      [1_000, peer(0, { kind: "serving", cause: null, ageMs: 0, returnedMs: 0 })],
+    ]);
+    expect(state.members[0]).toMatchObject({ kind: "serving", since: 1_000, returnedAt: 1_000 });
+    expect(activeOf(state, rules)).toBe(0);
+  });
+
+  test("ends what is tried here when a trial failed there", () => {
+    const state = next(returning(), peer(0, { holdMs: 2 * holdMs }), 40_000, rules);
+    expect(state.members[0]).toMatchObject({ kind: "away", wellSince: null, holdMs: 2 * holdMs });
+  });
+
+  test("changes nothing that is so already, and only lengthens the hold of what is away", () => {
+    const state = run([[0, probe(0, dead)]]);
+    expect(next(state, peer(0, {}), 1_000, rules)).toBe(state);
+    expect(next(state, peer(1, { kind: "serving" }), 1_000, rules)).toBe(state);
+    const well = next(state, probe(0), 2_000, rules);
+    const longer = next(well, peer(0, { holdMs: 4 * holdMs }), 3_000, rules);
+    expect(longer.members[0]).toEqual({ ...well.members[0], holdMs: 4 * holdMs });
+    expect(next(state, peer(7, {}), 1_000, rules)).toBe(state);
+  });
+
+  test("can't set a hold that this manifest does not allow", () => {
+    expect(run([[0, peer(0, { holdMs: 1 })]]).members[0]?.holdMs).toBe(holdMs);
+    expect(run([[0, peer(0, { holdMs: 9 * holdMaxMs })]]).members[0]?.holdMs).toBe(holdMaxMs);
   });
 });
 
@@ -295,6 +350,7 @@ const anyEvents = fc.array(
           probeFailures: fc.nat(3),
           probeSuccesses: fc.nat(6),
           degraded: fc.boolean(),
+          objected: fc.boolean(),
           total: fc.nat(40),
           bad: fc.nat(2),
           meanMs: fc.nat(6_000),

@@ -50,6 +50,17 @@ export const statusSchema = z
       .openapi({ description: "How many apps are how." }),
     breakers: z.object({ closed: z.int(), half_open: z.int(), open: z.int() }),
     in_flight: z.record(z.string(), z.int()).openapi({ description: "Requests being worked on, by app." }),
+    redis: z
+      .object({
+        server: z.string(),
+        up: z.boolean().openapi({ description: "It answers, and what other replicas do is known." }),
+        since: timeSchema.openapi({ description: "When it was last lost or found again." }),
+        shared: z.array(z.enum(["breaker", "failover", "idempotency"])),
+        spool: z.boolean().openapi({ description: "The spool is in it." }),
+      })
+      .nullable()
+      .optional()
+      .openapi({ description: "null where the manifest has no use for it." }),
     spool: spoolSchema.nullable().optional().openapi({ description: "null while it does not answer." }),
   })
   .openapi("Status");
@@ -119,7 +130,7 @@ export function statusRoutes(services: AdminServices) {
 }
 
 function statusView(services: AdminServices): Omit<StatusView, "spool"> {
-  const { version, node, startedAt, listen, inFlight } = services.status();
+  const { version, node, startedAt, listen, inFlight, redis } = services.status();
   const { revision, hash, appliedAt, by, warnings } = services.manifest.current();
   const { ready, reasons } = services.ready();
   const breakers = { closed: 0, half_open: 0, open: 0 };
@@ -138,6 +149,7 @@ function statusView(services: AdminServices): Omit<StatusView, "spool"> {
     apps: appCounts(services),
     breakers,
     in_flight: Object.fromEntries(inFlight),
+    redis: redis && { ...redis, since: timeText(redis.since), shared: [...redis.shared] },
   };
 }
 

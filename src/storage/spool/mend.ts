@@ -1,6 +1,6 @@
+import { parseId } from "../../core/job.id.ts";
 import type { Connection } from "../connection.ts";
 import { recount } from "./counts.ts";
-import { parseId } from "./id.ts";
 import { markLeasesLost } from "./lost.ts";
 import { unasked } from "./polls.ts";
 import { FIRST, HEAD_TEXT, type JobRow, QUEUED, VERIFY } from "./rows.ts";
