@@ -68,7 +68,7 @@ export interface DeliveriesDeps extends DeliveringDeps {
   readonly version: string;
   readonly onVerified: ReportDeps["count"];
   readonly onUndone: ReportDeps["failed"];
-  readonly log: Pick<Log, "error">;
+  readonly log: Pick<Log, "error" | "warn">;
 }
 
 export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettings): Promise<Deliveries> {
