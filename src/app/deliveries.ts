@@ -67,7 +67,7 @@ export interface DeliveriesDeps extends DeliveringDeps {
   readonly onUndone: ReportDeps["failed"];
   /** Hears what becomes of our own jobs, which is no event of the bus. */
   readonly onOwn: (event: OutriggerEvent) => void;
-  readonly log: Pick<Log, "error">;
+  readonly log: Pick<Log, "error" | "warn">;
 }
 
 export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettings): Promise<Deliveries> {

@@ -6,7 +6,6 @@ import type { Routing } from "../proxy/intake.ts";
 import type { ServerTls } from "../proxy/listener.tls.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
 import { createRouter } from "../proxy/router.ts";
-import type { History } from "../storage/storage.ts";
 import { createPlan, type PlanDeps } from "./plans.ts";
 import { type Prepared, prepare, problemText } from "./prepare.ts";
 
@@ -124,19 +123,4 @@ function announce(applied: Applied, deps: ManifestDeps): void {
 function restartProblems(old: LoadedManifest, next: LoadedManifest): string[] {
   const message = "this can't change while running: restart outrigger, or put the old value back";
   return restartKeys(old.manifest, next.manifest).map((key) => problemText(next.origins.main, key.split("."), message));
-}
-
-/** Its number. History failing must not keep a good manifest from being applied: it then bears the number 0. */
-export async function keepRevision(
-  history: Pick<History, "addRevision">,
-  applied: Pick<Applied, "loaded" | "at" | "by">,
-): Promise<number> {
-  const { loaded, at, by } = applied;
-  const manifest = JSON.stringify(loaded.masked());
-  try {
-    const { hash, files } = loaded;
-    return await history.addRevision({ hash, at, by, files: files.length, bytes: manifest.length, manifest });
-  } catch {
-    return 0;
-  }
 }

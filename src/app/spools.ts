@@ -3,6 +3,7 @@ import type { RedisMoved } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
 import { createSeal } from "../core/seal.ts";
 import type { RedisSettings, SpoolSettings } from "../core/settings.service.ts";
+import type { Log } from "../observe/log.ts";
 import { openRedis } from "../redis/connection.ts";
 import { openRedisSpool, type RedisSpool } from "../redis/spool/driver.ts";
 import { waitingIn } from "../redis/spool/presence.ts";
@@ -34,6 +35,7 @@ export interface SpoolDeps {
   readonly random: Random;
   /** OUTRIGGER_SPOOL_KEY. */
   readonly key: string | undefined;
+  readonly log: Pick<Log, "warn">;
   readonly onCommit: (ms: number, jobs: number) => void;
   /** It was away and is there again. */
   readonly onBack: () => void;
@@ -61,6 +63,12 @@ export async function openSpool(deps: SpoolDeps, settings: SpoolSettings): Promi
   }
   const { states } = await file.survey();
   refuseOther(states.queued + states.leased + states.verifying, "sqlite", "redis");
+  const letters = states.dead + states.cancelled;
+  if (letters > 0)
+    deps.log.warn(
+      { letters },
+      "dead letters are in the spool on sqlite, where nobody sees them: outrigger spool move --from sqlite --to redis brings them",
+    );
   if (redis === null) throw new Error("a spool on Redis needs redis.url, or REDIS_URL");
   await noteDriver(storage, "redis");
   const spool = onRedis(deps, redis, await instanceOf(storage, random), bounds);

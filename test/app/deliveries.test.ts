@@ -39,7 +39,7 @@ async function opened(dataDir = tempDir()) {
       storage,
       redis: null,
       redisSettings: null,
-      log: { error: () => undefined },
+      log: { error: () => undefined, warn: () => undefined },
       clock: systemClock,
       random: systemRandom,
       memory: createMemoryLedger(1e9),
