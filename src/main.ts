@@ -3,31 +3,11 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { moveSpool } from "./app/move.ts";
 import { type App, startApp } from "./app.ts";
-import { alertsCommand } from "./cli/alerts.ts";
-import { appsCommand } from "./cli/apps.ts";
-import { breakerCommand } from "./cli/breaker.ts";
-import { checkCommand } from "./cli/check.ts";
 import type { Command, Io } from "./cli/command.ts";
-import { deliveriesCommand } from "./cli/deliveries.ts";
+import { commandsOf } from "./cli/commands.ts";
 import { demoCommand } from "./cli/demo/demo.ts";
-import { dlqCommand } from "./cli/dlq.ts";
-import { explainCommand } from "./cli/explain.ts";
-import { failoverCommand } from "./cli/failover.ts";
-import { healthCommand } from "./cli/health.ts";
-import { healthcheckCommand } from "./cli/healthcheck.ts";
-import { metricsCommand } from "./cli/metrics.ts";
-import { notificationsCommand } from "./cli/notifications.ts";
-import { notifyCommand } from "./cli/notify.ts";
-import { pauseCommand, resumeCommand } from "./cli/parking.ts";
 import { runCli } from "./cli/program.ts";
-import { routesCommand } from "./cli/routes.ts";
-import { samplesCommand } from "./cli/samples.ts";
-import { schemaCommand } from "./cli/schema.ts";
-import { sendCommand } from "./cli/send.ts";
 import { serveCommand } from "./cli/serve.ts";
-import { spoolCommand } from "./cli/spool.ts";
-import { statusCommand } from "./cli/status.ts";
-import { tailCommand } from "./cli/tail.ts";
 import { systemClock } from "./core/clock.ts";
 import { errorText } from "./core/error.text.ts";
 import { shrinkHeap } from "./core/heap.ts";
@@ -93,28 +73,7 @@ const commands: readonly Command[] = [
     },
     { onHangup: (fn) => void process.on("SIGHUP", fn) },
   ),
-  checkCommand,
-  explainCommand,
-  schemaCommand,
-  statusCommand,
-  healthCommand,
-  healthcheckCommand,
-  routesCommand,
-  appsCommand,
-  metricsCommand(systemClock),
-  samplesCommand,
-  failoverCommand,
-  breakerCommand,
-  sendCommand(systemRandom),
-  alertsCommand,
-  deliveriesCommand(systemClock),
-  pauseCommand,
-  resumeCommand,
-  dlqCommand(systemClock),
-  spoolCommand((order) => moveSpool({ ...order, clock: systemClock, random: systemRandom })),
-  tailCommand,
-  notificationsCommand,
-  notifyCommand,
+  ...commandsOf({ ...edge, move: (order) => moveSpool({ ...order, clock: systemClock, random: systemRandom }) }),
   demoCommand(edge),
 ];
 

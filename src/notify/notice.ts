@@ -54,10 +54,17 @@ export function noticeFrom(
   record: EventRecord,
   { ownerOf, dashboard, mask }: NoticeContext,
 ): Notice {
-  // An endpoint that something is pointed with gets the record as it is; people get none of its secrets.
   const shown = masked(record, mask) as EventRecord;
+  // An endpoint that something is pointed with gets the URLs as they are; nobody gets other secrets.
+  const sent = { ...shown, ...pick(record, URLS) };
   const owner = app === null ? null : ownerOf(app);
-  return { id, type, app, owner, record: bounded(record) as EventRecord, message: messageOf(id, shown, dashboard) };
+  return { id, type, app, owner, record: bounded(sent) as EventRecord, message: messageOf(id, shown, dashboard) };
+}
+
+const URLS = ["url", "from_url", "to_url"] as const;
+
+function pick(record: EventRecord, names: readonly string[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(names.filter((name) => Object.hasOwn(record, name)).map((name) => [name, record[name]]));
 }
 
 function masked(value: unknown, mask: Mask): unknown {

@@ -1,10 +1,9 @@
 import type { DeliveryService } from "../../src/admin/services.ts";
-import type { Command, Io } from "../../src/cli/command.ts";
-import { deliveriesCommand } from "../../src/cli/deliveries.ts";
-import { dlqCommand } from "../../src/cli/dlq.ts";
-import { pauseCommand, resumeCommand } from "../../src/cli/parking.ts";
+import type { Io } from "../../src/cli/command.ts";
+import { commandsOf } from "../../src/cli/commands.ts";
 import { runCli } from "../../src/cli/program.ts";
-import { spoolCommand } from "../../src/cli/spool.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import { systemRandom } from "../../src/core/random.ts";
 import { OPERATOR, startAdmin, type TestAdmin } from "./admin.ts";
 import { AT } from "./deliveries.ts";
 import { createIo } from "./io.ts";
@@ -12,13 +11,11 @@ import { createIo } from "./io.ts";
 /** Ten minutes after the jobs of `storedJob` were accepted. */
 const clock = { wall: () => AT + 600_000 };
 
-const COMMANDS: readonly Command[] = [
-  deliveriesCommand(clock),
-  dlqCommand(clock),
-  pauseCommand,
-  resumeCommand,
-  spoolCommand(() => Promise.reject(new Error("no spool is moved here"))),
-];
+const COMMANDS = commandsOf({
+  clock: { ...systemClock, ...clock },
+  random: systemRandom,
+  move: () => Promise.reject(new Error("no spool is moved here")),
+});
 
 /** A sidecar with these deliveries, and command lines run against it as its operator. */
 export async function startRemote(deliveries: DeliveryService): Promise<{

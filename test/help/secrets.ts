@@ -1,20 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { appsCommand } from "../../src/cli/apps.ts";
-import { breakerCommand } from "../../src/cli/breaker.ts";
-import { checkCommand } from "../../src/cli/check.ts";
-import type { Command } from "../../src/cli/command.ts";
-import { deliveriesCommand } from "../../src/cli/deliveries.ts";
-import { dlqCommand } from "../../src/cli/dlq.ts";
-import { explainCommand } from "../../src/cli/explain.ts";
-import { failoverCommand } from "../../src/cli/failover.ts";
+import { commandsOf } from "../../src/cli/commands.ts";
 import { runCli } from "../../src/cli/program.ts";
-import { routesCommand } from "../../src/cli/routes.ts";
-import { schemaCommand } from "../../src/cli/schema.ts";
-import { spoolCommand } from "../../src/cli/spool.ts";
-import { statusCommand } from "../../src/cli/status.ts";
-import { tailCommand } from "../../src/cli/tail.ts";
 import { systemClock } from "../../src/core/clock.ts";
+import { systemRandom } from "../../src/core/random.ts";
 import { call } from "./call.ts";
 import { createIo } from "./io.ts";
 import type { Marks } from "./marks.ts";
@@ -55,20 +44,11 @@ export function judge(found: readonly string[], allowed: readonly Allowed[]): { 
   return { leaks, unused: allowed.filter((one) => !used.has(one)).map(({ why }) => why) };
 }
 
-const COMMANDS: readonly Command[] = [
-  checkCommand,
-  explainCommand,
-  schemaCommand,
-  statusCommand,
-  routesCommand,
-  appsCommand,
-  failoverCommand,
-  breakerCommand,
-  deliveriesCommand(systemClock),
-  dlqCommand(systemClock),
-  spoolCommand(() => Promise.reject(new Error("no spool is moved here"))),
-  tailCommand,
-];
+const COMMANDS = commandsOf({
+  clock: systemClock,
+  random: systemRandom,
+  move: () => Promise.reject(new Error("no spool is moved here")),
+});
 
 export type Role = "viewer" | "operator";
 
