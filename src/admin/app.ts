@@ -6,6 +6,7 @@ import type { z } from "zod";
 import { problem } from "../core/problem.ts";
 import type { Address } from "../core/settings.ts";
 import { requireToken } from "./auth.ts";
+import { dashboardRoutes } from "./dashboard.ts";
 import { type AdminEnv, BASE, problemResponse, refuse } from "./env.ts";
 import { ownHostOnly, securityHeaders, smallBodies } from "./guard.ts";
 import { appRoutes } from "./routes/apps.ts";
@@ -22,6 +23,7 @@ import { explainRoutes } from "./routes/explain.ts";
 import { failoverRoutes } from "./routes/failover.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { manifestRoutes } from "./routes/manifest.ts";
+import { meRoutes } from "./routes/me.ts";
 import { parkingRoutes } from "./routes/parking.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { verificationRoutes } from "./routes/verification.ts";
@@ -60,8 +62,10 @@ export function createAdminApp(services: AdminServices, streams: Streams, listen
     return refuse(500, "internal", "A bug in Outrigger", "the log has more");
   });
   app.route("/", healthRoutes(services));
+  app.route("/", dashboardRoutes());
   for (const routes of [
     statusRoutes(services),
+    meRoutes(),
     breakerRoutes(services),
     appRoutes(services),
     failoverRoutes(services),

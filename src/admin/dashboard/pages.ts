@@ -1,0 +1,22 @@
+import type { VNode } from "preact";
+import { html } from "./core/html.ts";
+import { Overview } from "./pages/overview.ts";
+
+/** Which page a place is. */
+export interface Page {
+  readonly title: string;
+  /** Its entry among the pages at the top. */
+  readonly section: string;
+  readonly view: VNode;
+}
+
+export function pageOf(segments: readonly string[], query: URLSearchParams): Page {
+  const [section = ""] = segments;
+  void query;
+  if (section === "") return { title: "Overview", section, view: html`<${Overview} />` };
+  return { title: "Nothing here", section: "none", view: html`<${Nowhere} />` };
+}
+
+function Nowhere(): VNode {
+  return html`<div class="page"><h1 tabindex="-1">Nothing here</h1><p>There is no such page. <a href="#/">To the overview</a></p></div>`;
+}
