@@ -25,8 +25,11 @@ import { healthRoutes } from "./routes/health.ts";
 import { manifestRoutes } from "./routes/manifest.ts";
 import { meRoutes } from "./routes/me.ts";
 import { parkingRoutes } from "./routes/parking.ts";
+import { sampleRoutes } from "./routes/samples.ts";
 import { statusRoutes } from "./routes/status.ts";
 import { verificationRoutes } from "./routes/verification.ts";
+import { webhookHealthRoutes } from "./routes/webhook-health.ts";
+import { webhookMetricsRoutes } from "./routes/webhook-metrics.ts";
 import { type AdminServices, DeliveriesAway } from "./services.ts";
 import type { Streams } from "./streams.ts";
 
@@ -71,6 +74,9 @@ export function createAdminApp(services: AdminServices, streams: Streams, listen
     failoverRoutes(services),
     deliveryRoutes(services),
     verificationRoutes(services),
+    webhookHealthRoutes(services),
+    webhookMetricsRoutes(services),
+    sampleRoutes(services),
     // Before the resource whose ids its name would be one of.
     dlqExportRoutes(services),
     dlqImportRoutes(services),
@@ -94,6 +100,7 @@ const TAGS = [
   ["circuit-breaker", "The breakers of each route, one for each upstream."],
   ["apps", "How each app and its upstreams are."],
   ["failover", "Which upstream has the traffic of an app, and moving it."],
+  ["calls", "The history of calls: counts, rates, latency, single ones."],
   ["deliveries", "What was accepted for later, on its way to its app."],
   ["dlq", "What never arrived, or was cancelled: kept until somebody acts."],
   ["spool", "The store of both."],

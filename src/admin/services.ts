@@ -13,6 +13,7 @@ import type {
   StoredRevision,
   VerificationRates,
 } from "../core/stored.ts";
+import type { CallService } from "./services.calls.ts";
 import type { ExplainRequest, ExplainResult } from "./services.explain.ts";
 
 /**
@@ -36,6 +37,7 @@ export interface AdminServices {
   readonly deliveries: DeliveryService;
   /** What good answers proved to be, of each route that verified any lately. Rejects while the history is away. */
   verification(): Promise<readonly VerificationRates[]>;
+  readonly calls: CallService;
   readonly manifest: ManifestService;
   /** The bus: the event stream is fed from it. */
   readonly events: { on(listener: Listener): () => void };

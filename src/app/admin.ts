@@ -77,6 +77,7 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
       routes: () => manifests.current.plans.map(({ ref }) => ref),
     }),
     verification: parts.verifications.rates,
+    calls: parts.calls,
     manifest: manifestService(parts),
     events: parts.bus,
     mask,

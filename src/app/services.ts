@@ -6,6 +6,7 @@ import { UNROUTED } from "../core/exchange.ts";
 import { createMemoryLedger } from "../core/memory.ts";
 import type { Random } from "../core/random.ts";
 import type { Result } from "../core/result.ts";
+import { type CallHistory, createCallHistory } from "../observe/calls.ts";
 import { createLog, type Log, type LogLevel } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { createVerificationTally, type VerificationTally } from "../observe/verifications.ts";
@@ -79,6 +80,7 @@ export interface Services {
   readonly manifests: Manifests;
   readonly deliveries: Deliveries;
   readonly verifications: VerificationTally;
+  readonly calls: CallHistory;
   readonly shared: CallShared;
   /** Requests under way, by app. */
   readonly inFlight: () => ReadonlyMap<string, number>;
@@ -122,6 +124,8 @@ export async function openServices(
     read: history.verificationsSince,
   });
   started.defer(() => verifications.stop());
+  const calls = createCallHistory();
+  started.defer(() => calls.stop());
   const memory = createMemoryLedger(limits.buffered);
   const deliveries = await openDeliveries(
     {
@@ -213,6 +217,7 @@ export async function openServices(
     manifests,
     deliveries,
     verifications,
+    calls,
     shared,
     inFlight,
   };

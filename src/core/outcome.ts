@@ -6,6 +6,20 @@
 export const OUTCOMES = ["ok", "declined", "fallback", "queued", "failed", "rejected", "aborted"] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
+/** May it be judged at all? What was refused by us, or left by its caller, says nothing about the app. */
+export function isJudged(outcome: Outcome): boolean {
+  return outcome !== "rejected" && outcome !== "aborted";
+}
+
+/**
+ * The one meaning of success, for history, alerts and whoever shows a rate: the caller has the app's own answer, good
+ * (`ok`) or a final no (`declined`), or what it asked for is safely kept (`queued`). A fallback is no success of the
+ * app. Success rate = success / all that {@link isJudged}.
+ */
+export function isSuccess(outcome: Outcome): boolean {
+  return outcome === "ok" || outcome === "declined" || outcome === "queued";
+}
+
 /** Why a request or a try did not simply succeed. */
 export const REASONS = [
   "timeout",
