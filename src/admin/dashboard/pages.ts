@@ -1,6 +1,8 @@
 import type { VNode } from "preact";
 import { html } from "./core/html.ts";
+import { AppPage } from "./pages/app.ts";
 import { Overview } from "./pages/overview.ts";
+import { RoutePage } from "./pages/route.ts";
 
 /** Which page a place is. */
 export interface Page {
@@ -11,9 +13,13 @@ export interface Page {
 }
 
 export function pageOf(segments: readonly string[], query: URLSearchParams): Page {
-  const [section = ""] = segments;
+  const [section = "", first, second] = segments;
   void query;
   if (section === "") return { title: "Overview", section, view: html`<${Overview} />` };
+  if (section === "apps" && first !== undefined)
+    return { title: first, section: "", view: html`<${AppPage} key=${first} app=${first} />` };
+  if (section === "routes" && first !== undefined && second !== undefined)
+    return { title: `${first}/${second}`, section: "", view: html`<${RoutePage} app=${first} capability=${second} />` };
   return { title: "Nothing here", section: "none", view: html`<${Nowhere} />` };
 }
 

@@ -12,14 +12,12 @@ export function amount(n: number, one: string, many: string): string {
   return `${count(n)} ${n === 1 ? one : many}`;
 }
 
-/** `99.95 %`; a share that is not quite all never reads as 100 %. */
-export function percent(share: number | null | undefined): string {
-  if (share === null || share === undefined) return "–";
-  const value = share * 100;
+/** `99.95 %`, of a number of percent; what is not quite all never reads as 100 %. */
+export function percent(value: number | null | undefined): string {
+  if (value === null || value === undefined) return "–";
   if (value === 100 || value === 0) return `${value} %`;
   const digits = value > 99 ? 2 : 1;
-  const floor = Math.floor(value * 10 ** digits) / 10 ** digits;
-  return `${floor.toFixed(digits)} %`;
+  return `${(Math.floor(value * 10 ** digits) / 10 ** digits).toFixed(digits)} %`;
 }
 
 /** `850 ms`, `1.24 s`, `3 min 20 s`, `4 h 5 min`, `3 d 2 h`. */

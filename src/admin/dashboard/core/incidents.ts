@@ -26,7 +26,7 @@ export function incidentsOf(
   apps: readonly AppHealth[],
   breakers: readonly RouteBreakers[],
 ): Incident[] {
-  return [...(status ? ofService(status) : []), ...apps.map(ofApp), ...breakers.map(ofBreaker)].sort(
+  return [...apps.map(ofApp), ...breakers.map(ofBreaker), ...(status ? ofService(status) : [])].sort(
     (a, b) => RANK[a.level] - RANK[b.level],
   );
 }

@@ -1,10 +1,13 @@
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
+import type { CallLine, CallOverview } from "../core/calls.ts";
 import { count } from "../core/format.ts";
 import type { AppHealth } from "../core/health.ts";
 import { html } from "../core/html.ts";
+import { useResource } from "../core/resource.ts";
 import { go, to } from "../core/router.ts";
 import type { Spool } from "../core/status.ts";
+import { callColumns } from "../parts/calls.ts";
 import { type Listed, More } from "../parts/more.ts";
 import { Empty, Loaded, Panel } from "../parts/panel.ts";
 import { StateBadge } from "../parts/status.ts";
@@ -12,6 +15,11 @@ import { type Column, Table } from "../parts/table.ts";
 
 /** Every app in a line: how it is, how it was in the last hour, and who answers for it. */
 export function AppsTable({ list, spool }: { list: Listed<AppHealth>; spool: Spool | null }): VNode {
+  // As many lines as apps are shown: both lists are by name.
+  const calls = useResource<CallOverview>(
+    `/webhook-metrics?by=app&window=1h&step=5m&limit=${Math.max(50, list.items.length)}`,
+  );
+  const lines = new Map((calls.data?.lines?.items ?? []).map((line) => [line.app, line]));
   const [wanted, setWanted] = useState("");
   const shown = list.items.filter(({ app }) => app.toLowerCase().includes(wanted.toLowerCase()));
   const find = (event: SubmitEvent): void => {
@@ -29,7 +37,7 @@ export function AppsTable({ list, spool }: { list: Listed<AppHealth>; spool: Spo
       ${() =>
         list.items.length === 0
           ? html`<${Empty} title="No apps yet" hint="The manifest names none. Add one and let Outrigger prove it:" command="outrigger check config/outrigger.yaml" />`
-          : html`<${Table} label="Apps" columns=${columnsOf(spool)} items=${shown} keyOf=${({ app }: AppHealth) => app} />
+          : html`<${Table} label="Apps" columns=${columnsOf(spool, lines)} items=${shown} keyOf=${({ app }: AppHealth) => app} />
               <${More} list=${list}>
                 ${shown.length === 0 && html`<span class="quiet">None of those shown is called so; Enter looks for it.</span>`}
               <//>`}
@@ -37,7 +45,7 @@ export function AppsTable({ list, spool }: { list: Listed<AppHealth>; spool: Spo
   <//>`;
 }
 
-function columnsOf(spool: Spool | null): Column<AppHealth>[] {
+function columnsOf(spool: Spool | null, lines: ReadonlyMap<string, CallLine>): Column<AppHealth>[] {
   const dead = (app: string): number =>
     (spool?.waiting ?? []).filter((route) => route.app === app).reduce((sum, route) => sum + route.dead, 0);
   return [
@@ -48,6 +56,7 @@ function columnsOf(spool: Spool | null): Column<AppHealth>[] {
       cell: ({ active, pinned }) =>
         html`${active ?? html`<span class="bad">nobody</span>`}${pinned && html` <span class="tag">pinned</span>`}`,
     },
+    ...callColumns<AppHealth>(({ app }) => lines.get(app)),
     { name: "Dead letters", number: true, cell: ({ app }) => deadLink(app, dead(app)) },
   ];
 }
