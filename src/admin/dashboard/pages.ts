@@ -1,6 +1,9 @@
 import type { VNode } from "preact";
 import { html } from "./core/html.ts";
 import { AppPage } from "./pages/app.ts";
+import { Deliveries } from "./pages/deliveries.ts";
+import { DeliveryPage } from "./pages/delivery.ts";
+import { DeadLetters } from "./pages/dlq.ts";
 import { Overview } from "./pages/overview.ts";
 import { RoutePage } from "./pages/route.ts";
 
@@ -14,12 +17,15 @@ export interface Page {
 
 export function pageOf(segments: readonly string[], query: URLSearchParams): Page {
   const [section = "", first, second] = segments;
-  void query;
   if (section === "") return { title: "Overview", section, view: html`<${Overview} />` };
   if (section === "apps" && first !== undefined)
     return { title: first, section: "", view: html`<${AppPage} key=${first} app=${first} />` };
   if (section === "routes" && first !== undefined && second !== undefined)
     return { title: `${first}/${second}`, section: "", view: html`<${RoutePage} app=${first} capability=${second} />` };
+  if (section === "deliveries" && first !== undefined)
+    return { title: `Delivery ${first}`, section, view: html`<${DeliveryPage} key=${first} id=${first} />` };
+  if (section === "deliveries") return { title: "Deliveries", section, view: html`<${Deliveries} query=${query} />` };
+  if (section === "dlq") return { title: "Dead letters", section, view: html`<${DeadLetters} query=${query} />` };
   return { title: "Nothing here", section: "none", view: html`<${Nowhere} />` };
 }
 

@@ -1,15 +1,42 @@
 import type { VNode } from "preact";
 import { post } from "../core/api.ts";
+import { amount } from "../core/format.ts";
 import { html } from "../core/html.ts";
+import { parkText } from "../core/incidents.ts";
 import { apiPath } from "../core/router.ts";
+import type { Spool, Waiting } from "../core/status.ts";
 import { Act, askFirst } from "../parts/ask.ts";
+import { Badge } from "../parts/status.ts";
+import { Time } from "../parts/time.ts";
 
-/** Holding deliveries back and letting them go on: of an app, or of one route. */
-export function AppActions({ app }: { app: string }): VNode {
-  return html`<${PauseActions} name=${app} path=${apiPath("apps", app)} what=${`all routes of ${app}`} />`;
+/** Holding the deliveries of an app back, or letting them go on: whichever can be done now. */
+export function AppActions({ app, spool }: { app: string; spool: Spool | null }): VNode {
+  const held = heldOf(spool, app);
+  return html`<${PauseActions} name=${app} path=${apiPath("apps", app)} what=${`all routes of ${app}`} held=${held.length > 0} />`;
 }
 
-export function PauseActions({ name, path, what }: { name: string; path: string; what: string }): VNode {
+/** The routes of an app that wait for an operator. */
+export function heldOf(spool: Spool | null, app: string, capability?: string): readonly Waiting[] {
+  return (spool?.waiting ?? []).filter(
+    (route) =>
+      route.app === app &&
+      (capability ?? route.capability) === route.capability &&
+      (route.parked?.cause === "paused" || route.parked?.cause === "gone"),
+  );
+}
+
+/** The same of one route, or whatever `path` names. */
+export function PauseActions({
+  name,
+  path,
+  what,
+  held,
+}: {
+  name: string;
+  path: string;
+  what: string;
+  held: boolean;
+}): VNode {
   const pause = (): void =>
     askFirst({
       title: `Pause deliveries of ${name}?`,
@@ -26,5 +53,18 @@ export function PauseActions({ name, path, what }: { name: string; path: string;
       run: () => post(`${path}/resume`),
       done: `Deliveries of ${name} go on.`,
     });
-  return html`<${Act} label="Pause deliveries" onClick=${pause} /><${Act} label="Resume deliveries" onClick=${resume} />`;
+  return held
+    ? html`<${Act} label="Resume deliveries" onClick=${resume} />`
+    : html`<${Act} label="Pause deliveries" onClick=${pause} />`;
+}
+
+/** Says that deliveries wait, and why. */
+export function Held({ routes }: { routes: readonly Waiting[] }): VNode | null {
+  const [first] = routes;
+  if (!first?.parked) return null;
+  const waiting = routes.reduce((sum, { queued }) => sum + queued, 0);
+  return html`<p class="notice warn" role="status">
+    <${Badge} level="warn" text="Deliveries wait" /> ${parkText(first.parked.cause, first.parked.by)}, <${Time} at=${first.parked.since} />.
+    ${amount(waiting, "delivery waits", "deliveries wait")}.
+  </p>`;
 }

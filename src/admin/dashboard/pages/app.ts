@@ -10,7 +10,7 @@ import { CallChart } from "../parts/calls.chart.ts";
 import { statFacts, WindowChoice } from "../parts/calls.ts";
 import { Facts, Failed, Loaded, Panel } from "../parts/panel.ts";
 import { StateBadge } from "../parts/status.ts";
-import { AppActions } from "./app.acts.ts";
+import { AppActions, Held, heldOf } from "./app.acts.ts";
 import { AppMoves } from "./app.moves.ts";
 import { AppRoutes } from "./app.routes.ts";
 import { Upstreams } from "./app.upstreams.ts";
@@ -23,14 +23,16 @@ export function AppPage({ app }: { app: string }): VNode {
   const status = useStatus();
   if (health.data === null && health.failure?.status === 404)
     return html`<div class="page"><h1 tabindex="-1">${app}</h1><${Failed} failure=${health.failure} what="app of this name" /></div>`;
+  const spool = status.data?.spool ?? null;
   const lines = new Map((calls.data?.lines?.items ?? []).map((line: CallLine) => [line.capability, line]));
   return html`<div class="page">
     <div class="head">
       <p class="crumbs"><a href="#/">Overview</a> / app</p>
       <h1 tabindex="-1">${app}</h1>
       ${health.data && html`<${StateBadge} state=${health.data.status} />`}
-      <div class="actions"><${AppActions} app=${app} /></div>
+      <div class="actions"><${AppActions} app=${app} spool=${spool} /></div>
     </div>
+    <${Held} routes=${heldOf(spool, app)} />
     <${Loaded} of=${health} what="health of this app" rows=${4}>
       ${(data: AppHealth) => html`<${Upstreams} health=${data} reload=${health.reload} />`}
     <//>
@@ -39,7 +41,7 @@ export function AppPage({ app }: { app: string }): VNode {
         ${(data: CallOverview) => html`<${Facts} facts=${statFacts(data.total)} /><${CallChart} series=${data.series} />`}
       <//>
     <//>
-    <${AppRoutes} app=${app} lines=${lines} spool=${status.data?.spool ?? null} />
+    <${AppRoutes} app=${app} lines=${lines} spool=${spool} />
     <${AppMoves} app=${app} />
   </div>`;
 }

@@ -5,12 +5,13 @@ import { html } from "../core/html.ts";
 import { aboutApp, useResource } from "../core/resource.ts";
 import { apiPath, place, to, toWith } from "../core/router.ts";
 import type { RouteInfo } from "../core/routes.ts";
+import { useStatus } from "../core/status.ts";
 import { useStore } from "../core/store.ts";
 import { CallChart, LatencyChart } from "../parts/calls.chart.ts";
 import { statFacts, WindowChoice } from "../parts/calls.ts";
 import type { Part } from "../parts/more.ts";
 import { Facts, Loaded, Panel } from "../parts/panel.ts";
-import { PauseActions } from "./app.acts.ts";
+import { Held, heldOf, PauseActions } from "./app.acts.ts";
 import { Breakers } from "./route.breakers.ts";
 import { Failures } from "./route.failures.ts";
 import { Origins } from "./route.origins.ts";
@@ -21,6 +22,7 @@ export function RoutePage({ app, capability }: { app: string; capability: string
   const calls = useResource<CallSeries>(`${apiPath("webhook-metrics", app, capability)}?window=${window}`);
   const routes = useResource<Part<RouteInfo>>(`/routes?app=${encodeURIComponent(app)}&limit=1000`, aboutApp(app));
   const route = routes.data?.items.find((one) => one.capability === capability);
+  const held = heldOf(useStatus().data?.spool ?? null, app, capability);
   const path = apiPath("routes", app, capability);
   return html`<div class="page">
     <div class="head">
@@ -29,9 +31,10 @@ export function RoutePage({ app, capability }: { app: string; capability: string
       ${route && html`<span class="tag">${route.mode}</span>`}
       <div class="actions">
         <a class="button" href=${toWith(["deliveries"], { app, capability })}>Its deliveries</a>
-        <${PauseActions} name=${`${app}/${capability}`} path=${path} what=${`${app}/${capability}`} />
+        <${PauseActions} name=${`${app}/${capability}`} path=${path} what=${`${app}/${capability}`} held=${held.length > 0} />
       </div>
     </div>
+    <${Held} routes=${held} />
     <${Breakers} app=${app} capability=${capability} />
     <${Panel} title="Calls" note=${WINDOW_WORDS[window]} actions=${html`<${WindowChoice} />`}>
       <${Loaded} of=${calls} what="history of calls" rows=${8}>

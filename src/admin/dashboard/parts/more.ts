@@ -23,8 +23,8 @@ export interface Listed<T> {
 const MAX_ITEMS = 1_000;
 
 /** A list in parts: the first is kept up to date, further ones come when they are asked for. */
-export function useList<T>(path: string, about?: (event: LiveEvent) => boolean): Listed<T> {
-  const first = useResource<Part<T>>(path, about);
+export function useList<T>(path: string, about?: (event: LiveEvent) => boolean, everyMs?: number): Listed<T> {
+  const first = useResource<Part<T>>(path, about, everyMs);
   const [rest, setRest] = useState<{ path: string; items: readonly T[]; next: string | null } | null>(null);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
