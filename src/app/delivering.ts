@@ -17,7 +17,7 @@ export interface DeliveringDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly memory: MemoryLedger;
-  readonly onAttempts: (route: RouteRef, attempts: readonly Attempt[]) => void;
+  readonly onAttempts: (route: RouteRef, attempts: readonly Attempt[], requestId: string) => void;
 }
 
 export function deliveryRoute(plan: RoutePlan, deps: DeliveringDeps): DeliveryRoute {
@@ -53,7 +53,7 @@ function send(plan: RoutePlan, job: LeasedJob, deps: DeliveringDeps): Sending {
     const reply = await plan.deliver(x);
     if (reply.kind === "answer") reply.stream?.abort();
     memory.give(x.heldBytes);
-    deps.onAttempts(x.route, x.attempts);
+    deps.onAttempts(x.route, x.attempts, x.id);
     const worth = plan.worthOf(reply);
     return {
       reply,

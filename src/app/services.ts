@@ -124,7 +124,7 @@ export async function openServices(
     read: history.verificationsSince,
   });
   started.defer(() => verifications.stop());
-  const calls = createCallHistory();
+  const calls = createCallHistory({ ...options, store: history.calls, settings: first.loaded.manifest.history });
   started.defer(() => calls.stop());
   const memory = createMemoryLedger(limits.buffered);
   const deliveries = await openDeliveries(
@@ -136,7 +136,10 @@ export async function openServices(
       dataDir,
       key: options.env.OUTRIGGER_SPOOL_KEY,
       onCommit: metrics.committed,
-      onAttempts: metrics.attempted,
+      onAttempts(route, attempts, requestId) {
+        metrics.attempted(route, attempts);
+        calls.attempted(route, attempts, requestId);
+      },
       ask: (app, upstream, question) => upstreams.ask(app, upstream, question),
       version: options.build.version,
       onVerified(route, result) {
@@ -148,6 +151,7 @@ export async function openServices(
     spool,
   );
   bus.on(metrics.record);
+  bus.on(calls.record);
   bus.on(notifier.record);
   bus.on((event) => {
     if (event.type === "request.completed" && event.route === UNROUTED)
@@ -193,6 +197,7 @@ export async function openServices(
         plans.map(({ ref, settings }) => ({ ...ref, upstreams: settings.upstreams.map((u) => u.name) })),
         loaded.manifest.notify.channels.map((channel) => channel.name),
       );
+      calls.apply(loaded.manifest.history);
       notifier.apply({ ...loaded.manifest, mask: loaded.mask });
       breakers.retain(plans.flatMap((plan) => plan.breakers));
       deliveries.apply(plans, loaded.manifest.spool);

@@ -18,7 +18,6 @@ const SERVICE_KEYS: readonly { readonly key: Key; readonly what: string; readonl
       used: ({ main }) => main.value.spool?.driver === "redis",
     },
     { key: ["alerts"], what: "alerts", used: ({ main }) => main.value.alerts !== undefined },
-    { key: ["history"], what: "history", used: ({ main }) => main.value.history !== undefined },
   ];
 
 export function reportUnsupported(all: Resolved, report: Report): void {

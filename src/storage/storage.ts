@@ -1,4 +1,5 @@
 import type { Worker } from "node:worker_threads";
+import type { CallStore } from "../core/calls.stored.ts";
 import type { Clock } from "../core/clock.ts";
 import type { StorageFailing } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
@@ -61,6 +62,7 @@ export interface History {
   addVerifications(rows: readonly VerificationCount[]): Promise<void>;
   /** Of each of these hours, the sums of each route since then. */
   verificationsSince(hours: readonly number[]): Promise<readonly (readonly Omit<VerificationCount, "hour">[])[]>;
+  readonly calls: CallStore;
   meta(key: string): Promise<string | null>;
   setMeta(key: string, value: string): Promise<void>;
 }
@@ -161,6 +163,7 @@ export async function openStorage(
       removePause: (app, capability) => call("pauses.remove", [app, capability]),
       addVerifications: (rows) => call("verifications.add", rows),
       verificationsSince: (hours) => call("verifications.since", hours),
+      calls: callStore(call),
       meta: (key) => call("meta.get", key),
       setMeta: (key, value) => call("meta.set", [key, value]),
     },
@@ -185,6 +188,19 @@ export async function openStorage(
     },
     close,
     [Symbol.asyncDispose]: close,
+  };
+}
+
+function callStore(call: Call): CallStore {
+  return {
+    add: (rows) => call("calls.add", rows),
+    addSamples: (samples) => call("samples.add", samples),
+    read: (scopes, range, stepMinutes) => call("calls.read", { scopes, range, stepMinutes }),
+    sweep: (range, after) => call("calls.sweep", { range, after }),
+    known: (scope) => call("calls.known", scope),
+    samples: (query) => call("samples.list", query),
+    roll: (hour) => call("calls.roll", hour),
+    prune: (bounds) => call("calls.prune", bounds),
   };
 }
 

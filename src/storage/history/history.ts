@@ -6,6 +6,10 @@ import { healthCommands, healthMigrations } from "./health.ts";
 import { metaCommands, metaMigrations } from "./meta.ts";
 import { pauseCommands, pauseMigrations } from "./pauses.ts";
 import { revisionCommands, revisionMigrations } from "./revisions.ts";
+import { rollupReads } from "./rollups.read.ts";
+import { rollupTending } from "./rollups.tend.ts";
+import { rollupCommands, rollupMigrations } from "./rollups.ts";
+import { sampleCommands } from "./samples.ts";
 import { verificationCommands, verificationMigrations } from "./verifications.ts";
 
 /**
@@ -26,6 +30,10 @@ function commands(db: Connection) {
     ...pauseCommands(db),
     ...healthCommands(db),
     ...verificationCommands(db),
+    ...rollupCommands(db),
+    ...rollupReads(db),
+    ...rollupTending(db),
+    ...sampleCommands(db),
     /** Does nothing: its reply says that everything sent before is committed. */
     barrier: (_: null): void => {},
   };
@@ -41,6 +49,7 @@ export const historySchema: Schema = {
     ...pauseMigrations,
     ...healthMigrations,
     ...verificationMigrations,
+    ...rollupMigrations,
   ].sort((a, b) => a.number - b.number),
   commands,
 };
