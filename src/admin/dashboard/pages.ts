@@ -1,9 +1,11 @@
 import type { VNode } from "preact";
 import { html } from "./core/html.ts";
 import { AppPage } from "./pages/app.ts";
+import { AuditPage } from "./pages/audit.ts";
 import { Deliveries } from "./pages/deliveries.ts";
 import { DeliveryPage } from "./pages/delivery.ts";
 import { DeadLetters } from "./pages/dlq.ts";
+import { ManifestPage } from "./pages/manifest.ts";
 import { Overview } from "./pages/overview.ts";
 import { RoutePage } from "./pages/route.ts";
 
@@ -26,6 +28,8 @@ export function pageOf(segments: readonly string[], query: URLSearchParams): Pag
     return { title: `Delivery ${first}`, section, view: html`<${DeliveryPage} key=${first} id=${first} />` };
   if (section === "deliveries") return { title: "Deliveries", section, view: html`<${Deliveries} query=${query} />` };
   if (section === "dlq") return { title: "Dead letters", section, view: html`<${DeadLetters} query=${query} />` };
+  if (section === "manifest") return { title: "Manifest", section, view: html`<${ManifestPage} query=${query} />` };
+  if (section === "audit") return { title: "Audit", section, view: html`<${AuditPage} />` };
   return { title: "Nothing here", section: "none", view: html`<${Nowhere} />` };
 }
 

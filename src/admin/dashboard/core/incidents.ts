@@ -102,7 +102,8 @@ function ofSpool(spool: Spool): Found[] {
   if (states.dead > 0)
     found.push({
       key: "dead",
-      level: "warn",
+      // Old ones may lie here for long: nothing gets worse by them.
+      level: "idle",
       title: `${amount(states.dead, "dead letter", "dead letters")}`,
       detail: deadText(waiting),
       href: to("dlq"),

@@ -40,7 +40,7 @@ function Summary({ job }: { job: FullJob }): VNode {
     ["Sends", count(job.sends)],
     ["Came as", job.origin],
     ["Body", bytes(job.size)],
-    ["Given up", html`<${Time} at=${job.expires_at} />`],
+    ...(isOver(job) ? [] : [["Given up", html`<${Time} at=${job.expires_at} />`] as [string, VNode]]),
     ["Request id", html`<a href=${toWith(["deliveries"], { request_id: requestId })}><code>${requestId}</code></a>`],
     ...(job.order_key === null ? [] : [["Order key", html`<code>${plain(job.order_key)}</code>`] as [string, VNode]]),
   ];
