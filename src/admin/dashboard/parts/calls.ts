@@ -28,7 +28,7 @@ export function Rate({ rate }: { rate: number | null | undefined }): VNode {
 /** Columns of a list whose items have a line of calls; `undefined` where none is known. */
 export function callColumns<T>(lineOf: (item: T) => CallLine | undefined): Column<T>[] {
   return [
-    { name: "Calls, last hour", wide: true, cell: (item) => sparkOf(lineOf(item)) },
+    { name: "Calls, last hour", cell: (item) => sparkOf(lineOf(item)) },
     { name: "Success", number: true, cell: (item) => html`<${Rate} rate=${lineOf(item)?.total.success_rate} />` },
     { name: "p95", number: true, cell: (item) => duration(lineOf(item)?.total.p95_ms) },
   ];

@@ -1,6 +1,7 @@
 import type { VNode } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
+import { absolute } from "../core/format.ts";
 import { html } from "../core/html.ts";
 
 export interface Line {
@@ -69,20 +70,40 @@ function optionsOf(lines: readonly Line[], width: number, format: (value: number
     cursor: { y: false, points: { size: 6 } },
     legend: { live: true },
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, (max ?? 0) * 1.1)] } },
-    axes: [axis, { ...axis, size: 64, values: (_plot, values) => values.map((value) => format(value)) }],
+    axes: [
+      { ...axis, values: clockTexts },
+      { ...axis, size: 64, values: (_plot, values) => values.map((value) => format(value)) },
+    ],
     series: [
-      { value: (_plot, at) => (at === null ? "–" : new Date(at * 1000).toLocaleString("en-GB")) },
+      { value: (_plot, at) => (at === null ? "–" : absolute(at * 1000)) },
       ...lines.map((line) => ({
         label: line.name,
         stroke: colour(line.colour),
         width: 1.5,
-        points: { show: false },
+        points: { show: true, size: 5, filter: alone },
         value: (_plot: uPlot, value: number | null) => (value === null ? "–" : format(value)),
         ...(line.filled && { fill: `${colour(line.colour)}33` }),
         ...(line.dashed && { dash: [5, 4] }),
       })),
     ],
   };
+}
+
+/** A value between two gaps is no line: it gets a dot. */
+function alone(plot: uPlot, series: number): number[] {
+  const values = plot.data[series] ?? [];
+  const has = (i: number): boolean => values[i] !== null && values[i] !== undefined;
+  return Array.from(values.keys()).filter((i) => has(i) && !has(i - 1) && !has(i + 1));
+}
+
+const DAY_S = 86_400;
+const hours = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const days = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+
+/** `17:40`, or `25 Nov` where the marks are days apart. */
+function clockTexts(_plot: uPlot, marks: readonly number[]): string[] {
+  const apart = (marks[1] ?? 0) - (marks[0] ?? 0);
+  return marks.map((s) => (apart >= DAY_S ? days : hours).format(s * 1000));
 }
 
 /** A canvas does not know `light-dark()`: what the sheet says becomes the colour that is meant now. */

@@ -48,7 +48,8 @@ export function useList<T>(path: string, about?: (event: LiveEvent) => boolean, 
   return { first, items, more, failure, busy };
 }
 
-export function More<T>({ list, children }: { list: Listed<T>; children?: ComponentChildren }): VNode {
+export function More<T>({ list, children }: { list: Listed<T>; children?: ComponentChildren }): VNode | null {
+  if (!list.more && !list.failure && !children) return null;
   return html`<div class="more">
     ${list.more && html`<button type="button" disabled=${list.busy} onClick=${list.more}>${list.busy ? "Loading…" : "Show more"}</button>`}
     ${list.failure && html`<span class="bad" role="status">${list.failure.title}</span>`} ${children}

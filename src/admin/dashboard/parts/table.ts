@@ -12,7 +12,10 @@ export interface Column<T> {
   readonly grow?: boolean;
 }
 
-/** A table that scrolls in itself, so that the page does not. */
+/**
+ * A table that scrolls in itself, so that the page does not; on a phone each row is a card. The roles are what the
+ * elements have anyway, but lose where the style sheet lays them out otherwise.
+ */
 export function Table<T>(props: {
   label: string;
   columns: readonly Column<T>[];
@@ -22,15 +25,17 @@ export function Table<T>(props: {
   const classOf = ({ number, wide, grow }: Column<T>): string =>
     [number && "number", wide && "wide", grow && "grow"].filter(Boolean).join(" ");
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${props.label}>
-    <table>
-      <thead>
-        <tr>${props.columns.map((column) => html`<th key=${column.name} scope="col" class=${classOf(column)}>${column.name}</th>`)}</tr>
+    <table role="table">
+      <thead role="rowgroup">
+        <tr role="row">
+          ${props.columns.map((column) => html`<th key=${column.name} role="columnheader" scope="col" class=${classOf(column)}>${column.name}</th>`)}
+        </tr>
       </thead>
-      <tbody>
+      <tbody role="rowgroup">
         ${props.items.map(
           (item) =>
-            html`<tr key=${props.keyOf(item)}>
-              ${props.columns.map((column) => html`<td key=${column.name} class=${classOf(column)}>${column.cell(item)}</td>`)}
+            html`<tr key=${props.keyOf(item)} role="row">
+              ${props.columns.map((column) => html`<td key=${column.name} role="cell" data-name=${column.name} class=${classOf(column)}><div>${column.cell(item)}</div></td>`)}
             </tr>`,
         )}
       </tbody>
