@@ -3,6 +3,7 @@ import { backlog } from "./cases/backlog.ts";
 import { drain } from "./cases/drain.ts";
 import { failover } from "./cases/failover.ts";
 import { fair } from "./cases/fair.ts";
+import { history } from "./cases/history.ts";
 import { intake } from "./cases/intake.ts";
 import { micro } from "./cases/micro.ts";
 import { routes } from "./cases/routes.ts";
@@ -15,7 +16,7 @@ import { formatReport, writeResults } from "./lib/report.ts";
 
 /** `npm run bench`: measures and prints. It judges nothing: only a run that could not be made ends with code 1. */
 
-const CASES: readonly Case[] = [sync, intake, drain, backlog, fair, routes, failover, slow, micro];
+const CASES: readonly Case[] = [sync, intake, drain, backlog, fair, routes, failover, slow, history, micro];
 const DEFAULT_CASES: readonly Case[] = [sync];
 
 const USAGE = `npm run bench [-- CASE… OPTIONS]
@@ -28,7 +29,7 @@ ${CASES.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n")}
   --seconds N     length of one run under full load (2, --full 5)
   --peer NAME     only against this peer; may be repeated
   --rate N        requests per second (failover, 200)
-  --short         fewer seconds (failover)
+  --short         fewer seconds (failover), fewer calls (history)
   --load NAME     wrk or autocannon (wrk where it is installed)
   --profile       instead of ratios: where our time, or that of --peer, goes by function (sync, intake, drain)
   --json          figures for programs instead of tables

@@ -16,6 +16,7 @@ const metrics = createMetrics({
   build: { version: "bench", node: process.version },
   breakers: () => [],
   apps: () => [],
+  alerts: () => [],
   inFlight: () => [],
   spool: async () => ({
     states: { queued: 0, leased: 0, verifying: 0, delivered: 0, dead: 0, cancelled: 0 },

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { type App, startApp } from "./app.ts";
+import { alertsCommand } from "./cli/alerts.ts";
 import { appsCommand } from "./cli/apps.ts";
 import { breakerCommand } from "./cli/breaker.ts";
 import { checkCommand } from "./cli/check.ts";
@@ -11,9 +12,12 @@ import { demoCommand } from "./cli/demo/demo.ts";
 import { dlqCommand } from "./cli/dlq.ts";
 import { explainCommand } from "./cli/explain.ts";
 import { failoverCommand } from "./cli/failover.ts";
+import { healthCommand } from "./cli/health.ts";
+import { metricsCommand } from "./cli/metrics.ts";
 import { pauseCommand, resumeCommand } from "./cli/parking.ts";
 import { runCli } from "./cli/program.ts";
 import { routesCommand } from "./cli/routes.ts";
+import { samplesCommand } from "./cli/samples.ts";
 import { schemaCommand } from "./cli/schema.ts";
 import { serveCommand } from "./cli/serve.ts";
 import { spoolCommand } from "./cli/spool.ts";
@@ -87,10 +91,14 @@ const commands: readonly Command[] = [
   explainCommand,
   schemaCommand,
   statusCommand,
+  healthCommand,
   routesCommand,
   appsCommand,
+  metricsCommand(systemClock),
+  samplesCommand,
   failoverCommand,
   breakerCommand,
+  alertsCommand,
   deliveriesCommand(systemClock),
   pauseCommand,
   resumeCommand,

@@ -20,6 +20,7 @@ const HEIGHT: Readonly<Record<string, number>> = {
   shared: 1,
   observe: 1,
   notify: 1,
+  alerts: 1,
   proxy: 2,
   admin: 2,
   app: 3,

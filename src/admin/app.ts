@@ -9,6 +9,7 @@ import { requireToken } from "./auth.ts";
 import { dashboardRoutes } from "./dashboard.ts";
 import { type AdminEnv, BASE, problemResponse, refuse } from "./env.ts";
 import { ownHostOnly, securityHeaders, smallBodies } from "./guard.ts";
+import { alertRoutes } from "./routes/alerts.ts";
 import { appRoutes } from "./routes/apps.ts";
 import { auditRoutes } from "./routes/audit.ts";
 import { backupRoutes } from "./routes/backup.ts";
@@ -84,6 +85,7 @@ export function createAdminApp(services: AdminServices, streams: Streams, listen
     dlqRoutes(services),
     parkingRoutes(services),
     backupRoutes(services),
+    alertRoutes(services),
     manifestRoutes(services),
     explainRoutes(services),
     auditRoutes(services),
@@ -104,6 +106,7 @@ const TAGS = [
   ["deliveries", "What was accepted for later, on its way to its app."],
   ["dlq", "What never arrived, or was cancelled: kept until somebody acts."],
   ["spool", "The store of both."],
+  ["alerts", "What needs somebody, by rules."],
   ["manifest", "What the service was told to do."],
   ["events", "What happens, as it happens."],
   ["audit", "Who changed what."],

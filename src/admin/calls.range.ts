@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { MINUTES_KEPT_MS } from "../core/calls.ts";
 import { refusal } from "./env.ts";
 import type { CallQuery } from "./services.calls.ts";
 
@@ -8,13 +9,13 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Minutes are kept so long; what is older is known by the hour. */
-export const MINUTES_KEPT_MS = 48 * HOUR_MS;
 const WINDOWS = { "1h": HOUR_MS, "24h": DAY_MS, "7d": 7 * DAY_MS } as const;
 const MAX_POINTS = 3_000;
 /** Where lines of a list are asked for, each has so many at most. */
 const MAX_LINE_POINTS = 200;
-/** Unless it is told: the first of these that makes no more than 200 points. */
+/** Unless it is told, a span has so many at most; of lines fewer, since each is a read for each of them. */
+const USUAL_POINTS = 200;
+const USUAL_LINE_POINTS = 60;
 const STEPS = [1, 5, 15, 60, 360, 1440].map((minutes) => minutes * MINUTE_MS);
 
 const momentSchema = z.iso.datetime({ offset: true }).openapi({ example: "2026-01-01T00:00:00Z" });
@@ -41,21 +42,23 @@ export type RangeQuery = z.infer<typeof rangeQuerySchema>;
 export function rangeOf({ window, from, to, step }: RangeQuery, lines: boolean, wall: number): CallQuery {
   if (window !== undefined && (from ?? to) !== undefined) throw wrong("window", "either window, or from and to");
   if (to !== undefined && from === undefined) throw wrong("from", "with to, from is needed");
-  const toMs = to === undefined ? wall : Date.parse(to);
+  // This very millisecond is over, too.
+  const toMs = to === undefined ? wall + 1 : Date.parse(to);
   const fromMs = from === undefined ? toMs - WINDOWS[window ?? "1h"] : Date.parse(from);
   if (fromMs >= toMs) throw wrong("to", "to must be later than from");
   const byTheHour = fromMs < wall - MINUTES_KEPT_MS;
-  const stepMs = step === undefined ? stepFor(toMs - fromMs, byTheHour) : stepOf(step);
+  const stepMs =
+    step === undefined ? stepFor(toMs - fromMs, lines ? USUAL_LINE_POINTS : USUAL_POINTS, byTheHour) : stepOf(step);
   const max = lines ? MAX_LINE_POINTS : MAX_POINTS;
   if ((toMs - fromMs) / stepMs > max) throw wrong("step", `more than ${max} steps: make it larger`);
   if (byTheHour && stepMs < HOUR_MS) throw wrong("step", "what is older than 48 h is known by the hour: 1h or more");
   return { fromMs, toMs, stepMs };
 }
 
-function stepFor(spanMs: number, byTheHour: boolean): number {
-  const fitting = STEPS.find((stepMs) => spanMs / stepMs <= MAX_LINE_POINTS && !(byTheHour && stepMs < HOUR_MS));
+function stepFor(spanMs: number, points: number, byTheHour: boolean): number {
+  const fitting = STEPS.find((stepMs) => spanMs / stepMs <= points && !(byTheHour && stepMs < HOUR_MS));
   // Whole days, as many as it takes.
-  return fitting ?? Math.ceil(spanMs / MAX_LINE_POINTS / DAY_MS) * DAY_MS;
+  return fitting ?? Math.ceil(spanMs / points / DAY_MS) * DAY_MS;
 }
 
 function stepOf(text: string): number {

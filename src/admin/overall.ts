@@ -1,37 +1,115 @@
-import type { AdminServices } from "./services.ts";
+import { timeText } from "../core/event.record.ts";
+import type { OutriggerEvent, StorageFailing } from "../core/events.ts";
+import { byCalls } from "./overall.calls.ts";
+import { type HealthReason, ofRoute, ofService } from "./overall.reason.ts";
+import { type AdminServices, DeliveriesAway } from "./services.ts";
 
-/** Is all well? Judged anew with each request, from what the services know; history and spool may be away. */
-
-export const HEALTH_CODES = [
-  "app_unhealthy",
-  "app_degraded",
-  "breaker_open",
-  "low_success",
-  "dlq_growing",
-  "route_parked",
-  "spool_full",
-  "spool_away",
-  "manifest_rejected",
-  "storage_failing",
-] as const;
-export type HealthCode = (typeof HEALTH_CODES)[number];
-
-export interface HealthReason {
-  readonly code: HealthCode;
-  readonly severity: "degraded" | "unhealthy";
-  readonly app: string | null;
-  readonly capability: string | null;
-  /** A sentence for people. */
-  readonly message: string;
-}
+/**
+ * Is all well? Judged anew with each request, from what the services know. `unhealthy`: the service itself fails, or
+ * every app does; `degraded`: somebody should look. History and spool may be away: then that is said.
+ */
 
 export interface OverallHealth {
   readonly status: "healthy" | "degraded" | "unhealthy";
-  /** The worst first, at most 100 of `total`. */
+  /** The worst first, at most {@link MAX_REASONS} of `total`. */
   readonly reasons: readonly HealthReason[];
   readonly total: number;
 }
 
-export async function judgeHealth(_services: AdminServices): Promise<OverallHealth> {
-  return { status: "healthy", reasons: [], total: 0 };
+const MAX_REASONS = 100;
+/** Nothing says that a store is well again: what failed longer ago than this is over, or has failed again. */
+const FAILING_MS = 5 * 60_000;
+
+/** Remembers of each store the newest `storage.failing`: to be put on the bus, and asked by {@link judgeHealth}. */
+export function createFailings(): { record(event: OutriggerEvent): void; since(wall: number): StorageFailing[] } {
+  const newest = new Map<string, StorageFailing>();
+  return {
+    record(event) {
+      if (event.type === "storage.failing") newest.set(event.store, event);
+    },
+    since: (wall) => [...newest.values()].filter(({ at }) => at >= wall),
+  };
+}
+
+export async function judgeHealth(
+  services: AdminServices,
+  failings: ReturnType<typeof createFailings>,
+): Promise<OverallHealth> {
+  const since = services.clock.wall() - FAILING_MS;
+  const found = [
+    ...failings
+      .since(since)
+      .map(({ store, detail, at }) =>
+        ofService("storage_failing", `The store ${store} failed at ${timeText(at)}: ${detail}.`),
+      ),
+    ...(await bySpool(services)),
+    ...(await byCalls(services)),
+    ...byManifest(services),
+    ...byApps(services),
+    ...byBreakers(services),
+  ];
+  const worst = (severity: HealthReason["severity"]) => found.filter((reason) => reason.severity === severity);
+  const reasons = [...worst("unhealthy"), ...worst("degraded")];
+  return { status: reasons[0]?.severity ?? "healthy", reasons: reasons.slice(0, MAX_REASONS), total: reasons.length };
+}
+
+async function bySpool({ deliveries }: AdminServices): Promise<HealthReason[]> {
+  try {
+    const { full, routes } = await deliveries.survey();
+    const gone = routes.filter(({ parked }) => parked?.cause === "gone");
+    return [
+      ...(full === null ? [] : [ofService("spool_full", `The spool is full (max_${full}): new jobs are refused.`)]),
+      ...gone.map(({ app, capability, queued }) => ({
+        ...ofRoute("route_gone", app, capability),
+        message: `The app answered 410 (gone) for ${app}/${capability} again and again: ${queued} jobs wait for an operator.`,
+      })),
+    ];
+  } catch (error) {
+    if (error instanceof DeliveriesAway)
+      return [ofService("spool_away", "The spool does not answer: jobs are refused.")];
+    throw error;
+  }
+}
+
+function byManifest({ manifest }: AdminServices): HealthReason[] {
+  const rejection = manifest.rejection();
+  if (rejection === null) return [];
+  const { at, by, problems } = rejection;
+  const message = `The manifest that ${by} brought at ${timeText(at)} was refused (${problems.length} problems): the one before it is in force.`;
+  return [{ code: "manifest_rejected", severity: "degraded", app: null, capability: null, message }];
+}
+
+function byApps({ failover }: AdminServices): HealthReason[] {
+  const apps = failover.list();
+  const unhealthy = apps.filter(({ status }) => status === "unhealthy");
+  const severity = apps.length > 0 && unhealthy.length === apps.length ? "unhealthy" : "degraded";
+  const degraded = apps.filter(({ status }) => status === "degraded");
+  return [
+    ...unhealthy.map(
+      ({ app }): HealthReason => ({
+        code: "app_unhealthy",
+        severity,
+        app,
+        capability: null,
+        message: `App ${app} is unhealthy: none of its upstreams is usable.`,
+      }),
+    ),
+    ...degraded.map(
+      ({ app, active }): HealthReason => ({
+        code: "app_degraded",
+        severity: "degraded",
+        app,
+        capability: null,
+        message: `App ${app} is degraded: ${active === null ? "none of its upstreams has its traffic" : `upstream ${active} has its traffic`}.`,
+      }),
+    ),
+  ];
+}
+
+function byBreakers({ breakers }: AdminServices): HealthReason[] {
+  const open = breakers.list().filter(({ state, enabled, dryRun }) => state === "open" && enabled && !dryRun);
+  return open.map(({ app, capability, upstream, since }) => ({
+    ...ofRoute("breaker_open", app, capability),
+    message: `The breaker of ${app}/${capability} on upstream ${upstream} is open since ${timeText(since)}.`,
+  }));
 }

@@ -13,6 +13,7 @@ import type {
   StoredRevision,
   VerificationRates,
 } from "../core/stored.ts";
+import type { AlertAdmin } from "./services.alerts.ts";
 import type { CallService } from "./services.calls.ts";
 import type { ExplainRequest, ExplainResult } from "./services.explain.ts";
 
@@ -38,6 +39,7 @@ export interface AdminServices {
   /** What good answers proved to be, of each route that verified any lately. Rejects while the history is away. */
   verification(): Promise<readonly VerificationRates[]>;
   readonly calls: CallService;
+  readonly alerts: AlertAdmin;
   readonly manifest: ManifestService;
   /** The bus: the event stream is fed from it. */
   readonly events: { on(listener: Listener): () => void };

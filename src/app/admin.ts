@@ -18,6 +18,7 @@ import { compileSchema } from "../policy/response.schema.ts";
 import { bind } from "../proxy/listener.bind.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
 import type { ProxyServer } from "../proxy/proxy.ts";
+import { alertService } from "./alerts.admin.ts";
 import { deliveryService } from "./deliveries.admin.ts";
 import { failoverService } from "./failovers.admin.ts";
 import type { Applied } from "./manifests.ts";
@@ -78,6 +79,7 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
     }),
     verification: parts.verifications.rates,
     calls: parts.calls,
+    alerts: alertService(parts.alerts, () => manifests.current.loaded.manifest),
     manifest: manifestService(parts),
     events: parts.bus,
     mask,

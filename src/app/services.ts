@@ -15,13 +15,15 @@ import { createLastGoodStore } from "../policy/fallback/last_good.store.ts";
 import { createIdempotencyKeys } from "../policy/idempotency.keys.ts";
 import type { CallShared } from "../proxy/call.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
+import { type Alerting, openAlerting } from "./alerts.ts";
 import { createApps } from "./apps.ts";
 import { type Deliveries, openDeliveries } from "./deliveries.ts";
 import { type Failovers, openFailovers } from "./failovers.ts";
 import { warnOfFewFiles } from "./files.ts";
-import { type Applied, type Manifests, startManifests } from "./manifests.ts";
+import { type Manifests, startManifests } from "./manifests.ts";
 import { openNotifier } from "./notify.ts";
 import type { Prepared } from "./prepare.ts";
+import { keepRevision } from "./revisions.ts";
 import { createUpstreams } from "./upstreams.ts";
 
 export interface AppOptions {
@@ -81,6 +83,7 @@ export interface Services {
   readonly deliveries: Deliveries;
   readonly verifications: VerificationTally;
   readonly calls: CallHistory;
+  readonly alerts: Alerting;
   readonly shared: CallShared;
   /** Requests under way, by app. */
   readonly inFlight: () => ReadonlyMap<string, number>;
@@ -114,6 +117,7 @@ export async function openServices(
     inFlight: apps.inFlight,
     apps: () => failovers.list(),
     spool: () => deliveries.spool.survey(),
+    alerts: () => alerts.firing(),
   });
   // Stops after what makes events, so that it hears of them.
   const notifier = started.use(openNotifier(options, () => egress, log, metrics));
@@ -172,6 +176,9 @@ export async function openServices(
   });
   started.defer(failovers.stop);
   started.use(deliveries);
+  const alerts = started.use(
+    await openAlerting({ ...options, bus, log, history, breakers, failovers, deliveries, calls }),
+  );
 
   const manifests = await startManifests(first, {
     ...options,
@@ -186,7 +193,7 @@ export async function openServices(
     verifyCall: deliveries.verifyCall,
     answers: deliveries.spool,
     idempotencyKeys: createIdempotencyKeys(),
-    keepRevision: (applied) => keepRevision(storage, applied),
+    keepRevision: (applied) => keepRevision(history, applied),
     applied: ({ loaded, plans }) => {
       // Requests under way are still those of the manifest before.
       secrets = [...new Set([...loaded.secrets, ...before, ...ownSecrets])];
@@ -203,6 +210,7 @@ export async function openServices(
       deliveries.apply(plans, loaded.manifest.spool);
       failovers.applied(loaded.manifest.apps, new Set(plans.map(({ ref }) => ref.key)));
       apps.retain(new Set(loaded.manifest.apps.map((app) => app.name)));
+      alerts.apply(loaded.manifest);
       for (const { file, line, message } of loaded.warnings) log.warn({ file, line }, message);
       warnOfFewFiles(loaded.manifest.limits.connections, log);
       upstreams.sweep();
@@ -223,6 +231,7 @@ export async function openServices(
     deliveries,
     verifications,
     calls,
+    alerts,
     shared,
     inFlight,
   };
@@ -231,16 +240,4 @@ export async function openServices(
 /** Why a request met no route: a closed list, since what a stranger sends must not become a label. */
 function refusedFor(status: number): string {
   return status === 404 ? "no_route" : status === 405 ? "method" : "malformed";
-}
-
-// History failing must not keep a good manifest from being applied: it then bears the number 0.
-async function keepRevision(storage: Storage, applied: Pick<Applied, "loaded" | "at" | "by">): Promise<number> {
-  const { loaded, at, by } = applied;
-  const manifest = JSON.stringify(loaded.masked());
-  try {
-    const { hash, files } = loaded;
-    return await storage.history.addRevision({ hash, at, by, files: files.length, bytes: manifest.length, manifest });
-  } catch {
-    return 0;
-  }
 }

@@ -51,7 +51,8 @@ const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\
 /** The last that RFC 3339 can write. */
 const YEAR_9999 = Date.UTC(9999, 11, 31);
 
-function timeOf(text: string, clock: Pick<Clock, "wall">): string | null {
+/** A time on the command line as RFC 3339; null for what is none. */
+export function timeOf(text: string, clock: Pick<Clock, "wall">): string | null {
   const span = parseDuration(text);
   const unixMs = span !== null ? clock.wall() - span : RFC3339.test(text) ? Date.parse(text) : Number.NaN;
   return unixMs >= 0 && unixMs <= YEAR_9999 ? new Date(unixMs).toISOString() : null;

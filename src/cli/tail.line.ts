@@ -27,9 +27,9 @@ const completedSchema = z.looseObject({
   labels: z.record(z.string(), z.string()),
 });
 
-const RED: ReadonlySet<string> = new Set(["breaker.opened", "upstream.down", "storage.failing"]);
+const RED: ReadonlySet<string> = new Set(["breaker.opened", "upstream.down", "storage.failing", "alert.firing"]);
 const YELLOW: ReadonlySet<string> = new Set(["fallback.used", "breaker.half_open", "failover"]);
-const GREEN: ReadonlySet<string> = new Set(["breaker.closed", "failback", "upstream.up"]);
+const GREEN: ReadonlySet<string> = new Set(["breaker.closed", "failback", "upstream.up", "alert.resolved"]);
 
 /** Said in the line's front, or of no use to a person. */
 const IN_FRONT: ReadonlySet<string> = new Set(["type", "at", "app", "capability", "mode"]);

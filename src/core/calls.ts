@@ -7,6 +7,9 @@ import { isJudged, isSuccess, OUTCOMES, type Outcome, type Reason } from "./outc
  * says nothing about the app, so `queued` is counted beside the calls, never among them.
  */
 
+/** Counts are kept by the minute so long; what is older is known by the hour. */
+export const MINUTES_KEPT_MS = 48 * 3_600_000;
+
 /** What is counted in each span of time. `delivered` and `dead`: stored jobs that ended. */
 export const CALL_COUNTS = [...OUTCOMES, "timeouts", "delivered", "dead"] as const;
 export type CallCount = (typeof CALL_COUNTS)[number];

@@ -8,7 +8,7 @@ import type { Attempt } from "./exchange.ts";
 export type EventRecord = Readonly<Record<string, unknown>> & { readonly type: string; readonly at: string };
 
 /** Fields of events that are times: Unix milliseconds inside, text outside. */
-const TIMES: ReadonlySet<string> = new Set(["at", "until"]);
+const TIMES: ReadonlySet<string> = new Set(["at", "until", "since"]);
 
 export function eventRecord(event: OutriggerEvent): EventRecord {
   if (event.type === "request.completed") return completed(event);

@@ -1,3 +1,4 @@
+import type { AlertChanged } from "./events.alert.ts";
 import type { UpstreamHealthChanged, UpstreamMoved } from "./events.health.ts";
 import type {
   DeliveryDelivered,
@@ -137,6 +138,7 @@ export interface PlainEvent {
     | VerificationFailed["type"]
     | UpstreamMoved["type"]
     | UpstreamHealthChanged["type"]
+    | AlertChanged["type"]
   >;
   readonly at: number;
   readonly app?: string;
@@ -161,6 +163,7 @@ export type OutriggerEvent =
   | VerificationFailed
   | UpstreamMoved
   | UpstreamHealthChanged
+  | AlertChanged
   | PlainEvent;
 
 export type Listener = (event: OutriggerEvent) => void;

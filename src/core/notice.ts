@@ -50,6 +50,13 @@ export const NOTICE_FIELDS = [
   "bytes",
   "max_bytes",
   "dead",
+  "rule",
+  "metric",
+  "value",
+  "threshold",
+  "unit",
+  "since",
+  "summary",
 ] as const;
 export type NoticeField = (typeof NOTICE_FIELDS)[number];
 

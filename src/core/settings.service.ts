@@ -1,3 +1,4 @@
+import type { AlertRule } from "./alert.ts";
 import type { JsonValue } from "./settings.route.ts";
 
 /** What the whole process is told: see settings.ts for the units. */
@@ -98,17 +99,6 @@ export interface NotifySettings {
     readonly apps: readonly string[] | null;
     readonly to: readonly string[];
   }[];
-}
-
-export interface AlertRule {
-  readonly name: string;
-  readonly metric: string;
-  readonly below: number | null;
-  /** Milliseconds for durations. */
-  readonly above: number | null;
-  readonly overMs: number | null;
-  readonly forMs: number | null;
-  readonly minSamples: number;
 }
 
 export interface AlertSettings {

@@ -1,5 +1,6 @@
 import type { Address } from "../core/settings.ts";
 import type { Report } from "./problem.ts";
+import { proveAlerts } from "./prove.alerts.ts";
 import { proveNotify } from "./prove.notify.ts";
 import type { Resolved } from "./resolve.ts";
 import { formatDuration } from "./units.ts";
@@ -10,6 +11,7 @@ export function proveService(all: Resolved, report: Report): void {
   proveLimits(all, report);
   proveNames(all, report);
   proveNotify(all, report);
+  proveAlerts(all, report);
   if (all.manifest.spool.durability === "normal") {
     const said = "normal drops the fsync: what was acknowledged in the last moments before a power cut may be lost";
     report.warn(all.main.place(["spool", "durability"]), ["spool", "durability"], said);

@@ -1,7 +1,5 @@
 import type {
   AdminSettings,
-  AlertRule,
-  AlertSettings,
   ChannelSettings,
   EgressSettings,
   HistorySettings,
@@ -138,42 +136,5 @@ export function resolveNotify(notify: ManifestEntry["notify"] = {}): NotifySetti
       }
     }),
     routes: (notify.routes ?? []).map(({ on, apps, to }) => ({ on, apps: apps ?? null, to })),
-  };
-}
-
-const rule = (name: string, metric: string, more: Partial<AlertRule>): AlertRule => ({
-  name,
-  metric,
-  below: null,
-  above: null,
-  overMs: null,
-  forMs: null,
-  minSamples: 0,
-  ...more,
-});
-
-const HOUR_MS = 3_600_000;
-const DEFAULT_RULES: readonly AlertRule[] = [
-  rule("low-success", "success_rate", { below: 95, overMs: HOUR_MS, minSamples: 20 }),
-  rule("slow", "p95", { above: 5000, overMs: HOUR_MS, minSamples: 20 }),
-  rule("breaker-open", "breaker_open", { forMs: 300_000 }),
-  rule("dlq-growing", "dlq_size", { above: 100 }),
-  rule("unhealthy", "health_failures", { above: 2 }),
-];
-
-export function resolveAlerts(alerts: ManifestEntry["alerts"] = {}, env: Environment): AlertSettings {
-  const written = alerts.rules?.map((r) =>
-    rule(r.name, r.metric, {
-      below: r.below ?? null,
-      above: r.above ?? null,
-      overMs: r.over ?? null,
-      forMs: r.for ?? null,
-      minSamples: r.min_samples ?? 0,
-    }),
-  );
-  return {
-    intervalMs: env.number("ALERT_CHECK_INTERVAL") ?? alerts.interval ?? 300_000,
-    repeatEveryMs: alerts.repeat_every ?? HOUR_MS,
-    rules: written ?? DEFAULT_RULES,
   };
 }

@@ -6,6 +6,7 @@ import { appLayer, type BaseLayers, type Complete, createBaseLayers, type Layer,
 import { memo } from "./memo.ts";
 import { mergeEntry, mergeLayers } from "./merge.ts";
 import { originOf } from "./origin.ts";
+import { resolveAlerts } from "./resolve.alerts.ts";
 import { resolveApp } from "./resolve.app.ts";
 import { type CheckSchema, createRouteResolver } from "./resolve.route.ts";
 import * as service from "./resolve.service.ts";
@@ -73,7 +74,7 @@ export function resolveManifest(resolving: Resolving): Resolved {
     admin: service.resolveAdmin(value.admin, env),
     egress,
     notify: service.resolveNotify(value.notify),
-    alerts: service.resolveAlerts(value.alerts, env),
+    alerts: resolveAlerts(value.alerts, env),
   };
   return { manifest, main, env, apps, routes };
 }

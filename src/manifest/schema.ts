@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { JsonObject } from "../core/settings.route.ts";
+import { alerts } from "./schema.alerts.ts";
 import { appSchema } from "./schema.app.ts";
 import { notify } from "./schema.notify.ts";
 import { block, checkName, list, mapOf, text } from "./schema.parts.ts";
@@ -33,7 +34,7 @@ export const manifestSchema = block(
     admin: service.admin,
     egress: service.egress,
     notify,
-    alerts: service.alerts,
+    alerts,
   },
 );
 

@@ -17,7 +17,6 @@ const SERVICE_KEYS: readonly { readonly key: Key; readonly what: string; readonl
       what: "the spool driver redis",
       used: ({ main }) => main.value.spool?.driver === "redis",
     },
-    { key: ["alerts"], what: "alerts", used: ({ main }) => main.value.alerts !== undefined },
   ];
 
 export function reportUnsupported(all: Resolved, report: Report): void {

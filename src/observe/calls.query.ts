@@ -7,6 +7,7 @@ import {
   type CallStats,
   type CallTally,
   emptyTally,
+  MINUTES_KEPT_MS,
   statsOf,
 } from "../core/calls.ts";
 import type { RouteName } from "../core/job.ts";
@@ -33,8 +34,6 @@ export interface QueryDeps {
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-/** Minutes are kept so long; what is older is known by the hour. */
-export const MINUTES_KEPT_MS = 48 * HOUR_MS;
 /** Rows that one read looks for: the spool must not wait long behind it. */
 const ROWS_AT_ONCE = 3_000;
 const NOTHING = Object.freeze(statsOf(emptyTally()));

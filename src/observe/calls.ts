@@ -1,5 +1,5 @@
 import type { CallStore } from "../core/calls.stored.ts";
-import { addCall, type NewSample } from "../core/calls.ts";
+import { addCall, MINUTES_KEPT_MS, type NewSample } from "../core/calls.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 import type { Listener, RequestCompleted } from "../core/events.ts";
 import { type Attempt, type RouteRef, UNROUTED, type Worth } from "../core/exchange.ts";
@@ -8,7 +8,7 @@ import type { Outcome } from "../core/outcome.ts";
 import type { Random } from "../core/random.ts";
 import type { HistorySettings } from "../core/settings.service.ts";
 import { createHeldCalls } from "./calls.held.ts";
-import { type CallQueries, createCallQueries, MINUTES_KEPT_MS } from "./calls.query.ts";
+import { type CallQueries, createCallQueries } from "./calls.query.ts";
 import { createHeldSamples } from "./calls.samples.ts";
 
 /** The history of calls: counts them, writes that down every few seconds, and tells what is known. */

@@ -155,6 +155,9 @@ function eventMessage(event: OutriggerEvent): string {
       return `manifest revision ${event.revision} applied`;
     case "manifest.rejected":
       return `manifest refused, the running one stays: ${event.problems.length} problem${event.problems.length === 1 ? "" : "s"}`;
+    case "alert.firing":
+    case "alert.resolved":
+      return `${event.type} ${event.rule}: ${event.summary}`;
     case "storage.failing":
       return `storage failing: ${event.store}`;
     default:

@@ -11,6 +11,8 @@ export interface MetricSources {
   inFlight(): Iterable<readonly [app: string, requests: number]>;
   /** How each app and its upstreams are. */
   apps(): Iterable<AppGauge>;
+  /** Of each rule in force, how many alerts fire. */
+  alerts(): Iterable<{ readonly rule: string; readonly alerts: number }>;
   /** What the spool holds. Rejects where it does not answer: then its series are left out. */
   spool(): Promise<SpoolGauges>;
 }
@@ -139,6 +141,16 @@ export function defineGauges(registry: Registry, sources: MetricSources): Gauges
     collect() {
       this.reset();
       for (const [app, requests] of sources.inFlight()) this.set({ app }, requests);
+    },
+  });
+  new Gauge({
+    name: "outrigger_alerts_firing",
+    help: "Alerts that fire now, silenced ones too.",
+    labelNames: ["rule"],
+    registers,
+    collect() {
+      this.reset();
+      for (const { rule, alerts } of sources.alerts()) this.set({ rule }, alerts);
     },
   });
   defineHealthGauges(registry, sources);

@@ -1,4 +1,5 @@
 import type { Worker } from "node:worker_threads";
+import type { AlertStore } from "../core/alert.ts";
 import type { CallStore } from "../core/calls.stored.ts";
 import type { Clock } from "../core/clock.ts";
 import type { StorageFailing } from "../core/events.ts";
@@ -22,13 +23,13 @@ import {
 } from "../core/stored.ts";
 import { openChannel } from "./channel.ts";
 import { StorageError } from "./error.ts";
-import type { HistoryCommands } from "./history/history.ts";
 import { createLatestWriter } from "./latest.ts";
 import type { ThreadOptions } from "./protocol.ts";
 import { spawn } from "./spawn.ts";
 import { openSqliteSpool, type SqliteSpool } from "./spool/driver.ts";
 import { createSeal } from "./spool/seal.ts";
 import type { SpoolBounds } from "./spool/wire.ts";
+import { alertStore, type Call, callStore } from "./stores.ts";
 
 export type { SqliteSpool } from "./spool/driver.ts";
 export type { SpoolBounds } from "./spool/wire.ts";
@@ -63,6 +64,7 @@ export interface History {
   /** Of each of these hours, the sums of each route since then. */
   verificationsSince(hours: readonly number[]): Promise<readonly (readonly Omit<VerificationCount, "hour">[])[]>;
   readonly calls: CallStore;
+  readonly alerts: AlertStore;
   meta(key: string): Promise<string | null>;
   setMeta(key: string, value: string): Promise<void>;
 }
@@ -94,11 +96,6 @@ export interface SpoolOptions {
   /** The thread had died and is there again, or the file was damaged and is another now: it knows less than was told it. */
   readonly onBack?: () => void;
 }
-
-type Call = <N extends keyof HistoryCommands>(
-  name: N,
-  arg: Parameters<HistoryCommands[N]>[0] extends undefined ? null : Parameters<HistoryCommands[N]>[0],
-) => Promise<ReturnType<HistoryCommands[N]>>;
 
 const MAX_UNSAVED = 65_536;
 const MAX_UNSAVED_MOVES = 1_024;
@@ -164,6 +161,7 @@ export async function openStorage(
       addVerifications: (rows) => call("verifications.add", rows),
       verificationsSince: (hours) => call("verifications.since", hours),
       calls: callStore(call),
+      alerts: alertStore(call),
       meta: (key) => call("meta.get", key),
       setMeta: (key, value) => call("meta.set", [key, value]),
     },
@@ -188,19 +186,6 @@ export async function openStorage(
     },
     close,
     [Symbol.asyncDispose]: close,
-  };
-}
-
-function callStore(call: Call): CallStore {
-  return {
-    add: (rows) => call("calls.add", rows),
-    addSamples: (samples) => call("samples.add", samples),
-    read: (scopes, range, stepMinutes) => call("calls.read", { scopes, range, stepMinutes }),
-    sweep: (range, after) => call("calls.sweep", { range, after }),
-    known: (scope) => call("calls.known", scope),
-    samples: (query) => call("samples.list", query),
-    roll: (hour) => call("calls.roll", hour),
-    prune: (bounds) => call("calls.prune", bounds),
   };
 }
 

@@ -6,6 +6,7 @@ import { createEventBus, type EventBus } from "../../src/core/events.ts";
 import type { Address } from "../../src/core/settings.ts";
 import type { NewAudit } from "../../src/core/stored.ts";
 import { bind } from "../../src/proxy/listener.bind.ts";
+import { testAlerts } from "./alerts.ts";
 import { emptyCalls } from "./calls.ts";
 import { testDeliveries } from "./deliveries.ts";
 import { singleApp, testFailover } from "./failover.ts";
@@ -75,6 +76,7 @@ export function adminServices(given: Partial<AdminServices> = {}): AdminServices
     deliveries: testDeliveries(),
     verification: async () => [],
     calls: emptyCalls(),
+    alerts: testAlerts(),
     manifest: {
       current: () => ({
         revision: 3,

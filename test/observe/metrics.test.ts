@@ -11,6 +11,7 @@ function metricsWith(sources: Partial<MetricSources> = {}): Metrics {
     breakers: () => [],
     inFlight: () => [],
     apps: () => [],
+    alerts: () => [],
     spool: async () => ({
       states: { queued: 0, leased: 0, verifying: 0, delivered: 0, dead: 0, cancelled: 0 },
       bytes: 0,
@@ -220,4 +221,18 @@ test("notifications are counted by channel and result, from zero on, for the cha
     'outrigger_notifications_total{channel="hook",result="failed"} 0',
     'outrigger_notifications_total{channel="hook",result="dropped"} 0',
   ]);
+});
+
+test("each rule of alerts in force has how many fire, and one that is gone has none", async () => {
+  let rules = [
+    { rule: "low-success", alerts: 2 },
+    { rule: "slow", alerts: 0 },
+  ];
+  const metrics = metricsWith({ alerts: () => rules });
+  expect(await scraped(metrics, "outrigger_alerts_firing")).toEqual([
+    'outrigger_alerts_firing{rule="low-success"} 2',
+    'outrigger_alerts_firing{rule="slow"} 0',
+  ]);
+  rules = rules.slice(1);
+  expect(await scraped(metrics, "outrigger_alerts_firing")).toEqual(['outrigger_alerts_firing{rule="slow"} 0']);
 });

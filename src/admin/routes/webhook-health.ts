@@ -1,7 +1,8 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { timeText } from "../../core/event.record.ts";
 import type { AdminEnv } from "../env.ts";
-import { HEALTH_CODES, judgeHealth } from "../overall.ts";
+import { HEALTH_CODES } from "../overall.reason.ts";
+import { createFailings, judgeHealth } from "../overall.ts";
 import type { AdminServices } from "../services.ts";
 import { COMMON_ERRORS, jsonResponse, timeSchema } from "../wire.ts";
 
@@ -35,8 +36,10 @@ const healthRoute = createRoute({
 });
 
 export function webhookHealthRoutes(services: AdminServices) {
+  const failings = createFailings();
+  services.events.on(failings.record);
   return new OpenAPIHono<AdminEnv>().openapi(healthRoute, async (c) => {
-    const { status, reasons, total } = await judgeHealth(services);
+    const { status, reasons, total } = await judgeHealth(services, failings);
     const told = reasons.map((reason) => ({ ...reason }));
     return c.json({ status, at: timeText(services.clock.wall()), reasons: told, reasons_total: total }, 200);
   });

@@ -1,5 +1,6 @@
 import type { Connection } from "../connection.ts";
 import type { Schema } from "../database.ts";
+import { alertCommands, alertMigrations } from "./alerts.ts";
 import { auditCommands, auditMigrations } from "./audit.ts";
 import { breakerCommands, breakerMigrations } from "./breakers.ts";
 import { healthCommands, healthMigrations } from "./health.ts";
@@ -30,6 +31,7 @@ function commands(db: Connection) {
     ...pauseCommands(db),
     ...healthCommands(db),
     ...verificationCommands(db),
+    ...alertCommands(db),
     ...rollupCommands(db),
     ...rollupReads(db),
     ...rollupTending(db),
@@ -49,6 +51,7 @@ export const historySchema: Schema = {
     ...pauseMigrations,
     ...healthMigrations,
     ...verificationMigrations,
+    ...alertMigrations,
     ...rollupMigrations,
   ].sort((a, b) => a.number - b.number),
   commands,

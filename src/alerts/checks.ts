@@ -1,0 +1,52 @@
+import type { Clock, Timer } from "../core/clock.ts";
+
+/** When it is time to check: on an interval that may change, and when somebody asks; one check at a time. */
+export interface Checks {
+  /** The interval from now on; it counts from the last check. */
+  every(ms: number): void;
+  /** Resolves once a check that begins now, or after the one under way, is done. */
+  now(): Promise<void>;
+  /** No check begins any more. Resolves when that under way is done. */
+  stop(): Promise<void>;
+}
+
+/** `check` never rejects. */
+export function createChecks(clock: Clock, check: () => Promise<void>): Checks {
+  let intervalMs: number | null = null;
+  let lastAt = clock.now();
+  let timer: Timer | null = null;
+  let underWay: Promise<void> = Promise.resolve();
+  let next: Promise<void> | null = null;
+  let stopped = false;
+
+  const arm = (): void => {
+    if (timer !== null) clock.cancel(timer);
+    timer = null;
+    if (intervalMs === null || stopped) return;
+    timer = clock.after(Math.max(lastAt + intervalMs - clock.now(), 0), () => void now(), undefined);
+  };
+  const begin = async (): Promise<void> => {
+    next = null;
+    if (stopped) return;
+    lastAt = clock.now();
+    arm();
+    await check();
+  };
+  const now = (): Promise<void> => {
+    next ??= underWay.then(begin);
+    underWay = next;
+    return next;
+  };
+  return {
+    every(ms) {
+      intervalMs = ms;
+      arm();
+    },
+    now,
+    async stop() {
+      stopped = true;
+      arm();
+      await underWay;
+    },
+  };
+}

@@ -1,0 +1,118 @@
+import { expect, test } from "vitest";
+import type { WebhookHealthView } from "../../src/admin/routes/webhook-health.ts";
+import type { AdminServices } from "../../src/admin/services.ts";
+import { adminServices, api, breakerInfo, startAdmin, type TestAdmin } from "../help/admin.ts";
+import { emptyCalls, testCalls } from "../help/calls.ts";
+import { AT, testDeliveries } from "../help/deliveries.ts";
+import { appHealth, singleApp, testFailover, upstreamHealth } from "../help/failover.ts";
+import { createManualClock } from "../help/manual-clock.ts";
+
+async function health(given: Partial<AdminServices>, before: (admin: TestAdmin) => void = () => {}) {
+  const admin = await startAdmin({ clock: createManualClock(AT), ...given });
+  before(admin);
+  const { status, body } = await api(admin, "/webhook-health");
+  expect(status).toBe(200);
+  const view = body as unknown as WebhookHealthView;
+  const codes = view.reasons.map(({ code, severity, app, capability }) => [code, severity, app, capability]);
+  return { ...view, codes };
+}
+
+const down = appHealth({ app: "poll", status: "unhealthy", active: null, upstreams: [upstreamHealth()] });
+
+test("healthy where all is well, and where nothing was ever called", async () => {
+  expect(await health({})).toMatchObject({ status: "healthy", reasons: [], reasons_total: 0 });
+});
+
+test("an app that is down degrades the whole; when all are, it is unhealthy", async () => {
+  const some = await health({ failover: testFailover([singleApp("quiz"), down, appHealth()]) });
+  expect(some).toMatchObject({ status: "degraded" });
+  expect(some.codes).toEqual([
+    ["app_unhealthy", "degraded", "poll", null],
+    ["app_degraded", "degraded", "quiz", null],
+  ]);
+  expect(some.reasons[0]?.message).toBe("App poll is unhealthy: none of its upstreams is usable.");
+  expect((await health({ failover: testFailover([down]) })).status).toBe("unhealthy");
+});
+
+test("an open breaker is told; one that only counts, or is closed, is not", async () => {
+  const list = () => [
+    breakerInfo({ state: "open", until: AT + 1000 }),
+    breakerInfo({ upstream: "backup", state: "open", dryRun: true }),
+    breakerInfo({ capability: "other", state: "half_open" }),
+  ];
+  const found = await health({ breakers: { ...adminServices().breakers, list } });
+  expect(found.codes).toEqual([["breaker_open", "degraded", "quiz", "winner"]]);
+});
+
+test("calls that fail lately, and jobs that die", async () => {
+  const clock = createManualClock(AT);
+  const { calls, called } = testCalls(clock);
+  const failed = { outcome: "failed", reason: "connect", status: 502 } as const;
+  called("quiz/winner", {}, 30);
+  called("quiz/winner", failed, 10);
+  const job = { at: clock.wall(), app: "quiz", capability: "winner", id: "j", requestId: "r", sends: 1 };
+  calls.record({ type: "dlq.added", ...job, reason: "gone", detail: null });
+  clock.advance(60_000);
+  const low = await health({ calls, clock });
+  expect([low.status, low.codes]).toEqual([
+    "degraded",
+    [
+      ["low_success", "degraded", "quiz", null],
+      ["dlq_growing", "degraded", "quiz", null],
+    ],
+  ]);
+  expect(low.reasons[0]?.message).toContain("Of 40 calls of app quiz in the last minutes, 30 succeeded (75 %)");
+  called("quiz/winner", failed, 30);
+  const worse = await health({ calls, clock });
+  expect([worse.status, worse.codes[0]]).toEqual(["unhealthy", ["low_success", "unhealthy", null, null]]);
+  clock.advance(3_600_000);
+  expect((await health({ calls, clock })).status).toBe("healthy");
+});
+
+test("a few failures say little", async () => {
+  const clock = createManualClock(AT);
+  const { calls, called } = testCalls(clock);
+  called("quiz/winner", { outcome: "failed", reason: "connect" }, 10);
+  expect((await health({ calls, clock })).status).toBe("healthy");
+});
+
+test("a spool that is full or away, and a route that its app says is gone", async () => {
+  const deliveries = testDeliveries();
+  deliveries.info = {
+    full: "jobs",
+    routes: [
+      {
+        app: "quiz",
+        capability: "winner",
+        queued: 7,
+        leased: 0,
+        verifying: 0,
+        dead: 0,
+        parked: { cause: "gone", since: AT, by: null },
+      },
+    ],
+  };
+  const full = await health({ deliveries });
+  expect([full.status, full.codes.map(([code]) => code)]).toEqual(["unhealthy", ["spool_full", "route_gone"]]);
+  deliveries.away = true;
+  expect((await health({ deliveries })).codes).toEqual([["spool_away", "unhealthy", null, null]]);
+});
+
+test("a manifest that was refused; a history that is away; a store that failed lately, not one that did long ago", async () => {
+  const manifest = { ...adminServices().manifest, rejection: () => ({ at: AT, by: "file", problems: ["a", "b"] }) };
+  expect((await health({ manifest })).codes).toEqual([["manifest_rejected", "degraded", null, null]]);
+  const calls = { ...emptyCalls(), series: () => Promise.reject(new Error("away")) };
+  expect((await health({ calls })).codes).toEqual([["storage_failing", "unhealthy", null, null]]);
+  const failing = (at: number) => (admin: TestAdmin) =>
+    admin.bus.emit({ type: "storage.failing", at, store: "spool", detail: "the disk is full" });
+  expect((await health({}, failing(AT - 1000))).codes).toEqual([["storage_failing", "unhealthy", null, null]]);
+  expect((await health({}, failing(AT - 3_600_000))).status).toBe("healthy");
+});
+
+test("the worst come first, and no more than a hundred are told", async () => {
+  const list = () => Array.from({ length: 300 }, (_, i) => breakerInfo({ capability: `c${i}`, state: "open" }));
+  const deliveries = testDeliveries();
+  deliveries.away = true;
+  const found = await health({ breakers: { ...adminServices().breakers, list }, deliveries });
+  expect([found.reasons.length, found.reasons_total, found.codes[0]?.[0]]).toEqual([100, 301, "spool_away"]);
+});
