@@ -3,16 +3,18 @@ import { post } from "../core/api.ts";
 import { amount } from "../core/format.ts";
 import { html } from "../core/html.ts";
 import { parkText } from "../core/incidents.ts";
+import type { Resource } from "../core/resource.ts";
 import { apiPath } from "../core/router.ts";
-import type { Spool, Waiting } from "../core/status.ts";
+import type { Spool, Status, Waiting } from "../core/status.ts";
 import { Act, askFirst } from "../parts/ask.ts";
 import { Badge } from "../parts/status.ts";
 import { Time } from "../parts/time.ts";
 
 /** Holding the deliveries of an app back, or letting them go on: whichever can be done now. */
-export function AppActions({ app, spool }: { app: string; spool: Spool | null }): VNode {
-  const held = heldOf(spool, app);
-  return html`<${PauseActions} name=${app} path=${apiPath("apps", app)} what=${`all routes of ${app}`} held=${held.length > 0} />`;
+export function AppActions({ app, status }: { app: string; status: Resource<Status> }): VNode {
+  const held = heldOf(status.data?.spool ?? null, app).length > 0;
+  const [path, what] = [apiPath("apps", app), `all routes of ${app}`];
+  return html`<${PauseActions} name=${app} path=${path} what=${what} held=${held} reload=${status.reload} />`;
 }
 
 /** The routes of an app that wait for an operator. */
@@ -26,17 +28,14 @@ export function heldOf(spool: Spool | null, app: string, capability?: string): r
 }
 
 /** The same of one route, or whatever `path` names. */
-export function PauseActions({
-  name,
-  path,
-  what,
-  held,
-}: {
+export function PauseActions(props: {
   name: string;
   path: string;
   what: string;
   held: boolean;
+  reload: () => void;
 }): VNode {
+  const { name, path, what, held, reload: after } = props;
   const pause = (): void =>
     askFirst({
       title: `Pause deliveries of ${name}?`,
@@ -44,6 +43,7 @@ export function PauseActions({
       action: "Pause deliveries",
       run: () => post(`${path}/pause`),
       done: `Deliveries of ${name} wait.`,
+      after,
     });
   const resume = (): void =>
     askFirst({
@@ -52,6 +52,7 @@ export function PauseActions({
       action: "Resume deliveries",
       run: () => post(`${path}/resume`),
       done: `Deliveries of ${name} go on.`,
+      after,
     });
   return held
     ? html`<${Act} label="Resume deliveries" onClick=${resume} />`

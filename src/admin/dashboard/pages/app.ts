@@ -30,7 +30,7 @@ export function AppPage({ app }: { app: string }): VNode {
       <p class="crumbs"><a href="#/">Overview</a> / app</p>
       <h1 tabindex="-1">${app}</h1>
       ${health.data && html`<${StateBadge} state=${health.data.status} />`}
-      <div class="actions"><${AppActions} app=${app} spool=${spool} /></div>
+      <div class="actions"><${AppActions} app=${app} status=${status} /></div>
     </div>
     <${Held} routes=${heldOf(spool, app)} />
     <${Loaded} of=${health} what="health of this app" rows=${4}>

@@ -22,7 +22,8 @@ export function RoutePage({ app, capability }: { app: string; capability: string
   const calls = useResource<CallSeries>(`${apiPath("webhook-metrics", app, capability)}?window=${window}`);
   const routes = useResource<Part<RouteInfo>>(`/routes?app=${encodeURIComponent(app)}&limit=1000`, aboutApp(app));
   const route = routes.data?.items.find((one) => one.capability === capability);
-  const held = heldOf(useStatus().data?.spool ?? null, app, capability);
+  const status = useStatus();
+  const held = heldOf(status.data?.spool ?? null, app, capability);
   const path = apiPath("routes", app, capability);
   return html`<div class="page">
     <div class="head">
@@ -31,7 +32,7 @@ export function RoutePage({ app, capability }: { app: string; capability: string
       ${route && html`<span class="tag">${route.mode}</span>`}
       <div class="actions">
         <a class="button" href=${toWith(["deliveries"], { app, capability })}>Its deliveries</a>
-        <${PauseActions} name=${`${app}/${capability}`} path=${path} what=${`${app}/${capability}`} held=${held.length > 0} />
+        <${PauseActions} name=${`${app}/${capability}`} path=${path} what=${`${app}/${capability}`} held=${held.length > 0} reload=${status.reload} />
       </div>
     </div>
     <${Held} routes=${held} />
