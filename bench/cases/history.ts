@@ -40,10 +40,14 @@ export const history: Case = {
     const { full, short } = bench.options;
     const count = full ? CALLS.full : short ? CALLS.short : CALLS.usual;
     bench.say(`making a week of ${number(count)} calls of ${ROUTES} routes`);
-    const args = [PROGRAM, bench.folder("data"), String(count), String(ROUTES)];
-    const proc = bench.procs.start("history", process.execPath, args);
-    const found = JSON.parse(await proc.output(full ? LIMIT_MS.full : LIMIT_MS.usual)) as Found;
-    return report(bench, found);
+    const folder = bench.folder("data");
+    const run = async (act: "fill" | "ask"): Promise<object> => {
+      const args = [PROGRAM, act, folder, String(count), String(ROUTES)];
+      const proc = bench.procs.start(`history ${act}`, process.execPath, args);
+      return JSON.parse(await proc.output(full ? LIMIT_MS.full : LIMIT_MS.usual)) as object;
+    };
+    const filled = await run("fill");
+    return report(bench, { ...filled, ...(await run("ask")) } as Found);
   },
 };
 
@@ -72,14 +76,18 @@ function report(bench: Bench, found: Found): Report {
         table: {
           head: ["", "µs", "budget"],
           rows: [
-            ["on the path of a request", number(found.recordUs, 2), goal(found.recordUs, RECORD_US, "≤", " µs")],
+            [
+              "on the path of a request, processor time",
+              number(found.recordUs, 2),
+              goal(found.recordUs, RECORD_US, "≤", " µs"),
+            ],
             ["with handing it over, processor time of the thread", number(found.writtenUs, 2), ""],
           ],
         },
       },
     ],
     notes: [
-      `The file is ${number(found.fileBytes / 1e6)} MB; resident memory of the process after the questions ${number(found.queriedMb)} MB.`,
+      `The file is ${number(found.fileBytes / 1e6)} MB; the questions took ${number(found.queriedMb)} MB of resident memory more than the idle process.`,
       `The week was made in ${number(found.fillSeconds)} s, through the store's own commands.`,
       diskNote(bench.folder("disk")),
     ],

@@ -55,6 +55,16 @@ export function rangeOf({ window, from, to, step }: RangeQuery, lines: boolean, 
   return { fromMs, toMs, stepMs };
 }
 
+/** Rows that the lines of one request are read from at most: some hundred milliseconds of the storage thread's time. */
+const MAX_LINE_ROWS = 30_000;
+
+/** How many lines one request may have: over a long span fewer than were asked for, and `next` goes on. */
+export function linesAtOnce({ fromMs, toMs, stepMs }: CallQuery): number {
+  // Where hours are read, those that are not written yet are read by the minute: about one of them.
+  const rows = stepMs % HOUR_MS === 0 ? (toMs - fromMs) / HOUR_MS + 60 : (toMs - fromMs) / MINUTE_MS;
+  return Math.max(Math.floor(MAX_LINE_ROWS / rows), 1);
+}
+
 function stepFor(spanMs: number, points: number, byTheHour: boolean): number {
   const fitting = STEPS.find((stepMs) => spanMs / stepMs <= points && !(byTheHour && stepMs < HOUR_MS));
   // Whole days, as many as it takes.

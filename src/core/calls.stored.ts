@@ -1,5 +1,5 @@
-import { CALL_COUNTS, type CallScope, type CallTally, emptyTally, type NewSample, type StoredSample } from "./calls.ts";
-import { addEncoded, encodeHistogram } from "./histogram.ts";
+import { CALL_COUNTS, type CallScope, type CallTally, type NewSample, type StoredSample } from "./calls.ts";
+import { addEncoded, createHistogramSum, encodeHistogram } from "./histogram.ts";
 import type { RouteName } from "./job.ts";
 import type { Page, PageRequest } from "./stored.ts";
 
@@ -75,9 +75,31 @@ export function addCells(to: CallTally, { counts, sumMs, maxMs, latency }: CallC
   to.maxMs = Math.max(to.maxMs, maxMs);
 }
 
-export function sumOfCells(a: CallCells, b: CallCells): CallCells {
-  const sum = emptyTally();
-  addCells(sum, a);
-  addCells(sum, b);
-  return cellsOf(sum);
+/** Sums cells, one after the other. */
+export interface CellSum {
+  add(cells: CallCells): void;
+  /** The sum; and begins anew. */
+  take(): CallCells;
+}
+
+export function createCellSum(): CellSum {
+  const latency = createHistogramSum();
+  let counts: number[] = CALL_COUNTS.map(() => 0);
+  let sumMs = 0;
+  let maxMs = 0;
+  return {
+    add(cells) {
+      for (let i = 0; i < counts.length; i++) counts[i] = (counts[i] as number) + (cells.counts[i] ?? 0);
+      sumMs += cells.sumMs;
+      maxMs = Math.max(maxMs, cells.maxMs);
+      latency.add(cells.latency);
+    },
+    take() {
+      const sum = { counts, sumMs, maxMs, latency: latency.take() };
+      counts = counts.map(() => 0);
+      sumMs = 0;
+      maxMs = 0;
+      return sum;
+    },
+  };
 }

@@ -75,6 +75,40 @@ export function encodeHistogram(histogram: Histogram): Uint8Array {
 
 /** Adds what {@link encodeHistogram} wrote. Bytes that are damaged add what can be read, and nothing out of range. */
 export function addEncoded(to: Histogram, bytes: Uint8Array): void {
+  decode(bytes, (bucket, count) => to.set(bucket, (to.get(bucket) ?? 0) + count));
+}
+
+/** Sums many encoded histograms, one after the other: several times as fast as by {@link addEncoded}. */
+export interface HistogramSum {
+  add(bytes: Uint8Array): void;
+  /** The sum, encoded; and begins anew. */
+  take(): Uint8Array;
+}
+
+export function createHistogramSum(): HistogramSum {
+  const counts = new Float64Array(BUCKETS);
+  const add = (bucket: number, count: number): void => {
+    counts[bucket] = (counts[bucket] as number) + count;
+  };
+  return {
+    add: (bytes) => decode(bytes, add),
+    take() {
+      const bytes: number[] = [];
+      let before = 0;
+      for (let bucket = 0; bucket < BUCKETS; bucket++) {
+        const count = counts[bucket] as number;
+        if (count === 0) continue;
+        pushNumber(bytes, bucket - before);
+        pushNumber(bytes, count);
+        before = bucket;
+      }
+      counts.fill(0);
+      return Uint8Array.from(bytes);
+    },
+  };
+}
+
+function decode(bytes: Uint8Array, each: (bucket: number, count: number) => void): void {
   let at = 0;
   let bucket = 0;
   const number = (): number => {
@@ -92,7 +126,7 @@ export function addEncoded(to: Histogram, bytes: Uint8Array): void {
     bucket += number();
     const count = number();
     if (bucket >= BUCKETS) return;
-    to.set(bucket, (to.get(bucket) ?? 0) + count);
+    each(bucket, count);
   }
 }
 

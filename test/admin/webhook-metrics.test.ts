@@ -85,6 +85,23 @@ test("lines of every app or route with what a sparkline needs, in one request an
   expect((await overview(admin, "")).lines).toBe(null);
 });
 
+test("a page of ten thousand routes is cut where reading it would take long, and goes on after that", async () => {
+  const keys = Array.from({ length: 10_000 }, (_, i) => `app${i % 100}/c${i}`);
+  const { admin, called } = await rig(keys);
+  for (const key of keys) called(key);
+  const first = await overview(admin, "?by=route&window=7d&limit=1000");
+  const count = first.lines?.items.length ?? 0;
+  expect(count).toBeGreaterThan(100);
+  expect(count).toBeLessThan(200);
+  expect(first.total.count).toBe(10_000);
+  const second = await overview(admin, `?by=route&window=7d&limit=1000&cursor=${first.lines?.next}`);
+  const names = [first, second].flatMap(({ lines }) =>
+    lines?.items.map(({ app, capability }) => `${app}/${capability}`),
+  );
+  expect(names).toEqual([...keys].sort().slice(0, 2 * count));
+  expect((await overview(admin, "?by=route&limit=1000")).lines?.items.length).toBe(500);
+});
+
 test("any span of time, in steps that suit it", async () => {
   const { admin, called, clock } = await rig();
   called("quiz/winner", {}, 4);

@@ -1,7 +1,7 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { CallScope } from "../../core/calls.ts";
 import type { RouteName } from "../../core/job.ts";
-import { rangeOf, rangeQuerySchema } from "../calls.range.ts";
+import { linesAtOnce, rangeOf, rangeQuerySchema } from "../calls.range.ts";
 import { callLineSchema, callLineView, callSeriesSchema, callSeriesView } from "../calls.ts";
 import { type AdminEnv, refusal } from "../env.ts";
 import { pageOf } from "../page.ts";
@@ -19,7 +19,9 @@ export const callOverviewSchema = callSeriesSchema
     lines: z
       .object({ items: z.array(callLineSchema), next: z.string().nullable() })
       .nullable()
-      .openapi({ description: "With `by`: by name, in parts of `limit` from `cursor` on." }),
+      .openapi({
+        description: "With `by`: by name, in parts of `limit` or fewer; `next` says whether there are more.",
+      }),
   })
   .openapi("CallOverview");
 export type CallOverviewView = z.infer<typeof callOverviewSchema>;
@@ -129,7 +131,8 @@ async function linesOf(
   page: { readonly limit: number; readonly cursor: string | undefined },
 ): Promise<CallOverviewView["lines"]> {
   if (scopes === null) return null;
-  const { items, next } = pageOf(scopes, keyOf, page);
+  const limit = Math.min(page.limit, linesAtOnce(query));
+  const { items, next } = pageOf(scopes, keyOf, { ...page, limit });
   const found = await asked(() =>
     calls.series(
       items.map(({ app, capability }) => ({ app, capability })),

@@ -3,7 +3,9 @@ import {
   type CallCells,
   type CallSteps,
   type CallSweep,
+  type CellSum,
   cellsOf as cellsOfTally,
+  createCellSum,
   type MinuteRange,
 } from "../../core/calls.stored.ts";
 import type { CallScope } from "../../core/calls.ts";
@@ -37,6 +39,7 @@ export function rollupReads(db: Connection) {
   const minutes = openRollups(db, "call_minutes");
   const hours = openRollups(db, "call_hours");
   const rolled = openRolled(db);
+  const sum = createCellSum();
   const routesAfter = db.prepare<[number, number], RouteName & { id: number }>(
     "SELECT id, app, capability FROM call_scopes WHERE id > ? AND capability <> '' ORDER BY id LIMIT ?",
   );
@@ -57,7 +60,7 @@ export function rollupReads(db: Connection) {
       const parts = partsOf(range);
       return wanted.map((one) => {
         const scope = scopes.find(one);
-        return scope === null ? [] : stepsOf(parts, scope, range.from, stepMinutes);
+        return scope === null ? [] : stepsOf(parts, scope, range.from, stepMinutes, sum);
       });
     },
     "calls.sweep": ({ range, after }: { readonly range: MinuteRange; readonly after: number }): CallSweep => {
@@ -85,15 +88,16 @@ export function rollupReads(db: Connection) {
   };
 }
 
-function stepsOf(parts: readonly Part[], scope: number, from: number, stepMinutes: number): CallSteps {
+function stepsOf(parts: readonly Part[], scope: number, from: number, stepMinutes: number, sum: CellSum): CallSteps {
   const steps: [step: number, cells: CallCells][] = [];
   let step = -1;
+  // Most steps of a minute or an hour are one row: that one goes on as it is.
   let only: CallCells | null = null;
-  let sum: CallTally | null = null;
+  let many = false;
   const finish = (): void => {
-    if (only !== null) steps.push([step, sum === null ? only : cellsOfTally(sum)]);
+    if (only !== null) steps.push([step, many ? sum.take() : only]);
     only = null;
-    sum = null;
+    many = false;
   };
   for (const { rows, first, end, minutes } of parts) {
     for (let time = first; time < end; time++) {
@@ -102,14 +106,11 @@ function stepsOf(parts: readonly Part[], scope: number, from: number, stepMinute
       const at = Math.floor((time * minutes - from) / stepMinutes);
       if (at !== step) finish();
       step = at;
-      // Most steps are one row: that one goes on as it is.
       if (only === null) only = cells;
       else {
-        if (sum === null) {
-          sum = emptyTally();
-          addCells(sum, only);
-        }
-        addCells(sum, cells);
+        if (!many) sum.add(only);
+        many = true;
+        sum.add(cells);
       }
     }
   }

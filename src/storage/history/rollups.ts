@@ -1,4 +1,4 @@
-import { type CallCells, type CallRow, sumOfCells } from "../../core/calls.stored.ts";
+import { type CallCells, type CallRow, createCellSum } from "../../core/calls.stored.ts";
 import type { CallScope } from "../../core/calls.ts";
 import { CALL_COUNTS } from "../../core/calls.ts";
 import type { Connection } from "../connection.ts";
@@ -133,6 +133,7 @@ export function openRollups(db: Connection, table: "call_minutes" | "call_hours"
   );
   const write = (key: number, { counts, sumMs, maxMs, latency }: CallCells): void =>
     void put.run(key, ...counts, sumMs, maxMs, latency);
+  const sum = createCellSum();
   const get = (key: number): CallCells | undefined => {
     const raw = one.get(key);
     return raw && cellsOf(raw);
@@ -142,7 +143,10 @@ export function openRollups(db: Connection, table: "call_minutes" | "call_hours"
     between: (first, last) => some.all(first, last).map((raw) => [raw[0], cellsOf(raw)]),
     add(key, cells) {
       const known = get(key);
-      write(key, known === undefined ? cells : sumOfCells(known, cells));
+      if (known === undefined) return write(key, cells);
+      sum.add(known);
+      sum.add(cells);
+      write(key, sum.take());
     },
     put: write,
   };
