@@ -51,7 +51,10 @@ test("imports go one way: core, then the services, then proxy and admin, then ap
 
 test("clock, chance and environment are read in one place each", () => {
   const places = [
-    { what: /\bDate\.now\b|\bperformance\.now\b|new Date\(\)/, only: ["src/core/clock.ts", "src/admin/dashboard/core/now.ts"] },
+    {
+      what: /\bDate\.now\b|\bperformance\.now\b|new Date\(\)/,
+      only: ["src/core/clock.ts", "src/admin/dashboard/core/now.ts"],
+    },
     { what: /\bMath\.random\b/, only: ["src/core/random.ts"] },
     { what: /\bprocess\.env\b/, only: ["src/main.ts"] },
   ];

@@ -1,5 +1,6 @@
 import type { VNode } from "preact";
 import { html } from "./core/html.ts";
+import { AlertsPage } from "./pages/alerts.ts";
 import { AppPage } from "./pages/app.ts";
 import { AuditPage } from "./pages/audit.ts";
 import { Deliveries } from "./pages/deliveries.ts";
@@ -28,6 +29,7 @@ export function pageOf(segments: readonly string[], query: URLSearchParams): Pag
     return { title: `Delivery ${first}`, section, view: html`<${DeliveryPage} key=${first} id=${first} />` };
   if (section === "deliveries") return { title: "Deliveries", section, view: html`<${Deliveries} query=${query} />` };
   if (section === "dlq") return { title: "Dead letters", section, view: html`<${DeadLetters} query=${query} />` };
+  if (section === "alerts") return { title: "Alerts", section, view: html`<${AlertsPage} query=${query} />` };
   if (section === "manifest") return { title: "Manifest", section, view: html`<${ManifestPage} query=${query} />` };
   if (section === "audit") return { title: "Audit", section, view: html`<${AuditPage} />` };
   return { title: "Nothing here", section: "none", view: html`<${Nowhere} />` };

@@ -20,15 +20,16 @@ type Found = Omit<Incident, "since"> & { readonly since?: string };
 
 const RANK: Readonly<Record<Level, number>> = { bad: 0, warn: 1, idle: 2, good: 3 };
 
-/** All of them, the worst first. */
-export function incidentsOf(
-  status: Status | null,
-  apps: readonly AppHealth[],
-  breakers: readonly RouteBreakers[],
-): Incident[] {
-  return [...apps.map(ofApp), ...breakers.map(ofBreaker), ...(status ? ofService(status) : [])].sort(
-    (a, b) => RANK[a.level] - RANK[b.level],
-  );
+/** All of them, the worst first; `further` is what others found. */
+export function incidentsOf(found: {
+  readonly status: Status | null;
+  readonly apps: readonly AppHealth[];
+  readonly breakers: readonly RouteBreakers[];
+  readonly further: readonly Incident[];
+}): Incident[] {
+  const { status, apps, breakers, further } = found;
+  const all = [...apps.map(ofApp), ...breakers.map(ofBreaker), ...further, ...(status ? ofService(status) : [])];
+  return all.sort((a, b) => RANK[a.level] - RANK[b.level]);
 }
 
 function ofApp(app: AppHealth): Incident {

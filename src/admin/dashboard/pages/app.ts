@@ -38,7 +38,7 @@ export function AppPage({ app }: { app: string }): VNode {
     <//>
     <${Panel} title="Calls" note=${WINDOW_WORDS[window]} actions=${html`<${WindowChoice} />`}>
       <${Loaded} of=${calls} what="history of calls" rows=${6}>
-        ${(data: CallOverview) => html`<${Facts} facts=${statFacts(data.total)} /><${CallChart} series=${data.series} />`}
+        ${(data: CallOverview) => html`<${Facts} facts=${statFacts(data.total)} /><${CallChart} calls=${data} />`}
       <//>
     <//>
     <${AppRoutes} app=${app} lines=${lines} spool=${spool} />

@@ -41,8 +41,8 @@ export function RoutePage({ app, capability }: { app: string; capability: string
       <${Loaded} of=${calls} what="history of calls" rows=${8}>
         ${(data: CallSeries) => html`<${Facts} facts=${statFacts(data.total)} />
           <div class="two">
-            <div><h3 class="over">Calls</h3><${CallChart} series=${data.series} /></div>
-            <div><h3 class="over">Duration</h3><${LatencyChart} series=${data.series} /></div>
+            <div><h3 class="over">Calls</h3><${CallChart} calls=${data} /></div>
+            <div><h3 class="over">Duration</h3><${LatencyChart} calls=${data} /></div>
           </div>`}
       <//>
     <//>

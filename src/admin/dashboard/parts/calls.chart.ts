@@ -1,5 +1,5 @@
 import type { VNode } from "preact";
-import type { CallPoint } from "../core/calls.ts";
+import type { CallPoint, CallSeries } from "../core/calls.ts";
 import { amount, count, duration } from "../core/format.ts";
 import { html } from "../core/html.ts";
 import { Chart } from "./chart.ts";
@@ -7,8 +7,17 @@ import { Empty } from "./panel.ts";
 
 const times = (series: readonly CallPoint[]): number[] => series.map(({ at }) => Date.parse(at));
 
+/** Without the last step where it has only begun: a line that falls there would look like a fall. */
+function whole({ series, to, step_ms: step }: CallSeries): readonly CallPoint[] {
+  const last = series.at(-1);
+  const before = series.at(-2);
+  if (!last || !before || before.count === 0) return series;
+  return Date.parse(last.at) + step > Date.parse(to) ? series.slice(0, -1) : series;
+}
+
 /** How many calls there were, and how many of them the app did not answer well. */
-export function CallChart({ series }: { series: readonly CallPoint[] }): VNode {
+export function CallChart({ calls }: { calls: CallSeries }): VNode {
+  const series = whole(calls);
   const all = series.reduce((sum, point) => sum + point.count, 0);
   const failed = series.reduce((sum, { judged, success }) => sum + judged - success, 0);
   if (all === 0) return html`<${Empty} title="No calls in this time" />`;
@@ -27,7 +36,8 @@ export function CallChart({ series }: { series: readonly CallPoint[] }): VNode {
 }
 
 /** How long answers took. */
-export function LatencyChart({ series }: { series: readonly CallPoint[] }): VNode {
+export function LatencyChart({ calls }: { calls: CallSeries }): VNode {
+  const series = whole(calls);
   const worst = Math.max(0, ...series.map((point) => point.p95_ms ?? 0));
   if (series.every((point) => point.p95_ms === null)) return html`<${Empty} title="Nothing measured in this time" />`;
   const lines = [

@@ -80,7 +80,7 @@ function optionsOf(lines: readonly Line[], width: number, format: (value: number
         label: line.name,
         stroke: colour(line.colour),
         width: 1.5,
-        points: { show: true, size: 5, filter: alone },
+        points: { show: false, size: 5, filter: alone },
         value: (_plot: uPlot, value: number | null) => (value === null ? "–" : format(value)),
         ...(line.filled && { fill: `${colour(line.colour)}33` }),
         ...(line.dashed && { dash: [5, 4] }),
@@ -90,10 +90,11 @@ function optionsOf(lines: readonly Line[], width: number, format: (value: number
 }
 
 /** A value between two gaps is no line: it gets a dot. */
-function alone(plot: uPlot, series: number): number[] {
+function alone(plot: uPlot, series: number): number[] | null {
   const values = plot.data[series] ?? [];
   const has = (i: number): boolean => values[i] !== null && values[i] !== undefined;
-  return Array.from(values.keys()).filter((i) => has(i) && !has(i - 1) && !has(i + 1));
+  const found = Array.from(values.keys()).filter((i) => has(i) && !has(i - 1) && !has(i + 1));
+  return found.length > 0 ? found : null;
 }
 
 const DAY_S = 86_400;
