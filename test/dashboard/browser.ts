@@ -12,13 +12,15 @@ if (!there) console.warn(`no ${CHROMIUM}: the tests of the dashboard are skipped
 /** As root there is no sandbox; and nothing but the page goes out. */
 const ARGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"];
 
-const WAIT_MS = 8_000;
+const WAIT_MS = 20_000;
 
 export interface Look extends BrowserContextOptions {
   /** The page's address after `/`, as in `#/dlq`. */
   readonly at?: string;
   /** null: not signed in. */
   readonly token?: string | null;
+  /** Done to the page before it loads anything. */
+  readonly before?: (page: Page) => Promise<unknown>;
 }
 
 /** A page, and what went wrong in it: errors, and what the browser refused to do. */
@@ -35,7 +37,7 @@ export function withBrowser(name: string, tests: (open: (url: string, look?: Loo
       browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS });
     });
     afterAll(() => browser?.close());
-    tests(async (url, { at = "", token = OPERATOR, ...options } = {}) => {
+    tests(async (url, { at = "", token = OPERATOR, before, ...options } = {}) => {
       const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
       onTestFinished(() => context.close());
       // Sooner than the test itself, so that a failure says what did not come.
@@ -55,6 +57,7 @@ export function withBrowser(name: string, tests: (open: (url: string, look?: Loo
         if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
           wrongs.push(message.text());
       });
+      await before?.(page);
       await page.goto(`${url}/${at}`);
       return { page, wrongs };
     });

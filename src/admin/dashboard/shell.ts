@@ -5,7 +5,7 @@ import { count } from "./core/format.ts";
 import { html } from "./core/html.ts";
 import { stream } from "./core/live.ts";
 import { place, to } from "./core/router.ts";
-import { useStatus } from "./core/status.ts";
+import { StatusContext, useLiveStatus, useStatus } from "./core/status.ts";
 import { useStore } from "./core/store.ts";
 import { pageOf } from "./pages.ts";
 import { AskDialog } from "./parts/ask.ts";
@@ -23,14 +23,15 @@ export function Shell({ me }: { me: Me }): VNode {
     // Who listens hears which page came; nobody sees a frame around it.
     if (document.activeElement !== document.body || key !== "") document.querySelector("h1")?.focus();
   }, [key]);
-  return html`<div class="shell">
+  const status = useLiveStatus();
+  return html`<${StatusContext.Provider} value=${status}><div class="shell">
     <button class="skip" type="button" onClick=${() => document.getElementById("main")?.focus()}>Skip to content</button>
     <${Top} me=${me} section=${section} />
     <${Away} />
     <main id="main" tabindex="-1" key=${key}>${view}</main>
     <${Toast} />
     <${AskDialog} />
-  </div>`;
+  </div><//>`;
 }
 
 const SECTIONS = [

@@ -28,8 +28,12 @@ export function incidentsOf(found: {
   readonly further: readonly Incident[];
 }): Incident[] {
   const { status, apps, breakers, further } = found;
-  const all = [...apps.map(ofApp), ...breakers.map(ofBreaker), ...further, ...(status ? ofService(status) : [])];
-  return all.sort((a, b) => RANK[a.level] - RANK[b.level]);
+  // Said once: that they are growing says that there are some.
+  const growing = further.some(({ key }) => key.startsWith("dlq_growing"));
+  const service = (status ? ofService(status) : []).filter(({ key }) => key !== "dead" || !growing);
+  return [...apps.map(ofApp), ...breakers.map(ofBreaker), ...further, ...service].sort(
+    (a, b) => RANK[a.level] - RANK[b.level],
+  );
 }
 
 function ofApp(app: AppHealth): Incident {

@@ -1,3 +1,5 @@
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
 import { type Resource, useResource } from "./resource.ts";
 
 /** The service at a glance. Shown in several places. */
@@ -48,8 +50,16 @@ export interface Waiting {
   readonly parked: { readonly cause: string; readonly since: string; readonly by: string | null } | null;
 }
 
-export function useStatus(): Resource<Status> {
+/** Asked for once, by what surrounds every page. */
+export const StatusContext = createContext<Resource<Status>>({ data: null, failure: null, at: null, reload: () => {} });
+
+/** For what surrounds the pages: asks, and keeps it up to date. */
+export function useLiveStatus(): Resource<Status> {
   return useResource("/status", always);
+}
+
+export function useStatus(): Resource<Status> {
+  return useContext(StatusContext);
 }
 
 function always(): boolean {
