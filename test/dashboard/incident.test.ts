@@ -97,6 +97,25 @@ withBrowser("an operator", (open) => {
     expect(wrongs).toEqual([]);
   });
 
+  test("watches calls fail, with every try of them", async () => {
+    const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
+    const sidecar = await startQuiz([primary, backup]);
+    for (const toy of [primary, backup]) {
+      await toy.health("healthy");
+      await toy.behave({ kind: "status", status: 500 });
+    }
+    const { page, wrongs } = await open(sidecar.adminUrl, { token, at: "#/routes/quiz/hook" });
+    const opened = page.waitForResponse((response) => response.url().includes("type=request.completed"));
+    await page.getByRole("button", { name: "Watch every try" }).click();
+    await opened;
+    const { status } = await sidecar.hook();
+    const log = page.getByRole("log");
+    await log.getByText(`answered ${status} after`).waitFor();
+    await log.getByText(/Try 1 on primary: answered 500/).waitFor();
+    await log.getByText(/Try 2 on backup: answered 500/).waitFor();
+    expect(wrongs).toEqual([]);
+  });
+
   test("pauses the deliveries of an app and lets them go on", async () => {
     const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
     const sidecar = await startQuiz([primary, backup], STORED);

@@ -76,7 +76,7 @@ export function firingOf(alerts: readonly Alert[]): Incident[] {
       key: "alerts",
       level: "warn",
       title: `${amount(loud.length, "alert fires", "alerts fire")}`,
-      detail: first.summary + (loud.length > 1 ? ` And ${amount(loud.length - 1, "other", "others")}.` : ""),
+      detail: first.summary + (loud.length > 1 ? `; and ${amount(loud.length - 1, "other", "others")}.` : ""),
       since: loud.map(({ since }) => since).sort()[0] ?? null,
       href: to("alerts"),
       act: "Look at the alerts",

@@ -1,4 +1,5 @@
 import type { VNode } from "preact";
+import { useState } from "preact/hooks";
 import type { Sample } from "../core/calls.ts";
 import { amount, count, duration, words } from "../core/format.ts";
 import { html } from "../core/html.ts";
@@ -8,6 +9,7 @@ import { Empty, Loaded, Panel } from "../parts/panel.ts";
 import { StateBadge } from "../parts/status.ts";
 import { type Column, Table } from "../parts/table.ts";
 import { Time } from "../parts/time.ts";
+import { Watch } from "./route.watch.ts";
 
 const COLUMNS: readonly Column<Sample>[] = [
   { name: "When", cell: ({ at }) => html`<${Time} at=${at} />` },
@@ -28,7 +30,12 @@ const COLUMNS: readonly Column<Sample>[] = [
 /** The newest calls that the app did not answer well. */
 export function Failures({ app, capability }: { app: string; capability: string }): VNode {
   const list = useList<Sample>(`${apiPath("webhook-metrics", app, capability)}/samples?failures=true&limit=20`);
-  return html`<${Panel} title="Recent failures" note="Each send is a try on an upstream">
+  const [watching, setWatching] = useState(false);
+  const watch = html`<button type="button" aria-pressed=${watching} onClick=${() => setWatching(!watching)}>
+    ${watching ? "Stop watching" : "Watch every try"}
+  </button>`;
+  return html`<${Panel} title="Recent failures" note="Each send is a try on an upstream" actions=${watch}>
+    ${watching && html`<${Watch} app=${app} capability=${capability} />`}
     <${Loaded} of=${list.first} what="record of single calls">
       ${() =>
         list.items.length === 0
