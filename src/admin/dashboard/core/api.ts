@@ -45,10 +45,6 @@ export function post<T>(path: string, body: object = {}): Promise<Answer<T>> {
   return ask("POST", path, body);
 }
 
-export function put<T>(path: string, body: object): Promise<Answer<T>> {
-  return ask("PUT", path, body);
-}
-
 export function del<T>(path: string): Promise<Answer<T>> {
   return ask("DELETE", path);
 }

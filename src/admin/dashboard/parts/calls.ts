@@ -14,13 +14,13 @@ import type { Column } from "./table.ts";
 const GOOD = 99;
 const POOR = 95;
 
-export function rateLevel(rate: number | null): Level {
+function rateLevel(rate: number | null): Level {
   if (rate === null) return "idle";
   if (rate >= GOOD) return "good";
   return rate >= POOR ? "warn" : "bad";
 }
 
-export function Rate({ rate }: { rate: number | null | undefined }): VNode {
+function Rate({ rate }: { rate: number | null | undefined }): VNode {
   const level = rateLevel(rate ?? null);
   return html`<span class=${level === "good" || level === "idle" ? "" : level}>${level === "bad" ? "▼ " : ""}${percent(rate)}</span>`;
 }
