@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
+import { HEALTH_CODES } from "../src/admin/overall.reason.ts";
 import { EVENT_TYPES } from "../src/core/events.ts";
 import { type FaultKind, faultStatus, PROXY_ERRORS } from "../src/core/fault.ts";
 import { OUTCOMES, REASONS, STRATEGIES } from "../src/core/outcome.ts";
@@ -37,6 +38,7 @@ test.each([
   ["Proxy errors", PROXY_ERRORS],
   ["Fallback strategies", STRATEGIES],
   ["Events", EVENT_TYPES],
+  ["History", HEALTH_CODES],
 ])("%s: each has one line, and no line names another", (section, known) => {
   expect(sorted(names(section))).toEqual(sorted(known));
 });

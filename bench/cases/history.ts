@@ -17,8 +17,8 @@ const QUESTIONS = {
   all: "7 days of all apps, by the hour",
   app: "7 days of an app, by the hour",
   route: "7 days of a route, by the hour",
-  lines: "7 days of 100 routes, by six hours",
-  hour: "1 hour of 100 routes, by the minute",
+  lines: "7 days of 65 routes, by six hours",
+  hour: "1 hour of 65 routes, by the minute",
   byRoute: "the sums of every route, 15 minutes",
 } as const;
 

@@ -56,7 +56,7 @@ export function rangeOf({ window, from, to, step }: RangeQuery, lines: boolean, 
 }
 
 /** Rows that the lines of one request are read from at most: some hundred milliseconds of the storage thread's time. */
-const MAX_LINE_ROWS = 30_000;
+const MAX_LINE_ROWS = 15_000;
 
 /** How many lines one request may have: over a long span fewer than were asked for, and `next` goes on. */
 export function linesAtOnce({ fromMs, toMs, stepMs }: CallQuery): number {

@@ -12,36 +12,36 @@ const rate = (of: string) =>
     .openapi({ description: `Percent of \`judged\`: ${of}. null: none.` });
 const latency = z.number().nullable().openapi({ description: "At most 1 % off; null where nothing was measured." });
 
-const statsFields = {
-  count: z.int().openapi({
-    description: "Calls. Of an asynchronous route: attempts to deliver; what it accepted is `outcomes.queued`.",
-  }),
-  judged: z.int().openapi({ description: "Those that say something about the app: all but rejected and aborted." }),
-  success: z.int().openapi({ description: "`ok` and `declined`: the app's own answers." }),
-  success_rate: rate("`success`"),
-  timeouts: z.int().openapi({ description: "The app did not answer in time; also where a fallback did." }),
-  timeout_rate: rate("`timeouts`"),
-  p50_ms: latency,
-  p95_ms: latency,
-  p99_ms: latency,
-  mean_ms: z.number().nullable(),
-  max_ms: z.number().nullable(),
-  outcomes: z.object({
-    ok: z.int(),
-    declined: z.int(),
-    fallback: z.int(),
-    queued: z.int().openapi({ description: "Accepted for later: not in `count`." }),
-    failed: z.int(),
-    rejected: z.int(),
-    aborted: z.int(),
-  }),
-  delivered: z.int().openapi({ description: "Stored jobs that reached their app." }),
-  dead: z.int().openapi({ description: "Stored jobs that went to the dead-letter queue." }),
-};
-
-const statsSchema = z.object(statsFields).openapi("CallStats");
-const pointSchema = z
-  .object({ at: timeSchema, ...statsFields })
+const statsSchema = z
+  .object({
+    count: z.int().openapi({
+      description: "Calls. Of an asynchronous route: attempts to deliver; what it accepted is `outcomes.queued`.",
+    }),
+    judged: z.int().openapi({ description: "Those that say something about the app: all but rejected and aborted." }),
+    success: z.int().openapi({ description: "`ok` and `declined`: the app's own answers." }),
+    success_rate: rate("`success`"),
+    timeouts: z.int().openapi({ description: "The app did not answer in time; also where a fallback did." }),
+    timeout_rate: rate("`timeouts`"),
+    p50_ms: latency,
+    p95_ms: latency,
+    p99_ms: latency,
+    mean_ms: z.number().nullable(),
+    max_ms: z.number().nullable(),
+    outcomes: z.object({
+      ok: z.int(),
+      declined: z.int(),
+      fallback: z.int(),
+      queued: z.int().openapi({ description: "Accepted for later: not in `count`." }),
+      failed: z.int(),
+      rejected: z.int(),
+      aborted: z.int(),
+    }),
+    delivered: z.int().openapi({ description: "Stored jobs that reached their app." }),
+    dead: z.int().openapi({ description: "Stored jobs that went to the dead-letter queue." }),
+  })
+  .openapi("CallStats");
+const pointSchema = statsSchema
+  .extend({ at: timeSchema })
   .openapi("CallPoint", { description: "One step of time: `at` is its begin." });
 
 export const callSeriesSchema = z

@@ -1,4 +1,13 @@
-import { CALL_COUNTS, type CallScope, type CallTally, type NewSample, type StoredSample } from "./calls.ts";
+import {
+  CALL_COUNTS,
+  type CallCount,
+  type CallScope,
+  type CallStats,
+  type CallTally,
+  type NewSample,
+  type StoredSample,
+  statsFrom,
+} from "./calls.ts";
 import { addEncoded, createHistogramSum, encodeHistogram } from "./histogram.ts";
 import type { RouteName } from "./job.ts";
 import type { Page, PageRequest } from "./stored.ts";
@@ -66,6 +75,11 @@ export interface CallSweep {
 
 export function cellsOf({ counts, sumMs, maxMs, latency }: CallTally): CallCells {
   return { counts: CALL_COUNTS.map((name) => counts[name]), sumMs, maxMs, latency: encodeHistogram(latency) };
+}
+
+export function statsOfCells({ counts, latency, sumMs, maxMs }: CallCells): CallStats {
+  const named = Object.fromEntries(CALL_COUNTS.map((name, i) => [name, counts[i] ?? 0]));
+  return statsFrom(named as Record<CallCount, number>, latency, sumMs, maxMs);
 }
 
 export function addCells(to: CallTally, { counts, sumMs, maxMs, latency }: CallCells): void {

@@ -1,4 +1,4 @@
-import { addHistogram, addValue, type Histogram, quantiles } from "./histogram.ts";
+import { addHistogram, addValue, encodeHistogram, type Histogram, quantiles } from "./histogram.ts";
 import { isJudged, isSuccess, OUTCOMES, type Outcome, type Reason } from "./outcome.ts";
 
 /**
@@ -133,6 +133,16 @@ export function addTally(to: CallTally, from: CallTally): void {
 const RANKS = [0.5, 0.95, 0.99];
 
 export function statsOf({ counts, latency, sumMs, maxMs }: CallTally): CallStats {
+  return statsFrom(counts, encodeHistogram(latency), sumMs, maxMs);
+}
+
+/** The same, of a histogram as `encodeHistogram` writes it. */
+export function statsFrom(
+  counts: Readonly<Record<CallCount, number>>,
+  latency: Uint8Array,
+  sumMs: number,
+  maxMs: number,
+): CallStats {
   let count = 0;
   let judged = 0;
   let success = 0;
@@ -143,9 +153,8 @@ export function statsOf({ counts, latency, sumMs, maxMs }: CallTally): CallStats
     if (isSuccess(outcome)) success += counts[outcome];
   }
   const { timeouts, delivered, dead, ...outcomes } = counts;
-  const [p50 = null, p95 = null, p99 = null] = quantiles(latency, RANKS);
-  let measured = 0;
-  for (const n of latency.values()) measured += n;
+  const { count: measured, values } = quantiles(latency, RANKS);
+  const [p50 = null, p95 = null, p99 = null] = values;
   return {
     count,
     judged,

@@ -44,23 +44,6 @@ export function addHistogram(to: Histogram, from: Histogram): void {
   for (const [bucket, count] of from) to.set(bucket, (to.get(bucket) ?? 0) + count);
 }
 
-/**
- * The value at each of `ranks` (0.5 is the median), by nearest rank: the smallest value that at least that part of all
- * do not exceed. null for an empty histogram. `ranks` must ascend.
- */
-export function quantiles(histogram: Histogram, ranks: readonly number[]): (number | null)[] {
-  const buckets = [...histogram.keys()].sort((a, b) => a - b);
-  let total = 0;
-  for (const count of histogram.values()) total += count;
-  let seen = 0;
-  let next = 0;
-  return ranks.map((rank) => {
-    const wanted = Math.max(Math.ceil(rank * total), 1);
-    while (seen < wanted && next < buckets.length) seen += histogram.get(buckets[next++] as number) as number;
-    return next === 0 ? null : middleOf(buckets[next - 1] as number);
-  });
-}
-
 /** As bytes: for each bucket that holds something its distance from the one before and its count, as LEB128. */
 export function encodeHistogram(histogram: Histogram): Uint8Array {
   const bytes: number[] = [];
@@ -71,6 +54,33 @@ export function encodeHistogram(histogram: Histogram): Uint8Array {
     before = bucket;
   }
   return Uint8Array.from(bytes);
+}
+
+/** How many values an encoded histogram has, and the one at each rank. */
+export interface Quantiles {
+  readonly count: number;
+  /** null where there is no value. */
+  readonly values: readonly (number | null)[];
+}
+
+/**
+ * The value at each of `ranks` (0.5 is the median), by nearest rank: the smallest value that at least that part of all
+ * do not exceed. `ranks` must ascend.
+ */
+export function quantiles(encoded: Uint8Array, ranks: readonly number[]): Quantiles {
+  let count = 0;
+  decode(encoded, (_, here) => {
+    count += here;
+  });
+  const values: (number | null)[] = [];
+  let seen = 0;
+  decode(encoded, (bucket, here) => {
+    seen += here;
+    while (values.length < ranks.length && seen >= Math.max(Math.ceil((ranks[values.length] as number) * count), 1)) {
+      values.push(middleOf(bucket));
+    }
+  });
+  return { count, values: ranks.map((_, i) => values[i] ?? null) };
 }
 
 /** Adds what {@link encodeHistogram} wrote. Bytes that are damaged add what can be read, and nothing out of range. */

@@ -89,10 +89,10 @@ export const history = block(
   "What is kept of calls.",
   {},
   {
-    retain: duration("Default 90d."),
-    samples: choice("Which single calls are kept. Default all.", ["all", "failures", "none"]),
-    samples_rate: number("Single calls kept a second at most. Default 1000.", 0, 1_000_000),
-    max_bytes: size("Default 5GiB.", 2 ** 20),
+    retain: duration("How long. Minutes become hours after two days. Default 90d."),
+    samples: choice("Which single calls are kept beside the counts. Default all.", ["all", "failures", "none"]),
+    samples_rate: number("Single calls kept a second at most; counts are never thinned. Default 1000.", 0, 1_000_000),
+    max_bytes: size("Of history.db: the oldest samples go first, then minutes, then hours. Default 5GiB.", 2 ** 20),
   },
 );
 

@@ -16,8 +16,10 @@ export interface HeldCalls {
   /** They are given out again. Where the storage thread died over them, they may be counted twice. */
   failed(): void;
   /** Tells all that is held of the scopes for which `wanted` has a listener; what was given out is not. */
-  each(wanted: (key: string) => ((minute: number, tally: CallTally) => void) | undefined): void;
+  each(wanted: (key: string) => HeldListener | undefined): void;
 }
+
+export type HeldListener = (minute: number, tally: CallTally, key: string) => void;
 
 interface Entry extends CallScope {
   readonly key: string;
@@ -93,14 +95,14 @@ export function createHeldCalls(): HeldCalls {
       away = [];
     },
     each(wanted) {
-      for (const { key, minute, tally } of leaving) wanted(key)?.(minute, tally);
+      for (const { key, minute, tally } of leaving) wanted(key)?.(minute, tally, key);
       for (const [minute, entries] of minutes) {
         for (const { key, app, tally } of entries.values()) {
           if (app !== null) {
-            wanted(key)?.(minute, tally);
-            wanted(app)?.(minute, tally);
+            wanted(key)?.(minute, tally, key);
+            wanted(app)?.(minute, tally, app);
           }
-          wanted(ALL)?.(minute, tally);
+          wanted(ALL)?.(minute, tally, ALL);
         }
       }
     },

@@ -1,4 +1,12 @@
-import { addCells, type CallStore, type MinuteRange } from "../core/calls.stored.ts";
+import {
+  type CallCells,
+  type CallStore,
+  type CallSweep,
+  cellsOf,
+  createCellSum,
+  type MinuteRange,
+  statsOfCells,
+} from "../core/calls.stored.ts";
 import {
   addTally,
   type CallRange,
@@ -11,7 +19,7 @@ import {
   statsOf,
 } from "../core/calls.ts";
 import type { RouteName } from "../core/job.ts";
-import { type HeldCalls, scopeKey } from "./calls.held.ts";
+import { type HeldCalls, type HeldListener, scopeKey } from "./calls.held.ts";
 
 /** Reads the history of calls: what is written down, and what is not yet. */
 
@@ -19,15 +27,24 @@ export interface SeriesQuery extends CallRange {
   readonly stepMs: number;
 }
 
+export interface RouteStats extends RouteName {
+  readonly stats: CallStats;
+}
+
 export interface CallQueries {
+  /** One for each of `scopes`, in their order. `stepMs` divides an hour, or is whole hours. */
   series(scopes: readonly CallScope[], query: SeriesQuery): Promise<readonly CallSeries[]>;
+  /** The sum of a range that is widened to whole minutes; where it begins more than 48 h ago, to hours. */
   totals(scope: Partial<CallScope>, range: CallRange): Promise<CallStats>;
-  totalsByRoute(range: CallRange): Promise<readonly (RouteName & { readonly stats: CallStats })[]>;
+  /** The same of every route that was called in it, also of those that no manifest has any more. */
+  totalsByRoute(range: CallRange): Promise<readonly RouteStats[]>;
 }
 
 export interface QueryDeps {
   readonly store: Pick<CallStore, "read" | "sweep">;
   readonly held: Pick<HeldCalls, "each">;
+  /** Does it while nothing is written. */
+  readonly alone: <T>(act: () => Promise<T>) => Promise<T>;
   /** Unix milliseconds. */
   readonly wall: () => number;
 }
@@ -55,13 +72,13 @@ export function createCallQueries(deps: QueryDeps): CallQueries {
       const wide = rangeOf(range, deps.wall());
       const [steps] = await readSteps(deps, [{ app, capability }], wide, wide.to - wide.from);
       const sum = steps?.get(0);
-      return sum === undefined ? NOTHING : statsOf(sum);
+      return sum === undefined ? NOTHING : statsOfCells(sum);
     },
-    totalsByRoute: (range) => sweep(deps, rangeOf(range, deps.wall())),
+    totalsByRoute: (range) => deps.alone(() => sweep(deps, rangeOf(range, deps.wall()))),
   };
 }
 
-type Steps = Map<number, CallTally>;
+type Steps = Map<number, CallCells>;
 
 /**
  * What is held is added in the turn in which the store is asked: it answers in order, so all that was given to it
@@ -73,61 +90,68 @@ async function readSteps(
   range: MinuteRange,
   stepMinutes: number,
 ): Promise<readonly Steps[]> {
-  const found = scopes.map((): Steps => new Map());
-  const at = (steps: Steps, step: number): CallTally => {
-    const known = steps.get(step) ?? emptyTally();
-    steps.set(step, known);
-    return known;
-  };
+  const unwritten = scopes.map(() => new Map<number, CallTally>());
   const listeners = new Map(
     scopes.map((scope, i) => [
       scopeKey(scope),
       (minute: number, tally: CallTally): void => {
         if (minute < range.from || minute >= range.to) return;
-        addTally(at(found[i] as Steps, Math.floor((minute - range.from) / stepMinutes)), tally);
+        const step = Math.floor((minute - range.from) / stepMinutes);
+        const sum = unwritten[i]?.get(step) ?? emptyTally();
+        unwritten[i]?.set(step, sum);
+        addTally(sum, tally);
       },
     ]),
   );
   const answer = store.read(scopes, range, stepMinutes);
   held.each((key) => listeners.get(key));
-  for (const [i, steps] of (await answer).entries()) {
-    for (const [step, cells] of steps) addCells(at(found[i] as Steps, step), cells);
-  }
-  return found;
+  const sum = createCellSum();
+  return (await answer).map((stored, i) => {
+    const steps: Steps = new Map(stored);
+    for (const [step, tally] of unwritten[i] ?? []) {
+      const known = steps.get(step);
+      if (known !== undefined) sum.add(known);
+      sum.add(cellsOf(tally));
+      steps.set(step, sum.take());
+    }
+    return steps;
+  });
 }
 
-async function sweep({ store, held }: QueryDeps, range: MinuteRange): ReturnType<CallQueries["totalsByRoute"]> {
-  const sums = new Map<string, RouteName & { readonly sum: CallTally }>();
+/** Nothing may be written meanwhile: what is held is looked at once, and the store is asked part by part. */
+async function sweep({ store, held }: QueryDeps, range: MinuteRange): Promise<readonly RouteStats[]> {
+  const unwritten = new Map<string, CallTally>();
+  const add: HeldListener = (minute, tally, key) => {
+    if (minute < range.from || minute >= range.to) return;
+    const sum = unwritten.get(key) ?? emptyTally();
+    unwritten.set(key, sum);
+    addTally(sum, tally);
+  };
+  held.each((key) => (key.includes("/") ? add : undefined));
+  const found: RouteStats[] = [];
+  const tell = (app: string, capability: string, stats: CallStats): void => {
+    if (stats.count + stats.outcomes.queued + stats.delivered + stats.dead > 0) found.push({ app, capability, stats });
+  };
+  const sum = createCellSum();
   let after: number | null = 0;
   while (after !== null) {
-    const answer = store.sweep(range, after);
-    // Of a route that this part names: held now, or in the answer.
-    const now = new Map<string, CallTally>();
-    held.each((key) => (minute, tally) => {
-      if (!key.includes("/") || minute < range.from || minute >= range.to) return;
-      const sum = now.get(key) ?? emptyTally();
-      now.set(key, sum);
-      addTally(sum, tally);
-    });
-    const { routes, next } = await answer;
+    const { routes, next }: CallSweep = await store.sweep(range, after);
     for (const { app, capability, cells } of routes) {
-      const key = `${app}/${capability}`;
-      const sum = now.get(key) ?? emptyTally();
-      addCells(sum, cells);
-      sums.set(key, { app, capability, sum });
-    }
-    // Routes that the store does not know yet come after all that it knows.
-    if (next === null) {
-      for (const [key, sum] of now) {
-        const [app = "", capability = ""] = key.split("/");
-        if (!sums.has(key)) sums.set(key, { app, capability, sum });
-      }
+      const key = scopeKey({ app, capability });
+      const tally = unwritten.get(key);
+      unwritten.delete(key);
+      sum.add(cells);
+      if (tally !== undefined) sum.add(cellsOf(tally));
+      tell(app, capability, statsOfCells(sum.take()));
     }
     after = next;
   }
-  return [...sums.values()]
-    .map(({ app, capability, sum }) => ({ app, capability, stats: statsOf(sum) }))
-    .filter(({ stats }) => stats.count + stats.outcomes.queued + stats.delivered + stats.dead > 0);
+  // Those that the store has never heard of.
+  for (const [key, tally] of unwritten) {
+    const [app = "", capability = ""] = key.split("/");
+    tell(app, capability, statsOf(tally));
+  }
+  return found;
 }
 
 interface Widened extends SeriesQuery {
@@ -154,11 +178,11 @@ function rowsIn({ from, to, coarse }: MinuteRange): number {
 
 function seriesOf({ app, capability }: CallScope, wide: Widened, steps: Steps): CallSeries {
   const { fromMs, toMs, stepMs } = wide;
-  const total = emptyTally();
-  for (const sum of steps.values()) addTally(total, sum);
+  const total = createCellSum();
+  for (const cells of steps.values()) total.add(cells);
   const points = Array.from({ length: Math.round((toMs - fromMs) / stepMs) }, (_, step) => {
-    const sum = steps.get(step);
-    return { at: fromMs + step * stepMs, ...(sum === undefined ? NOTHING : statsOf(sum)) };
+    const cells = steps.get(step);
+    return { at: fromMs + step * stepMs, ...(cells === undefined ? NOTHING : statsOfCells(cells)) };
   });
-  return { app, capability, fromMs, toMs, stepMs, total: statsOf(total), points };
+  return { app, capability, fromMs, toMs, stepMs, total: statsOfCells(total.take()), points };
 }

@@ -52,6 +52,13 @@ export function createCallHistory({ clock, random, store, settings }: CallHistor
   let timer: Timer | null = null;
   let stopped: Promise<void> | null = null;
 
+  let turnstile: Promise<unknown> = Promise.resolve();
+  const alone = <T>(act: () => Promise<T>): Promise<T> => {
+    const run = turnstile.then(act);
+    turnstile = run.catch(() => undefined);
+    return run;
+  };
+
   const call = (route: RouteRef, at: number, ms: number, end: Ended, attempts: number, requestId: string): void => {
     const routed = route !== UNROUTED;
     const { app, capability, key } = route;
@@ -108,7 +115,7 @@ export function createCallHistory({ clock, random, store, settings }: CallHistor
   };
   const turn = async (): Promise<void> => {
     try {
-      await write();
+      await alone(write);
       await tend();
     } catch {
       // `storage.failing` has said so, and what could not be written is held.
@@ -128,11 +135,11 @@ export function createCallHistory({ clock, random, store, settings }: CallHistor
   const stop = async (): Promise<void> => {
     if (timer !== null) clock.cancel(timer);
     await underWay;
-    await write().catch(() => undefined);
+    await alone(write).catch(() => undefined);
   };
   later();
   return {
-    ...createCallQueries({ store, held, wall: clock.wall }),
+    ...createCallQueries({ store, held, alone, wall: clock.wall }),
     known: store.known,
     samples: store.samples,
     record(event) {

@@ -91,15 +91,15 @@ test("a page of ten thousand routes is cut where reading it would take long, and
   for (const key of keys) called(key);
   const first = await overview(admin, "?by=route&window=7d&limit=1000");
   const count = first.lines?.items.length ?? 0;
-  expect(count).toBeGreaterThan(100);
-  expect(count).toBeLessThan(200);
+  expect(count).toBeGreaterThan(50);
+  expect(count).toBeLessThan(100);
   expect(first.total.count).toBe(10_000);
   const second = await overview(admin, `?by=route&window=7d&limit=1000&cursor=${first.lines?.next}`);
   const names = [first, second].flatMap(({ lines }) =>
     lines?.items.map(({ app, capability }) => `${app}/${capability}`),
   );
   expect(names).toEqual([...keys].sort().slice(0, 2 * count));
-  expect((await overview(admin, "?by=route&limit=1000")).lines?.items.length).toBe(500);
+  expect((await overview(admin, "?by=route&limit=1000")).lines?.items.length).toBe(250);
 });
 
 test("any span of time, in steps that suit it", async () => {

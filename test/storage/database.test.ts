@@ -7,7 +7,7 @@ import { type Database, openDatabase, quickCheck, type Schema } from "../../src/
 import { StorageError } from "../../src/storage/error.ts";
 import { historySchema } from "../../src/storage/history/history.ts";
 import { salvage, setAside } from "../../src/storage/recover.ts";
-import { breakerRow, junkPages, pagesWith, tempDir } from "./support.ts";
+import { breakerRow, junkPages, pageBytesOf, pagesWith, tempDir } from "./support.ts";
 
 const WALL = 1_700_000_000_000;
 
@@ -249,7 +249,11 @@ describe("a damaged file", () => {
     const { dir, path } = written();
     junkPages(path, pagesWith(path, "quiz/2").slice(2, 3));
     const [first, ...rest] = historySchema.migrations;
-    const small = { number: 1, sql: `${first?.sql}; PRAGMA max_page_count = 25;` };
+    const fresh = setup(tempDir());
+    fresh.open().close();
+    // Enough for the schema, and not for what is in it.
+    const pages = statSync(fresh.path).size / pageBytesOf(fresh.path) + 3;
+    const small = { number: 1, sql: `${first?.sql}; PRAGMA max_page_count = ${pages};` };
     const { failing, open } = setup(dir, { ...historySchema, migrations: [small, ...rest] });
     expect(open().run([["audit.list", { limit: 1000, cursor: null }]])).toMatchObject([{ ok: false, code: "full" }]);
     expect(failing).toEqual(["database or disk is full"]);

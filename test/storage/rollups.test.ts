@@ -168,7 +168,7 @@ describe("counts", () => {
       after = next;
       parts++;
     }
-    expect(parts).toBe(3);
+    expect(parts).toBe(8);
     expect(found).toEqual(new Map(scopes.map(({ capability }, i) => [capability, i < 5 ? 3 : 1])));
   });
 });

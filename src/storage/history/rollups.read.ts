@@ -8,8 +8,7 @@ import {
   createCellSum,
   type MinuteRange,
 } from "../../core/calls.stored.ts";
-import type { CallScope } from "../../core/calls.ts";
-import { type CallTally, emptyTally } from "../../core/calls.ts";
+import { type CallScope, type CallTally, emptyTally } from "../../core/calls.ts";
 import type { RouteName } from "../../core/job.ts";
 import type { Connection } from "../connection.ts";
 import { keyOf, MINUTES_IN_HOUR, openRolled, openRollups, openScopes, type Rollups, scopeOfKey } from "./rollups.ts";
@@ -32,7 +31,7 @@ interface Part {
 }
 
 /** Routes that one `calls.sweep` sums. */
-const SWEPT = 100;
+const SWEPT = 32;
 
 export function rollupReads(db: Connection) {
   const scopes = openScopes(db);

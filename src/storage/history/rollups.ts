@@ -1,6 +1,5 @@
 import { type CallCells, type CallRow, createCellSum } from "../../core/calls.stored.ts";
-import type { CallScope } from "../../core/calls.ts";
-import { CALL_COUNTS } from "../../core/calls.ts";
+import { CALL_COUNTS, type CallScope } from "../../core/calls.ts";
 import type { Connection } from "../connection.ts";
 import type { Migration } from "../migrate.ts";
 

@@ -56,7 +56,11 @@ export function Breakers({ app, capability }: { app: string; capability: string 
       done: `The breakers of ${name} are open for 10 minutes.`,
       after: breakers.reload,
     });
-  const actions = html`<${Act} label="Reset" name=${`Reset the breakers of ${name}`} onClick=${reset} />
+  // One that is switched off can't be opened.
+  const on = breakers.data?.upstreams.some(({ enabled }) => enabled) ?? false;
+  const actions =
+    on &&
+    html`<${Act} label="Reset" name=${`Reset the breakers of ${name}`} onClick=${reset} />
     <${Act} label="Trip" name=${`Trip the breakers of ${name}`} danger onClick=${trip} />`;
   return html`<${Panel} title="Circuit breaker" actions=${actions}>
     <${Loaded} of=${breakers} what="breaker of this route" rows=${2}>

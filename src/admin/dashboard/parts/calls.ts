@@ -35,7 +35,9 @@ export function callColumns<T>(lineOf: (item: T) => CallLine | undefined): Colum
 }
 
 function sparkOf(line: CallLine | undefined): ComponentChildren {
-  if (line === undefined || line.total.count === 0) return html`<span class="quiet">no calls</span>`;
+  // Of a long list the service may tell only the first lines.
+  if (line === undefined) return html`<span class="quiet">–</span>`;
+  if (line.total.count === 0) return html`<span class="quiet">no calls</span>`;
   const failed = line.total.judged - line.total.success;
   const label = `${amount(line.total.count, "call", "calls")}, ${count(failed)} not answered by the app`;
   return html`<${Spark} values=${line.spark.count} bad=${line.spark.failed} label=${label} />`;
