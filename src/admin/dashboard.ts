@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { createRequire, stripTypeScriptTypes } from "node:module";
 import { dirname, extname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import type { AdminEnv } from "./env.ts";
 
 /**
@@ -63,26 +63,21 @@ export function dashboardRoutes() {
     .get("/", async (c) => {
       const { page, policy } = await load();
       c.header("Content-Security-Policy", policy);
-      return answer(page, c.req.header("if-none-match"), (name, value) => c.header(name, value), c);
+      return answer(c, page);
     })
     .get("/dashboard/*", async (c) => {
       const asset = (await load()).files.get(c.req.path);
       if (asset === undefined) return c.notFound();
-      return answer(asset, c.req.header("if-none-match"), (name, value) => c.header(name, value), c);
+      return answer(c, asset);
     });
 }
 
-function answer(
-  { type, body, etag }: Asset,
-  known: string | undefined,
-  header: (name: string, value: string) => void,
-  c: { body(text: string | null, status: 200 | 304): Response },
-): Response {
-  header("ETag", etag);
+function answer(c: Context<AdminEnv>, { type, body, etag }: Asset): Response {
+  c.header("ETag", etag);
   // Asked about each time, so that an upgrade is seen at once.
-  header("Cache-Control", "no-cache");
-  if (known === etag) return c.body(null, 304);
-  header("Content-Type", type);
+  c.header("Cache-Control", "no-cache");
+  if (c.req.header("if-none-match") === etag) return c.body(null, 304);
+  c.header("Content-Type", type);
   return c.body(body, 200);
 }
 

@@ -140,6 +140,8 @@ withBrowser("an operator", (open) => {
     const sidecar = await startQuiz([primary], quiz("3s"));
     const { page, wrongs } = await open(sidecar.adminUrl, { token, at: "#/manifest" });
     await page.getByText("the first").waitFor();
+    await page.getByText("Every value, all defaults filled").click();
+    await page.getByText("dataDir").waitFor();
     sidecar.write(quizYaml([primary], quiz("4s")));
     await page.getByRole("link", { name: "What revision 2 changed" }).click();
     const diff = page.getByRole("region", { name: "From revision 1 to 2" });

@@ -16,8 +16,10 @@ export interface Resource<T> {
 
 /** Asked anew this often whatever the stream says: then what is shown is right within 30 s. */
 const EVERY_MS = 15_000;
-/** Events come in bursts: at most one question in this time. */
+/** Events come in bursts: at most one question in this time … */
 const GATHER_MS = 1_000;
+/** … and none sooner than so many times what the last took, since a service in trouble has better things to do. */
+const REST = 20;
 
 interface State<T> {
   readonly path: string | null;
@@ -40,6 +42,7 @@ export function useResource<T>(
     if (path === null) return;
     const ended = new AbortController();
     let last = 0;
+    let took = 0;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let asking = false;
     const load = async (): Promise<void> => {
@@ -48,6 +51,7 @@ export function useResource<T>(
       last = now();
       const answer = await get<T>(path, ended.signal);
       asking = false;
+      took = now() - last;
       if (ended.signal.aborted) return;
       if (answer.ok) setState({ path, data: answer.value, failure: null, at: now() });
       else setState((old) => ({ ...(old.path === path ? old : EMPTY), path, failure: answer.failure }));
@@ -56,9 +60,10 @@ export function useResource<T>(
       timer ??= setTimeout(
         () => {
           timer = undefined;
-          void load();
+          // Nobody looks: it is asked when somebody does again.
+          if (document.visibilityState === "visible") void load();
         },
-        Math.max(50, last + GATHER_MS - now()),
+        Math.max(50, last + Math.min(Math.max(GATHER_MS, took * REST), everyMs) - now()),
       );
     };
     reload.current = () => void load();

@@ -11,6 +11,7 @@ export interface Status {
   readonly listen: { readonly proxy: string; readonly admin: string };
   readonly manifest: {
     readonly revision: number;
+    readonly hash: string;
     readonly applied_at: string;
     readonly by: string;
     readonly warnings: number;
