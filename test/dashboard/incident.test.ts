@@ -116,6 +116,32 @@ withBrowser("an operator", (open) => {
     expect(wrongs).toEqual([]);
   });
 
+  test("sees an alert fire, and silences it for the others to read why", async () => {
+    const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
+    const alerts = { interval: "1s", rules: [{ name: "dead-letters", metric: "dlq_size", above: 0 }] };
+    const sidecar = await startQuiz([primary, backup], { ...STORED, more: { alerts } });
+    await primary.behave({ kind: "status", status: 422 });
+    await sidecar.hook();
+    await sidecar.event("alert.firing");
+    const { page, wrongs } = await open(sidecar.adminUrl, { token });
+    await page.getByRole("link", { name: "Look at the alerts: 1 alert fires" }).click();
+    await page.getByRole("button", { name: "Silence dead-letters of the service" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("combobox").selectOption("4h");
+    await dialog.getByLabel("Reason").fill("being mended");
+    await dialog.getByRole("button", { name: "Silence" }).click();
+    await page
+      .getByRole("row", { name: /^dead-letters/ })
+      .getByText("silenced", { exact: true })
+      .waitFor();
+    const { items } = await sidecar.admin<{ items: { silence: { reason: string } }[] }>("/alerts");
+    expect(items.map(({ silence }) => silence.reason)).toEqual(["being mended"]);
+    await page.getByRole("button", { name: /^Unsilence/ }).click();
+    await dialog.getByRole("button", { name: "Unsilence" }).click();
+    await page.getByRole("button", { name: "Silence dead-letters of the service" }).waitFor();
+    expect(wrongs).toEqual([]);
+  });
+
   test("pauses the deliveries of an app and lets them go on", async () => {
     const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
     const sidecar = await startQuiz([primary, backup], STORED);
