@@ -50,9 +50,26 @@ test("imports go one way: core, then the services, then proxy and admin, then ap
   expect(wrong).toEqual([]);
 });
 
+test("what runs in a browser imports its own files and the libraries it is served with", () => {
+  const own = "src/admin/dashboard/";
+  const libraries = ["preact", "preact/hooks", "htm", "uplot"];
+  const wrong = files
+    .filter(({ path }) => path.startsWith(own))
+    .flatMap(({ path, text }) =>
+      [...text.matchAll(/(?:from|import) \(?"([^"]+)"/g)].map(([, spec = ""]) => ({ path, spec })),
+    )
+    .filter(({ path, spec }) =>
+      spec.startsWith(".") ? !normalize(join(dirname(path), spec)).startsWith(own) : !libraries.includes(spec),
+    );
+  expect(wrong).toEqual([]);
+});
+
 test("clock, chance and environment are read in one place each", () => {
   const places = [
-    { what: /\bDate\.now\b|\bperformance\.now\b|new Date\(\)/, only: ["src/core/clock.ts"] },
+    {
+      what: /\bDate\.now\b|\bperformance\.now\b|new Date\(\)/,
+      only: ["src/core/clock.ts", "src/admin/dashboard/core/now.ts"],
+    },
     { what: /\bMath\.random\b/, only: ["src/core/random.ts"] },
     { what: /\bprocess\.env\b/, only: ["src/main.ts"] },
   ];

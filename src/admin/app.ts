@@ -6,6 +6,7 @@ import type { z } from "zod";
 import { problem } from "../core/problem.ts";
 import type { Address } from "../core/settings.ts";
 import { requireToken } from "./auth.ts";
+import { dashboardRoutes } from "./dashboard.ts";
 import { type AdminEnv, BASE, problemResponse, refuse } from "./env.ts";
 import { ownHostOnly, securityHeaders, smallBodies } from "./guard.ts";
 import { alertRoutes } from "./routes/alerts.ts";
@@ -23,6 +24,7 @@ import { explainRoutes } from "./routes/explain.ts";
 import { failoverRoutes } from "./routes/failover.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { manifestRoutes } from "./routes/manifest.ts";
+import { meRoutes } from "./routes/me.ts";
 import { notificationRoutes } from "./routes/notifications.ts";
 import { parkingRoutes } from "./routes/parking.ts";
 import { sampleRoutes } from "./routes/samples.ts";
@@ -71,8 +73,10 @@ export function createAdminApp(services: AdminServices, events: EventWays, liste
     return refuse(500, "internal", "A bug in Outrigger", "the log has more");
   });
   app.route("/", healthRoutes(services));
+  app.route("/", dashboardRoutes());
   for (const routes of [
     statusRoutes(services),
+    meRoutes(),
     breakerRoutes(services),
     appRoutes(services),
     failoverRoutes(services),

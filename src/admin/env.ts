@@ -20,8 +20,8 @@ export interface AdminEnv {
 export const BASE = "/api/v1/admin";
 
 /**
- * On every answer of this listener: nothing here is a page, is framed, is cached, or is read by another site. No CORS
- * header ever, so no other origin reads an answer.
+ * On every answer of this listener: nothing here is framed, is cached, or is read by another site, and but for the
+ * dashboard, which has a policy of its own, nothing is a page. No CORS header ever, so no other origin reads an answer.
  */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "Cache-Control": "no-store",

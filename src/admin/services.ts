@@ -229,5 +229,7 @@ export interface ManifestService {
   /** Reads the file again. A refusal leaves everything as it was and says why, a line each. */
   reload(by: string): Promise<Result<{ readonly revision: number }, readonly string[]>>;
   revisions(page: PageRequest): Promise<Page<StoredRevision>>;
+  /** What a revision resolved to, as JSON, secrets as `***`; null for one that is unknown, or too old to be kept. */
+  revision(revision: number): Promise<string | null>;
   explain(request: ExplainRequest): ExplainResult;
 }

@@ -170,6 +170,7 @@ function manifestService(parts: AdminParts): ManifestService {
     },
     reload: (by) => parts.reload(by),
     revisions: (page) => storage.history.revisions(page),
+    revision: (revision) => storage.history.manifestOf(revision),
     explain: ({ method, path, headers }): ExplainResult => {
       const { router, loaded } = manifests.current;
       const host = headers.find((_, i) => headers[i - 1]?.toLowerCase() === "host") ?? "";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { ExplainRequest } from "../../src/admin/services.explain.ts";
 import type { BreakerInfo, BreakerService, ManifestService, RouteInfo } from "../../src/admin/services.ts";
-import { adminServices, api, breakerInfo, startAdmin } from "../help/admin.ts";
+import { adminServices, api, apiAsViewer, breakerInfo, startAdmin } from "../help/admin.ts";
 import { appHealth, singleApp, testFailover } from "../help/failover.ts";
 
 const breakersOf = (list: readonly BreakerInfo[], more: Partial<BreakerService> = {}): BreakerService => ({
@@ -278,6 +278,23 @@ test("stored lists come newest first with a cursor of their own, and a foreign o
       status: 400,
       body: { issues: [{ path: "query.cursor" }] },
     });
+});
+
+test("a revision says what it resolved to, where it is still kept", async () => {
+  const admin = await startAdmin();
+  expect((await api(admin, "/manifest/revisions/3")).body).toEqual({
+    revision: 3,
+    manifest: { version: 1, admin: { tokens: "***" } },
+  });
+  expect((await api(admin, "/manifest/revisions/2")).status).toBe(404);
+  for (const none of ["0", "x", "1.5", "99999999999999999999"])
+    expect([none, (await api(admin, `/manifest/revisions/${none}`)).status]).toEqual([none, 400]);
+});
+
+test("whoever asks is told whose token it is", async () => {
+  const admin = await startAdmin();
+  expect((await api(admin, "/me")).body).toEqual({ name: "ops", role: "operator" });
+  expect((await apiAsViewer(admin, "/me")).body).toEqual({ name: "watcher", role: "viewer" });
 });
 
 test("explain says the route, each value and the worst case, or why none answers", async () => {

@@ -95,6 +95,7 @@ export function adminServices(given: Partial<AdminServices> = {}): AdminServices
       validate: () => [],
       reload: async () => ({ ok: true, value: { revision: 4 } }),
       revisions: async () => ({ items: [], next: null }),
+      revision: async (revision) => (revision === 3 ? '{"version":1,"admin":{"tokens":"***"}}' : null),
       explain: () => ({ kind: "none" }),
     },
     events: { on: () => () => {} },

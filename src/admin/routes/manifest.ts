@@ -41,6 +41,13 @@ const revisionSchema = z
   })
   .openapi("ManifestRevision");
 
+const revisionManifestSchema = z
+  .object({
+    revision: z.int(),
+    manifest: z.unknown().openapi({ description: "All defaults filled, secrets as `***`." }),
+  })
+  .openapi("ManifestOfRevision");
+
 const currentRoute = createRoute({
   method: "get",
   path: "/manifest",
@@ -104,6 +111,21 @@ const revisionsRoute = createRoute({
   responses: { 200: jsonResponse(listSchema(revisionSchema), "Newest first."), ...COMMON_ERRORS },
 });
 
+const revisionRoute = createRoute({
+  method: "get",
+  path: "/manifest/revisions/{revision}",
+  operationId: "showManifestRevision",
+  summary: "What one of them resolved to",
+  description: "Two of them side by side say what a reload changed.",
+  tags,
+  request: { params: z.object({ revision: z.coerce.number().int().min(1).openapi({ type: "integer" }) }) },
+  responses: {
+    200: jsonResponse(revisionManifestSchema, "As it was resolved then."),
+    ...COMMON_ERRORS,
+    404: errorResponse("There was no such revision, or it is no longer kept."),
+  },
+});
+
 export function manifestRoutes({ manifest, audit, clock }: AdminServices) {
   return new OpenAPIHono<AdminEnv>()
     .openapi(currentRoute, (c) => {
@@ -143,6 +165,14 @@ export function manifestRoutes({ manifest, audit, clock }: AdminServices) {
         bytes,
       }));
       return c.json({ items: views, next: next === null ? null : String(next) }, 200);
+    })
+    .openapi(revisionRoute, async (c) => {
+      const { revision } = c.req.valid("param");
+      const text = await manifest.revision(revision);
+      if (text === null)
+        throw refusal(404, "no-revision", "No such revision", `there was no ${revision}, or it is no longer kept`);
+      const body: z.infer<typeof revisionManifestSchema> = { revision, manifest: JSON.parse(text) };
+      return c.json(body, 200);
     });
 }
 
