@@ -195,8 +195,11 @@ export async function openServices(
     lastGood: createLastGoodStore(),
     later: deliveries.later,
     verifyCall: deliveries.verifyCall,
-    answers: redis?.answers ?? deliveries.spool,
-    idempotencyKeys: createIdempotencyKeys(),
+    idempotency: {
+      answers: redis?.answers ?? deliveries.spool,
+      claims: redis?.answers ?? null,
+      keys: createIdempotencyKeys(),
+    },
     keepRevision: (applied) => keepRevision(storage.history, applied),
     applied: ({ loaded, plans }) => {
       // Requests under way are still those of the manifest before.
