@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
+import { moveSpool } from "./app/move.ts";
 import { type App, startApp } from "./app.ts";
 import { appsCommand } from "./cli/apps.ts";
 import { breakerCommand } from "./cli/breaker.ts";
@@ -95,7 +96,7 @@ const commands: readonly Command[] = [
   pauseCommand,
   resumeCommand,
   dlqCommand(systemClock),
-  spoolCommand,
+  spoolCommand((order) => moveSpool({ ...order, clock: systemClock, random: systemRandom })),
   tailCommand,
   demoCommand(edge),
 ];

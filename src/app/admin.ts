@@ -54,7 +54,9 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
     tokens,
     allowedHosts: () => manifests.current.loaded.manifest.admin.allowedHosts,
     ready() {
-      const reasons = parts.stopping() ? ["the process is stopping"] : (parts.redis?.reasons() ?? []);
+      const reasons = parts.stopping()
+        ? ["the process is stopping"]
+        : [...(parts.redis?.reasons() ?? []), ...parts.deliveries.spool.reasons()];
       return { ready: reasons.length === 0, reasons };
     },
     metrics: () => parts.metrics.scrape(),

@@ -2,22 +2,25 @@ import type { EventBus, OutriggerEvent } from "../core/events.ts";
 import type { Exchange } from "../core/exchange.ts";
 import type { JobSummary } from "../core/job.ts";
 import type { RetrySettings, RouteSettings } from "../core/settings.route.ts";
-import type { SpoolSettings } from "../core/settings.service.ts";
+import type { RedisSettings, SpoolSettings } from "../core/settings.service.ts";
 import type { StoredPause } from "../core/stored.ts";
+import type { Log } from "../observe/log.ts";
 import { backoffMs } from "../policy/backoff.ts";
 import { type Later, leavesDoubt } from "../policy/fallback/later.ts";
 import { storedRequest, triesOf } from "../proxy/delivery.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
 import { createDeliverer, type Deliverer } from "../spool/deliverer.ts";
 import { createPauses, type Pauses } from "../spool/pauses.ts";
-import type { NewJob, Receipt } from "../spool/port.ts";
+import type { NewJob, Receipt, RouteSurvey } from "../spool/port.ts";
 import type { DeliveryRoute } from "../spool/route.ts";
 import { createUpkeep, type Upkeep } from "../spool/upkeep.ts";
 import { createVerifier, type Verifier } from "../spool/verifier.ts";
 import { copyPath } from "../storage/directory.ts";
-import type { SpoolBounds, SqliteSpool, Storage } from "../storage/storage.ts";
+import type { Storage } from "../storage/storage.ts";
 import { type DeliveringDeps, deliveryRoute } from "./delivering.ts";
 import { laterRetry } from "./plans.ts";
+import type { RedisService } from "./redis.ts";
+import { type AppSpool, boundsOf, openSpool } from "./spools.ts";
 import {
   type AskUpstream,
   createVerifyCall,
@@ -29,7 +32,7 @@ import {
 
 /** The asynchronous path: the spool, who empties it, and the ways in. */
 export interface Deliveries extends AsyncDisposable {
-  readonly spool: SqliteSpool;
+  readonly spool: AppSpool;
   readonly deliverer: Deliverer;
   readonly pauses: Pauses;
   readonly upkeep: Upkeep;
@@ -55,6 +58,8 @@ type LaterRoute = Pick<RouteSettings, "capability"> & {
 
 export interface DeliveriesDeps extends DeliveringDeps {
   readonly storage: Storage;
+  readonly redis: RedisService | null;
+  readonly redisSettings: RedisSettings | null;
   readonly bus: EventBus;
   readonly key: string | undefined;
   readonly dataDir: string;
@@ -63,23 +68,19 @@ export interface DeliveriesDeps extends DeliveringDeps {
   readonly version: string;
   readonly onVerified: ReportDeps["count"];
   readonly onUndone: ReportDeps["failed"];
+  readonly log: Pick<Log, "error" | "warn">;
 }
 
 export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettings): Promise<Deliveries> {
   const { storage, clock, random, bus } = deps;
   const { history } = storage;
   let running: { readonly deliverer: Deliverer; readonly verifier: Verifier } | null = null;
-  const spool = await storage.openSpool({
-    bounds: boundsOf(settings),
-    random,
-    key: deps.key,
-    onCommit: deps.onCommit,
-    // Before there is one, nothing is held and nothing was read.
-    onBack: () => {
-      running?.deliverer.unsure();
-      running?.verifier.unsure();
-    },
-  });
+  // Before there is one, nothing is held and nothing was read.
+  const onBack = (): void => {
+    running?.deliverer.unsure();
+    running?.verifier.unsure();
+  };
+  const spool = await openSpool({ ...deps, onBack }, settings);
   // Where it can't be written down, it holds until the next start: `storage.failing` has said so.
   const pauses = createPauses(await history.loadPauses(), {
     save: (pause: StoredPause) => void history.savePause(pause).catch(() => undefined),
@@ -110,7 +111,15 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
   const unasked = (jobs: readonly JobSummary[]): void => {
     for (const job of jobs) if (job.state === "verifying") deps.onVerified(job, "unverified");
   };
-  const upkeep = createUpkeep({ spool, clock, emit: bus.emit, lapsed: unasked });
+  /** Others put into a shared spool, or left there what they can't deliver any more: nobody tells of it. */
+  const found = (routes: readonly RouteSurvey[]): void => {
+    for (const route of spool.shared ? routes : []) {
+      if (route.first > 0) deliverer.queued({ ...route, sends: 0 });
+      if (route.retry > 0) deliverer.queued({ ...route, sends: 1 });
+      if (route.verifying > 0) verifier.begun(route, 0);
+    }
+  };
+  const upkeep = createUpkeep({ spool, clock, emit: bus.emit, lapsed: unasked, found });
   const off = bus.on((event: OutriggerEvent) => {
     // An expired one may have let the next of its order key go.
     const freed = event.type === "dlq.added" && event.reason === "expired";
@@ -158,22 +167,33 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
       deliverer.apply(routes, { concurrency: next.concurrency, perApp: next.perApp, batch: next.batch });
     },
     async start() {
-      await deliverer.start();
-      await verifier.start();
-      upkeep.start();
+      const begin = async (): Promise<void> => {
+        await deliverer.start();
+        await verifier.start();
+        upkeep.start();
+      };
+      if (!spool.shared) return begin();
+      // It may come later than the listeners, and the process says that it is not ready until then.
+      startWhenReady(spool.ready, begin, deps);
     },
     copyPath: () => copyPath(deps.dataDir, clock.wall()),
     async [Symbol.asyncDispose]() {
       off();
       upkeep.stop();
       await Promise.all([deliverer.stop(), verifier.stop()]);
+      spool.close();
     },
   };
 }
 
-function boundsOf(settings: SpoolSettings): SpoolBounds {
-  const { maxJobs, maxBytes, retainDeliveredMs, retainDeadMs, durability } = settings;
-  return { maxJobs, maxBytes, retainDeliveredMs, retainDeadMs, durability };
+const BEGIN_AGAIN_MS = 1000;
+
+/** Redis may go away again between two steps of a start: then it begins anew. */
+function startWhenReady(ready: Promise<void>, begin: () => Promise<void>, { clock, log }: DeliveriesDeps): void {
+  const attempt = (): void => {
+    begin().catch(() => void clock.after(BEGIN_AGAIN_MS, attempt, undefined));
+  };
+  ready.then(attempt, (error: unknown) => log.error({ err: error }, "the spool on Redis can't be used"));
 }
 
 /** What a synchronous call leaves behind: it keeps its id, and its tries count on. */

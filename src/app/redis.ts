@@ -4,13 +4,13 @@ import { randomHex } from "../core/ids.ts";
 import type { Random } from "../core/random.ts";
 import type { RedisStatus } from "../core/redis.status.ts";
 import { parseRedisUrl, placeText } from "../core/redis.url.ts";
+import { createSeal } from "../core/seal.ts";
 import type { Manifest } from "../core/settings.ts";
 import type { Log } from "../observe/log.ts";
 import { checkRedis } from "../redis/check.ts";
 import { openRedis, type RedisLink } from "../redis/connection.ts";
 import { type RedisAnswers, redisAnswers } from "../shared/answers.ts";
 import { answerHead, readAnswerHead } from "../storage/spool/answer.head.ts";
-import { createSeal } from "../storage/spool/seal.ts";
 import { openSharing, type Sharing } from "./sharing.ts";
 
 /** Redis, and what of this process is in it. */

@@ -99,7 +99,8 @@ export async function openServices(
 ): Promise<Services> {
   const { clock } = options;
   const { dataDir, limits, spool } = first.loaded.manifest;
-  const ownSecrets = (options.env.OUTRIGGER_SPOOL_KEY ?? "").split(",").filter((key) => key !== "");
+  const key = options.env.OUTRIGGER_SPOOL_KEY;
+  const ownSecrets = (key ?? "").split(",").filter((key) => key !== "");
   let secrets: readonly string[] = [...first.loaded.secrets, ...ownSecrets];
   let before: readonly string[] = [];
   let egress = compileEgress(first.loaded.manifest.egress, null);
@@ -109,12 +110,7 @@ export async function openServices(
   bus.on(log.record);
   const storage = started.use(await openStorage({ dataDir, clock, onEvent: bus.emit }));
 
-  const redis = await openRedisService(first.loaded.manifest, {
-    ...options,
-    bus,
-    log,
-    key: options.env.OUTRIGGER_SPOOL_KEY,
-  });
+  const redis = await openRedisService(first.loaded.manifest, { ...options, bus, log, key });
   if (redis !== null) started.use(redis);
   const sharing = redis?.sharing ?? null;
   const emit = sharing?.emit ?? bus.emit;
@@ -143,10 +139,13 @@ export async function openServices(
     {
       ...options,
       storage,
+      redis,
+      redisSettings: first.loaded.manifest.redis,
       memory,
       bus,
+      log,
       dataDir,
-      key: options.env.OUTRIGGER_SPOOL_KEY,
+      key,
       onCommit: metrics.committed,
       onAttempts: metrics.attempted,
       ask: (app, upstream, question) => upstreams.ask(app, upstream, question),

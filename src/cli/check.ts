@@ -1,5 +1,6 @@
 import { formatProblem, loadManifest, type ManifestProblem } from "../manifest/load.ts";
 import { compileSchema } from "../policy/response.schema.ts";
+import { askRedis, type RedisAnswer } from "./check.redis.ts";
 import { type Command, type ExitCode, type Io, manifestPath, paint } from "./command.ts";
 
 /** `check FILE…`: validates and proves manifests, and says every problem at once. */
@@ -10,13 +11,20 @@ export const checkCommand: Command = {
       .command("check [files...]")
       .description("validate and prove manifests; every problem as file:line:col path: message")
       .option("-c, --config <file>", "one more file to check; without any, $OUTRIGGER_CONFIG or config/outrigger.yaml")
+      .option("--redis", "also ask the Redis of each whether it can keep what is promised")
       .option("--json", "for programs: one JSON document")
-      .action((files: string[], options: { config?: string; json?: true }) => {
+      .action(async (files: string[], options: Options) => {
         const named = options.config === undefined ? files : [...files, options.config];
-        settle(check(named.length > 0 ? named : [manifestPath(io, undefined)], options.json === true, io));
+        settle(await check(named.length > 0 ? named : [manifestPath(io, undefined)], options, io));
       });
   },
 };
+
+interface Options {
+  readonly config?: string;
+  readonly json?: true;
+  readonly redis?: true;
+}
 
 interface Checked {
   readonly file: string;
@@ -25,31 +33,45 @@ interface Checked {
   readonly apps: number;
   readonly routes: number;
   readonly problems: readonly ManifestProblem[];
+  /** Null where it was not asked, or the manifest names none. */
+  readonly redis: RedisAnswer | null;
 }
 
-function check(files: readonly string[], json: boolean, io: Io): ExitCode {
-  const checked = files.map((file) => checkOne(file, io));
+/** Beside a spool on Redis: no manifest can say how that is configured. */
+const NOTE =
+  "jobs are as safe as Redis keeps them: with appendfsync always no acknowledged one is lost, with everysec those of the last two seconds may be; outrigger check --redis asks it";
+
+async function check(files: readonly string[], options: Options, io: Io): Promise<ExitCode> {
+  const checked = await Promise.all(files.map((file) => checkOne(file, options.redis === true, io)));
   const ok = checked.every((one) => one.ok);
-  if (json) io.stdout(`${JSON.stringify({ ok, files: checked }, null, 2)}\n`);
+  if (options.json) io.stdout(`${JSON.stringify({ ok, files: checked.map(({ note: _, ...one }) => one) }, null, 2)}\n`);
   else for (const one of checked) print(one, io);
   return ok ? 0 : 1;
 }
 
-function checkOne(file: string, io: Io): Checked {
+async function checkOne(file: string, ask: boolean, io: Io): Promise<Checked & { readonly note: string | null }> {
   const loaded = loadManifest(file, { env: io.env, cwd: io.cwd, checkSchema: compileSchema });
-  if (!loaded.ok) return { file, ok: false, hash: null, apps: 0, routes: 0, problems: loaded.error };
+  if (!loaded.ok)
+    return { file, ok: false, hash: null, apps: 0, routes: 0, problems: loaded.error, redis: null, note: null };
   const { manifest, hash, warnings } = loaded.value;
-  return { file, ok: true, hash, apps: manifest.apps.length, routes: manifest.routes.length, problems: warnings };
+  const spools = manifest.spool.driver === "redis";
+  const redis = ask && manifest.redis !== null ? await askRedis(manifest.redis, spools) : null;
+  const ok = (redis?.refusals.length ?? 0) === 0;
+  const counts = { apps: manifest.apps.length, routes: manifest.routes.length };
+  return { file, ok, hash, ...counts, problems: warnings, redis, note: spools && redis === null ? NOTE : null };
 }
 
-function print({ file, ok, apps, routes, problems }: Checked, io: Io): void {
+function print({ file, ok, apps, routes, problems, redis, note }: Awaited<ReturnType<typeof checkOne>>, io: Io): void {
   const { red, green, yellow } = paint(io);
+  for (const warning of redis?.warnings ?? []) io.stderr(`${yellow(`${file} redis: warning: ${warning}`)}\n`);
+  for (const refusal of redis?.refusals ?? []) io.stderr(`${red(`${file} redis: ${refusal}`)}\n`);
   for (const problem of problems) {
     const colour = problem.severity === "error" ? red : yellow;
     io.stderr(`${colour(formatProblem(problem))}\n`);
   }
-  const errors = problems.filter((p) => p.severity === "error").length;
-  const warnings = problems.length - errors;
+  const inManifest = problems.filter((p) => p.severity === "error").length;
+  const errors = inManifest + (redis?.refusals.length ?? 0);
+  const warnings = problems.length - inManifest + (redis?.warnings.length ?? 0);
   const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
   const aside = warnings > 0 ? `, ${count(warnings, "warning")}` : "";
   if (ok) io.stdout(`${green("ok")} ${file}: ${count(apps, "app")}, ${count(routes, "route")}${aside}\n`);
@@ -57,4 +79,5 @@ function print({ file, ok, apps, routes, problems }: Checked, io: Io): void {
     io.stderr(
       `${red("refused")} ${file}: ${count(errors, "error")}${aside}; mend them and run outrigger check ${file} again\n`,
     );
+  if (note !== null) io.stdout(`note: ${note}\n`);
 }

@@ -4,21 +4,25 @@ import type { Command, ExitCode, Io } from "./command.ts";
 import { saveNew } from "./newfile.ts";
 import { createProgress } from "./progress.ts";
 import { jsonText, type RemoteOptions, remotely, remoteOptions } from "./remote.ts";
+import { type MoveSpool, registerMove } from "./spool.move.ts";
 
-/** `spool backup`: the store of what was accepted and not delivered yet. */
-export const spoolCommand: Command = {
-  name: "spool",
-  register(program, io, settle) {
-    const spool = program.command("spool").description("the store of deliveries of a running sidecar");
-    remoteOptions(
-      spool
-        .command("backup <file>")
-        .description(
-          "copy the whole spool, while it runs, into a new file: a SQLite file with every payload and secret",
-        ),
-    ).action(async (file: string, options: RemoteOptions) => settle(await backup(io, file, options)));
-  },
-};
+/** `spool backup` and `spool move`: the store of what was accepted and not delivered yet. */
+export function spoolCommand(move: MoveSpool): Command {
+  return {
+    name: "spool",
+    register(program, io, settle) {
+      const spool = program.command("spool").description("the store of deliveries");
+      remoteOptions(
+        spool
+          .command("backup <file>")
+          .description(
+            "copy the whole spool, while it runs, into a new file: a SQLite file with every payload and secret",
+          ),
+      ).action(async (file: string, options: RemoteOptions) => settle(await backup(io, file, options)));
+      registerMove(spool, io, settle, move);
+    },
+  };
+}
 
 function backup(io: Io, file: string, options: RemoteOptions): Promise<ExitCode> {
   return remotely(io, options, async (client) => {

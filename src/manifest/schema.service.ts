@@ -49,9 +49,12 @@ export const spool = block(
   {},
   {
     driver: choice("Default sqlite.", ["sqlite", "redis"]),
-    durability: choice("normal drops the fsync. Default full.", ["full", "normal"]),
+    durability: choice("Of sqlite: normal drops the fsync. On redis its appendfsync decides. Default full.", [
+      "full",
+      "normal",
+    ]),
     max_jobs: count("Waiting jobs. Default 1000000.", 1_000_000_000),
-    max_bytes: size("The file. Default 10GiB.", 2 ** 20),
+    max_bytes: size("The file; on redis bodies, heads and tries. Default 10GiB.", 2 ** 20),
     concurrency: count(
       "Deliveries at once. What takes an app longer than 1 s leaves its slot to other apps, as many again at most. Default 64.",
       10_000,

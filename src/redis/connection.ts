@@ -1,5 +1,5 @@
 import { Cluster, Redis } from "ioredis";
-import type { Clock } from "../core/clock.ts";
+import type { Clock, Timer } from "../core/clock.ts";
 import type { RedisMoved } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
 import { parseRedisUrl, placeText, type RedisPlace } from "../core/redis.url.ts";
@@ -14,6 +14,8 @@ export interface RedisLink extends AsyncDisposable {
   readonly up: () => boolean;
   /** Resolves at the next `redis.back`, or at once while it is up. */
   whenUp(): Promise<void>;
+  /** Is it up now, or within so long? */
+  upWithin(ms: number): Promise<boolean>;
   /** Called each time it is there again after it was lost. */
   onBack(listener: () => void): void;
   close(): Promise<void>;
@@ -75,13 +77,24 @@ export function openRedis(settings: RedisSettings, deps: RedisLinkDeps): RedisLi
     closed = true;
     client.disconnect();
   };
+  const whenUp = (): Promise<void> =>
+    client.status === "ready" ? Promise.resolve() : new Promise((resolve) => void waiting.add(() => resolve()));
   client.connect().catch(() => undefined);
   return {
     client,
     prefix: keyPrefix(settings.keyPrefix),
     up: () => client.status === "ready",
-    whenUp: () =>
-      client.status === "ready" ? Promise.resolve() : new Promise((resolve) => void waiting.add(() => resolve())),
+    whenUp,
+    async upWithin(ms) {
+      let timer: Timer | null = null;
+      const late = new Promise<void>((resolve) => {
+        timer = clock.after(ms, resolve, undefined);
+      });
+      await Promise.race([whenUp(), late]);
+      // Else it would keep a command from ending.
+      if (timer !== null) clock.cancel(timer);
+      return client.status === "ready";
+    },
     onBack: (listener) => void listeners.push(listener),
     close,
     [Symbol.asyncDispose]: close,

@@ -2,7 +2,7 @@ import { type Clock, sleep, type Timer } from "../core/clock.ts";
 import type { SpoolFull } from "../core/events.job.ts";
 import type { OutriggerEvent } from "../core/events.ts";
 import type { JobSummary } from "../core/job.ts";
-import type { Spool, Survey } from "./port.ts";
+import type { RouteSurvey, Spool, Survey } from "./port.ts";
 
 /** Looks after the spool in small steps: expires, prunes, and says when it fills up. */
 export interface Upkeep {
@@ -18,6 +18,8 @@ export interface UpkeepDeps {
   readonly emit: (event: OutriggerEvent) => void;
   /** Nobody asked whether these were done, and nobody can any more. */
   readonly lapsed: (jobs: readonly JobSummary[]) => void;
+  /** Told in each round what there is, of each route. */
+  readonly found?: (routes: readonly RouteSurvey[]) => void;
 }
 
 const ROUND_MS = 1_000;
@@ -31,7 +33,7 @@ const LESS = { full: 0.9, nearly: 0.75 };
 
 type Level = SpoolFull["level"];
 
-export function createUpkeep({ spool, clock, emit, lapsed }: UpkeepDeps): Upkeep {
+export function createUpkeep({ spool, clock, emit, lapsed, found }: UpkeepDeps): Upkeep {
   let timer: Timer | null = null;
   let running = false;
   let looking = false;
@@ -51,7 +53,9 @@ export function createUpkeep({ spool, clock, emit, lapsed }: UpkeepDeps): Upkeep
     if (looking) return;
     looking = true;
     try {
-      tell(await spool.survey());
+      const survey = await spool.survey();
+      tell(survey);
+      found?.(survey.routes);
     } catch {
       // It is away, which has been said; it is looked at again in the next round.
     }

@@ -2,6 +2,7 @@ import type { Worker } from "node:worker_threads";
 import type { Clock } from "../core/clock.ts";
 import type { StorageFailing } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
+import { createSeal } from "../core/seal.ts";
 import {
   breakerKey,
   type NewAudit,
@@ -26,7 +27,6 @@ import { createLatestWriter } from "./latest.ts";
 import type { ThreadOptions } from "./protocol.ts";
 import { spawn } from "./spawn.ts";
 import { openSqliteSpool, type SqliteSpool } from "./spool/driver.ts";
-import { createSeal } from "./spool/seal.ts";
 import type { SpoolBounds } from "./spool/wire.ts";
 
 export type { SqliteSpool } from "./spool/driver.ts";

@@ -37,6 +37,9 @@ async function opened(dataDir = tempDir()) {
   const deliveries = await openDeliveries(
     {
       storage,
+      redis: null,
+      redisSettings: null,
+      log: { error: () => undefined, warn: () => undefined },
       clock: systemClock,
       random: systemRandom,
       memory: createMemoryLedger(1e9),

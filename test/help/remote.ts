@@ -17,7 +17,7 @@ const COMMANDS: readonly Command[] = [
   dlqCommand(clock),
   pauseCommand,
   resumeCommand,
-  spoolCommand,
+  spoolCommand(() => Promise.reject(new Error("no spool is moved here"))),
 ];
 
 /** A sidecar with these deliveries, and command lines run against it as its operator. */

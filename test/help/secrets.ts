@@ -66,7 +66,7 @@ const COMMANDS: readonly Command[] = [
   breakerCommand,
   deliveriesCommand(systemClock),
   dlqCommand(systemClock),
-  spoolCommand,
+  spoolCommand(() => Promise.reject(new Error("no spool is moved here"))),
   tailCommand,
 ];
 

@@ -1,9 +1,9 @@
 import Sqlite from "better-sqlite3";
 import { expect, test } from "vitest";
 import { systemRandom } from "../../src/core/random.ts";
+import { createSeal } from "../../src/core/seal.ts";
 import { type Channel, Late } from "../../src/storage/channel.ts";
 import { openSqliteSpool } from "../../src/storage/spool/driver.ts";
-import { createSeal } from "../../src/storage/spool/seal.ts";
 import { again, claim, ids, listAll, newJob, queueAll, states, take, takeOne, tried } from "../contract/spool.rig.ts";
 import { createManualClock } from "../help/manual-clock.ts";
 import { jobs, openFiles, UNBOUND, written } from "./spool.files.ts";

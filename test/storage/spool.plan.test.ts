@@ -1,9 +1,9 @@
 import Sqlite from "better-sqlite3";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { createIds, idText, parseId } from "../../src/core/job.id.ts";
 import { systemRandom } from "../../src/core/random.ts";
 import { migrate } from "../../src/storage/migrate.ts";
-import { createIds, idText, parseId } from "../../src/storage/spool/id.ts";
 import { spoolSchema } from "../../src/storage/spool/schema.ts";
 import { newJob, queue } from "../contract/spool.rig.ts";
 import { openFiles } from "./spool.files.ts";

@@ -1,5 +1,5 @@
 import type { RawHeaders } from "../../core/headers.ts";
-import type { Seal } from "./seal.ts";
+import type { Seal } from "../../core/seal.ts";
 
 /** The headers of an answer as the file has them: a list, or a list with gaps and what is sealed of it. */
 interface Sealed {

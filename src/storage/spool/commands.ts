@@ -1,10 +1,12 @@
+import { parseId } from "../../core/job.id.ts";
 import type { JobSummary, StoredJob, TryRecord } from "../../core/job.ts";
+import { PRINT_CHARS } from "../../core/seal.ts";
 import type { Lease, Survey } from "../../spool/port.ts";
 import type { Connection } from "../connection.ts";
 import { answerCommands } from "./answers.ts";
 import { claimCommand } from "./claim.ts";
-import { parseId } from "./id.ts";
 import { listCommand } from "./list.ts";
+import { moveCommands } from "./move.ts";
 import { putCommand } from "./put.ts";
 import { createRoom } from "./room.ts";
 import {
@@ -19,7 +21,6 @@ import {
   SYNC,
   summaryOf,
 } from "./rows.ts";
-import { PRINT_CHARS } from "./seal.ts";
 import { settleCommand } from "./settle.ts";
 import { createState, type SpoolState } from "./state.ts";
 import { sweepCommand } from "./sweep.ts";
@@ -50,6 +51,7 @@ export function spoolCommands(db: Connection) {
     ...listCommand(db, state, table),
     ...sweepCommand(db, state, table),
     ...answerCommands(db, state),
+    ...moveCommands(db, state, table),
     "spool.survey": surveyCommand(db, state, room),
     /** Reads one word that belongs to the file. */
     "spool.meta": (key: string): string | null =>

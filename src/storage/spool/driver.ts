@@ -1,14 +1,16 @@
 import type { Clock } from "../../core/clock.ts";
+import { createIds, createIdTexts, type JobId, parseId } from "../../core/job.id.ts";
 import type { Random } from "../../core/random.ts";
+import type { Seal } from "../../core/seal.ts";
+import type { Movable } from "../../spool/move/port.ts";
 import type { AnswerStore, Lease, Settlement, Spool, StoredAnswer } from "../../spool/port.ts";
 import type { Channel } from "../channel.ts";
 import { StorageError } from "../error.ts";
 import { answerHead, readAnswerHead } from "./answer.head.ts";
 import type { FoundJob } from "./commands.ts";
 import { gatherPuts, gatherSettles } from "./gather.ts";
-import { createIds, createIdTexts, type JobId, parseId } from "./id.ts";
+import { sqliteMover } from "./mover.ts";
 import { readable, seqOf, unpack } from "./pack.ts";
-import type { Seal } from "./seal.ts";
 import type { AnswerRow, ClaimReply, OpenReply, SpoolBounds } from "./wire.ts";
 
 /** The spool in `spool.db`, as the main thread has it. */
@@ -19,6 +21,7 @@ export interface SqliteSpool extends Spool, AnswerStore {
   reopened(): void;
   /** Copies the file while everything goes on. */
   backup(to: string): Promise<void>;
+  readonly mover: Movable;
 }
 
 export interface SqliteSpoolDeps {
@@ -119,6 +122,7 @@ export async function openSqliteSpool(deps: SqliteSpoolDeps, first: SpoolBounds)
     },
     reopened: () => void open().catch(() => undefined),
     backup: (to) => channel.backup("spool", to),
+    mover: sqliteMover(call, seal, now),
   };
 }
 

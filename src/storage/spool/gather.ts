@@ -1,9 +1,9 @@
+import { idText, type NewId } from "../../core/job.id.ts";
+import type { Seal } from "../../core/seal.ts";
 import type { NewJob, Receipt, Settlement } from "../../spool/port.ts";
 import { Late } from "../channel.ts";
 import { StorageError } from "../error.ts";
-import { idText, type NewId } from "./id.ts";
 import { createParcel, createSettles, type Parcel, type Settles } from "./pack.ts";
-import type { Seal } from "./seal.ts";
 import type { PutReply, PutResult, SettleReply } from "./wire.ts";
 
 /** Joins what is asked for one by one: for the storage thread, the number of messages and commits is what costs. */

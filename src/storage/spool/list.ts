@@ -1,8 +1,8 @@
+import { type JobId, parseId } from "../../core/job.id.ts";
 import type { JobFilter, JobState, JobSummary, Poll } from "../../core/job.ts";
 import type { Page } from "../../core/stored.ts";
 import type { Connection } from "../connection.ts";
 import { type FoundJob, parseTries } from "./commands.ts";
-import { type JobId, parseId } from "./id.ts";
 import { CANCELLED, DEAD, DELIVERED, type JobRow, type Payload, STRIPPED, summaryOf } from "./rows.ts";
 import type { SpoolState } from "./state.ts";
 import type { JobTable } from "./table.ts";

@@ -1,5 +1,5 @@
+import { parseId } from "../../core/job.id.ts";
 import type { Connection } from "../connection.ts";
-import { parseId } from "./id.ts";
 import { unasked } from "./polls.ts";
 import { FIRST, HEAD_TEXT, type JobRow, QUEUED, VERIFY } from "./rows.ts";
 import { createState, recount } from "./state.ts";

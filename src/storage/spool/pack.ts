@@ -1,8 +1,8 @@
+import { type IdTexts, type JobId, type NewId, parseId } from "../../core/job.id.ts";
 import { DEAD_REASONS, type StoredRequest, type TryRecord } from "../../core/job.ts";
+import type { Seal } from "../../core/seal.ts";
 import type { Lease, LeasedJob, NewJob, Settlement } from "../../spool/port.ts";
-import { type IdTexts, type JobId, type NewId, parseId } from "./id.ts";
 import { ORIGINS } from "./rows.ts";
-import type { Seal } from "./seal.ts";
 import { type Head, LEASED_NUMBERS, type Packed, type PollText, SETTLE_KINDS, type SettleCommand } from "./wire.ts";
 
 /** Jobs on their way to the storage thread, in one message. */

@@ -1,6 +1,6 @@
+import { idText } from "../../core/job.id.ts";
 import type { Poll } from "../../core/job.ts";
 import type { Connection } from "../connection.ts";
-import { idText } from "./id.ts";
 import { type JobRow, ORIGINS, SYNC } from "./rows.ts";
 import type { SpoolState } from "./state.ts";
 import type { JobTable } from "./table.ts";

@@ -1,5 +1,5 @@
+import { idText } from "../../core/job.id.ts";
 import { DEAD_REASONS, type JobOrigin, type JobState, type JobSummary } from "../../core/job.ts";
-import { idText } from "./id.ts";
 
 /** How words are numbers in the file. None of them is ever given another meaning. */
 

@@ -1,6 +1,6 @@
+import type { JobId } from "../../core/job.id.ts";
 import type { JobFilter, JobSummary, Poll } from "../../core/job.ts";
 import type { Act, AnswerToKeep, Claim, IdempotencyKey, LeasedPoll } from "../../spool/port.ts";
-import type { JobId } from "./id.ts";
 
 /**
  * What the two threads say to each other about jobs. Many jobs cross as one list of numbers, one of texts and one

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from "node:crypto";
-import { isSecretName, type RawHeaders } from "../../core/headers.ts";
-import type { Random } from "../../core/random.ts";
+import { isSecretName, type RawHeaders } from "./headers.ts";
+import type { Random } from "./random.ts";
 
 /**
  * Headers that are secrets, sealed for the file with AES-256-GCM under a key made of `OUTRIGGER_SPOOL_KEY`. Several

@@ -1,4 +1,4 @@
-import type { Random } from "../../core/random.ts";
+import type { Random } from "./random.ts";
 
 /**
  * A job's id is a UUID of version 7 (RFC 9562 section 5.7) that is its row's key too: 48 bits of milliseconds and the
