@@ -15,8 +15,7 @@ import { UNWATCHED } from "../policy/failover.cell.ts";
 import type { LastGoodStore } from "../policy/fallback/last_good.store.ts";
 import type { Later } from "../policy/fallback/later.ts";
 import { compileFallbacks } from "../policy/fallback/strategies.ts";
-import type { IdempotencyKeys } from "../policy/idempotency.keys.ts";
-import { createIdempotency } from "../policy/idempotency.ts";
+import { createIdempotency, type IdempotencyDeps } from "../policy/idempotency.ts";
 import { compileInbound } from "../policy/inbound/compile.ts";
 import type { Inbound } from "../policy/inbound/inbound.ts";
 import { type BindCheck, compileResponseCheck, type ResponseCheck } from "../policy/response.ts";
@@ -25,7 +24,6 @@ import { compileValueRef, contextLabels } from "../policy/values.ts";
 import { compileVerify, type Verify } from "../policy/verify.ts";
 import { OUR_HEADERS } from "../proxy/outgoing.ts";
 import type { RoutePlan, Way } from "../proxy/plan.ts";
-import type { AnswerStore, SharedAnswerStore } from "../spool/port.ts";
 import { type SendPlan, sendOnce } from "../upstream/send.ts";
 import { compileSigner, type Signer, signatureHeaderNames } from "../upstream/sign.ts";
 import type { AppState } from "./apps.ts";
@@ -45,8 +43,7 @@ export interface PlanDeps {
   readonly later: (route: RouteSettings) => Later;
   /** Hears of synchronous calls that are to be verified. */
   readonly verifyCall: VerifyCall;
-  readonly answers: AnswerStore | SharedAnswerStore;
-  readonly idempotencyKeys: IdempotencyKeys;
+  readonly idempotency: Omit<IdempotencyDeps, "clock">;
   /** State of an app that outlives reloads: rate limit, requests in flight, time for checks. */
   readonly appState: (app: AppSettings) => AppState;
 }
@@ -132,11 +129,7 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
     idempotency:
       route.idempotency === null || route.mode !== "sync"
         ? null
-        : createIdempotency(ref, route.idempotency, {
-            clock: deps.clock,
-            answers: deps.answers,
-            keys: deps.idempotencyKeys,
-          }),
+        : createIdempotency(ref, route.idempotency, { clock: deps.clock, ...deps.idempotency }),
     ways: route.mode === "passthrough" ? route.upstreams.map((_, i) => way(compiled, i, deps)) : [],
     drop: new Set([
       ...OUR_HEADERS,

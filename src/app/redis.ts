@@ -9,8 +9,7 @@ import type { Manifest } from "../core/settings.ts";
 import type { Log } from "../observe/log.ts";
 import { checkRedis } from "../redis/check.ts";
 import { openRedis, type RedisLink } from "../redis/connection.ts";
-import { redisAnswers } from "../shared/answers.ts";
-import type { SharedAnswerStore } from "../spool/port.ts";
+import { type RedisAnswers, redisAnswers } from "../shared/answers.ts";
 import { answerHead, readAnswerHead } from "../storage/spool/answer.head.ts";
 import { openSharing, type Sharing } from "./sharing.ts";
 
@@ -20,7 +19,7 @@ export interface RedisService extends AsyncDisposable {
   /** null where neither breakers nor failovers are shared. */
   readonly sharing: Sharing | null;
   /** null where answers are each replica's own. */
-  readonly answers: SharedAnswerStore | null;
+  readonly answers: RedisAnswers | null;
   status(): RedisStatus;
   /** Why the process may not have requests yet; empty from the first time on that all is well, whatever comes after. */
   reasons(): readonly string[];

@@ -57,7 +57,8 @@ export async function openServices(
 ): Promise<Services> {
   const { clock } = options;
   const { dataDir, limits, spool } = first.loaded.manifest;
-  const ownSecrets = (options.env.OUTRIGGER_SPOOL_KEY ?? "").split(",").filter((key) => key !== "");
+  const key = options.env.OUTRIGGER_SPOOL_KEY;
+  const ownSecrets = (key ?? "").split(",").filter((key) => key !== "");
   let secrets: readonly string[] = [...first.loaded.secrets, ...ownSecrets];
   let before: readonly string[] = [];
   let egress = compileEgress(first.loaded.manifest.egress, null);
@@ -68,12 +69,7 @@ export async function openServices(
   if (options.onEvent !== undefined) bus.on(options.onEvent);
   const storage = started.use(await openStorage({ dataDir, clock, onEvent: bus.emit }));
 
-  const redis = await openRedisService(first.loaded.manifest, {
-    ...options,
-    bus,
-    log,
-    key: options.env.OUTRIGGER_SPOOL_KEY,
-  });
+  const redis = await openRedisService(first.loaded.manifest, { ...options, bus, log, key });
   if (redis !== null) started.use(redis);
   const sharing = redis?.sharing ?? null;
   const emit = sharing?.emit ?? bus.emit;
@@ -118,7 +114,7 @@ export async function openServices(
       bus,
       log,
       dataDir,
-      key: options.env.OUTRIGGER_SPOOL_KEY,
+      key,
       onCommit: metrics.committed,
       onAttempts(route, attempts, requestId) {
         metrics.attempted(route, attempts);
@@ -175,8 +171,11 @@ export async function openServices(
     lastGood: createLastGoodStore(),
     later: deliveries.later,
     verifyCall: deliveries.verifyCall,
-    answers: redis?.answers ?? deliveries.spool,
-    idempotencyKeys: createIdempotencyKeys(),
+    idempotency: {
+      answers: redis?.answers ?? deliveries.spool,
+      claims: redis?.answers ?? null,
+      keys: createIdempotencyKeys(),
+    },
     keepRevision: (applied) => keepRevision(history, applied),
     applied: ({ loaded, plans }) => {
       // Requests under way are still those of the manifest before.

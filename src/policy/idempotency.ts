@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import { type Answer, type Exchange, FALLBACK_GRACE_MS, type Reply, type Substitute } from "../core/exchange.ts";
 import type { RouteName } from "../core/job.ts";
 import type { Strategy } from "../core/outcome.ts";
-import type { AnswerStore, AnswerToKeep, IdempotencyKey, KeyClaim, SharedAnswerStore } from "../spool/port.ts";
+import type { AnswerStore, AnswerToKeep, IdempotencyKey, KeyClaim, KeyClaims } from "../spool/port.ts";
 import { type IdempotencySettings, idempotencyKey, type KeyProblem } from "./idempotency.key.ts";
 import type { IdempotencyKeys, RunningKey, Unstored } from "./idempotency.keys.ts";
 
@@ -37,7 +37,9 @@ export interface First {
 
 export interface IdempotencyDeps {
   readonly clock: Clock;
-  readonly answers: AnswerStore | SharedAnswerStore;
+  readonly answers: AnswerStore;
+  /** null where no other replica has these answers. */
+  readonly claims?: KeyClaims | null;
   /** One a process. */
   readonly keys: IdempotencyKeys;
 }
@@ -69,7 +71,7 @@ export function createIdempotency(route: RouteName, settings: IdempotencySetting
       free() {
         free();
         // Where that is lost the claim lapses by itself.
-        if ("free" in deps.answers) deps.answers.free(route, key, owner).catch(() => undefined);
+        deps.claims?.free(route, key, owner).catch(() => undefined);
       },
       async keep(x, answer) {
         const expiresAt = clock.now() + key.ttlMs;
@@ -104,7 +106,7 @@ export function createIdempotency(route: RouteName, settings: IdempotencySetting
       }
       // Half of the time left at most: a store that hangs must not leave the app no time to answer.
       const ms = Math.min(STORE_MS, (x.deadlineAt - clock.now()) / 2);
-      const owner = "owner" in deps.answers ? deps.answers.owner() : "";
+      const owner = deps.claims?.owner() ?? "";
       const recalled = waiting(clock, x, recall(route, key, owner, x, deps), ms, MINE);
       const mine: RunningKey = { bodyHash: key.bodyHash, recalled };
       running.set(name, mine);
@@ -134,15 +136,14 @@ function recall(
   x: Exchange,
   deps: IdempotencyDeps,
 ): Promise<KeyClaim> {
-  const { answers, keys, clock } = deps;
+  const { answers, claims, keys, clock } = deps;
   if (keys.asked >= MAX_ASKED) return Promise.resolve(MINE);
   keys.asked++;
   // A replica that dies holds its keys no longer than its callers would have waited.
   const ms = x.deadlineAt + FALLBACK_GRACE_MS + STORE_MS - clock.now();
-  const asked =
-    "owner" in answers
-      ? answers.claim(route, key, owner, ms)
-      : answers.recall(route, key.hash).then((answer): KeyClaim => (answer === null ? MINE : { kind: "kept", answer }));
+  const asked = claims
+    ? claims.claim(route, key, owner, ms)
+    : answers.recall(route, key.hash).then((answer): KeyClaim => (answer === null ? MINE : { kind: "kept", answer }));
   return asked.then(
     (found) => {
       keys.asked--;

@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from "ioredis";
 import type { RouteName } from "../core/job.ts";
-import type { IdempotencyKey, KeyClaim, SharedAnswerStore, StoredAnswer } from "../spool/port.ts";
+import type { AnswerStore, IdempotencyKey, KeyClaim, KeyClaims, StoredAnswer } from "../spool/port.ts";
 import { scriptRunner } from "./run.ts";
 import { CLAIM, FREE, KEEP } from "./scripts.ts";
 
@@ -16,10 +16,12 @@ export interface RedisAnswersDeps {
   readonly unpack: (text: string) => readonly string[] | null;
 }
 
+export type RedisAnswers = AnswerStore & KeyClaims;
+
 const NEWLINE = 0x0a;
 
 /** Answers of synchronous routes in Redis, each under a key of its own that lapses by itself. */
-export function redisAnswers({ client, prefix, replica, pack, unpack }: RedisAnswersDeps): SharedAnswerStore {
+export function redisAnswers({ client, prefix, replica, pack, unpack }: RedisAnswersDeps): RedisAnswers {
   const run = scriptRunner(client, true);
   const keyOf = (route: RouteName, hash: string): string => `${prefix}answer:${route.app}/${route.capability}:${hash}`;
 

@@ -208,8 +208,8 @@ export interface AnswerStore {
   remember(route: RouteName, key: IdempotencyKey, answer: AnswerToKeep): Promise<void>;
 }
 
-/** A store that several replicas use: a key that one of them works on is taken for all. */
-export interface SharedAnswerStore extends AnswerStore {
+/** Where several replicas share their answers: a key that one of them works on is taken for all. */
+export interface KeyClaims {
   /** A new name, unlike that of any other request of any replica. */
   owner(): string;
   /** Takes a key for `owner` for `ms`, unless it is taken or has its answer. The same again is safe. */
