@@ -262,15 +262,16 @@ test("a stop gives back what is under way; the next start delivers it, with no a
   const { id } = await accepted(await post(sidecar, "x"));
   await app.received(1);
   await sidecar.stop();
-  app.behave(json(200, {}));
+  // Not sooner than somebody listens: it is sent before the start is over.
+  const listening = Promise.withResolvers<void>();
+  app.behave((...call) => void listening.promise.then(() => json(200, {})(...call)));
   const again = await startSidecar(
     `apps: { quiz: { owner: a@b.example, url: "${app.url}", webhooks: { later: { mode: async, path: /hook } } } }\n`,
     { dir },
   );
   onTestFinished(() => again.stop());
-  // Not by its event: it may have been delivered before the start was over.
-  const told = async () => (await fetch(`${again.url}/.outrigger/deliveries/${id}`)).json();
-  await expect.poll(told, { timeout: 20_000 }).toMatchObject({ id, status: "delivered" });
+  listening.resolve();
+  expect(await again.event("delivery.delivered")).toMatchObject({ id });
   expect(app.got.at(-1)?.headers["outrigger-in-doubt"]).toBe("?1");
 });
 

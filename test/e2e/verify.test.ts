@@ -275,8 +275,9 @@ test("stopped and started again in the midst of it, everything that was to be ve
   const id = await accepted(await post(first));
   await worker.app.received(3);
   await first.stop();
-  worker.state = () => "done";
   const second = await startSidecar(yaml(worker.app, "async"), { dir });
+  // Not sooner than somebody listens.
+  worker.state = () => "done";
   onTestFinished(() => second.stop());
   expect(await second.event("delivery.delivered")).toMatchObject({ id, sends: 1 });
   expect(worker.posts()).toBe(1);
