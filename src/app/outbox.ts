@@ -1,4 +1,4 @@
-import type { Clock } from "../core/clock.ts";
+import type { Clock, Timer } from "../core/clock.ts";
 import { eventApp } from "../core/event.record.ts";
 import type { OutriggerEvent } from "../core/events.ts";
 import type { Answer } from "../core/exchange.ts";
@@ -175,12 +175,14 @@ function retryOf(retry: NotifyRetry): DeliveryRoute["retry"] {
 
 function send(channel: Channel, job: LeasedJob, clock: Clock, remember: Remember): Sending {
   const cut = new AbortController();
+  let grace: Timer | null = null;
   const run = async (): Promise<Sent> => {
     const at = clock.wall();
     const began = clock.now();
     const notice = JSON.parse(job.body.toString()) as Notice;
     const result = await tryOnce(channel, notice, cut.signal);
     const ms = clock.now() - began;
+    if (grace !== null) clock.cancel(grace);
     // Cut off, it is no try that counts: it goes on after the start.
     const aborted = cut.signal.aborted && result.kind !== "sent";
     if (!aborted) remember(channel.name, job, notice, result, ms);
@@ -189,7 +191,7 @@ function send(channel: Channel, job: LeasedJob, clock: Clock, remember: Remember
   return {
     done: run(),
     abort() {
-      clock.after(STOP_MS, () => cut.abort(), undefined);
+      grace ??= clock.after(STOP_MS, () => cut.abort(), undefined);
     },
   };
 }

@@ -96,7 +96,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
     const about = [...held].map(([name, n]) => `${n} × ${name}`);
     return noticeFrom(newId(), type, null, { type, at: timeText(clock.wall()), count, about }, context);
   };
-  const heldBack = (name: string, held: ReadonlyMap<NoticeType, number>): void => {
+  const heldBack = (name: string, owner: string | null, held: ReadonlyMap<NoticeType, number>): void => {
     const channel = channels.get(name);
     if (channel === undefined) return;
     if (!channel.summaries) {
@@ -104,7 +104,7 @@ export function createNotifier(deps: NotifierDeps): Notifier {
       for (let i = 0; i < dropped; i++) deps.count(name, "dropped");
       return deps.log.warn({ channel: name, dropped }, `notifications for ${name} dropped: more than its rate`);
     }
-    const notice = summary(held);
+    const notice = { ...summary(held), owner };
     ledger.add(notice);
     telling.tell(channel, notice);
   };

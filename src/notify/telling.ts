@@ -22,7 +22,8 @@ export interface Telling {
   stop(): Promise<void>;
 }
 
-type HeldBack = (channel: string, held: ReadonlyMap<NoticeType, number>) => void;
+/** `owner` is set where the channel tells owners: each has a bound of their own. */
+type HeldBack = (channel: string, owner: string | null, held: ReadonlyMap<NoticeType, number>) => void;
 
 /** Keeps notices until a channel has been told of them, through the death of the process. */
 export interface Outbox {
@@ -47,7 +48,8 @@ const STOP_MS = 1000;
 export function createTelling(deps: TellingDeps): Telling {
   const { clock, outbox, report, ledger, log } = deps;
   const queues = new Map<string, ChannelQueue>();
-  const limits = new Map<string, MinuteLimit>();
+  /** By channel and, where it tells owners, by owner: both are names of the manifest. */
+  const limits = new Map<string, { readonly channel: string; readonly limit: MinuteLimit }>();
   const puts = new Set<Promise<void>>();
   /** Channels of which a line said that too many wait. */
   const full = new Set<string>();
@@ -69,14 +71,15 @@ export function createTelling(deps: TellingDeps): Telling {
     return false;
   };
   return {
-    admits(channel, { type }, heldBack) {
-      const { name, perMinute } = channel;
-      let limit = limits.get(name);
-      if (limit === undefined) {
-        limit = createMinuteLimit(clock, (held) => heldBack(name, held));
-        limits.set(name, limit);
+    admits({ name, perMinute, forOwner }, notice, heldBack) {
+      const owner = forOwner ? notice.owner : null;
+      const key = owner === null ? name : `${name} ${owner}`;
+      let found = limits.get(key);
+      if (found === undefined) {
+        found = { channel: name, limit: createMinuteLimit(clock, (held) => heldBack(name, owner, held)) };
+        limits.set(key, found);
       }
-      return limit.admit(type, perMinute);
+      return found.limit.admit(notice.type, perMinute);
     },
     tell(channel, notice) {
       const { name } = channel;
@@ -91,14 +94,14 @@ export function createTelling(deps: TellingDeps): Telling {
     },
     retain(names) {
       for (const [name, queue] of queues) if (!names.has(name) && queue.idle) queues.delete(name);
-      for (const [name, limit] of limits) {
-        if (names.has(name)) continue;
+      for (const [key, { channel, limit }] of limits) {
+        if (names.has(channel)) continue;
         limit.flush();
-        limits.delete(name);
+        limits.delete(key);
       }
     },
     flush() {
-      for (const limit of limits.values()) limit.flush();
+      for (const { limit } of limits.values()) limit.flush();
     },
     async stop() {
       if (puts.size > 0) await Promise.all(puts);

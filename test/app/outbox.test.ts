@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { createOutbox, type OutboxDeps } from "../../src/app/outbox.ts";
 import { OWN_APP } from "../../src/core/job.ts";
 import { systemRandom } from "../../src/core/random.ts";
+import { notSent } from "../../src/notify/channel.ts";
 import type { Notice } from "../../src/notify/notice.ts";
 import { createManualClock } from "../help/manual-clock.ts";
 import { createMemorySpool } from "../help/spool.memory.ts";
@@ -43,7 +44,7 @@ function start() {
       mark: (id, channel, state, _attempts, detail) => void marks.push(`${id} ${channel} ${state}: ${detail}`),
     },
   };
-  return { spool, marks, deps };
+  return { clock, spool, marks, deps };
 }
 
 test("after a start it knows how many wait for each channel", async () => {
@@ -77,6 +78,40 @@ test("one that died just before the process did is said to have failed, and is g
   await createOutbox(deps).open();
   expect(marks).toEqual(["n1 chat failed: answered 403"]);
   expect((await spool.list({ filter: { states: ["dead"] }, limit: 10, cursor: null })).items).toEqual([]);
+});
+
+test("at a stop a try under way has a second to end, and then leaves no timer behind", async () => {
+  const { deps, spool, clock } = start();
+  const outbox = createOutbox(deps);
+  await outbox.put("chat", notice("n1"));
+  let finish = (): void => undefined;
+  const [route] = outbox.routes([
+    {
+      name: "chat",
+      retry: { attempts: 3, initialMs: 1, maxMs: 1 },
+      perMinute: null,
+      forOwner: false,
+      summaries: true,
+      attempt: (_notice, signal) =>
+        new Promise((resolve) => {
+          finish = () => resolve({ kind: "sent", status: 200 });
+          signal.addEventListener("abort", () => resolve(notSent("again", 0, "cut off")));
+        }),
+    },
+  ]);
+  const want = { app: OWN_APP, capability: "chat", lane: "first", max: 1, maxBytes: 1 } as const;
+  const [job] = (await spool.claim(want)).jobs;
+  if (job === undefined || route === undefined) throw new Error("nothing was claimed");
+  const ended = route.send(job);
+  ended.abort();
+  finish();
+  expect(await ended.done).toMatchObject({ worth: "ok", aborted: false });
+  expect(clock.pending()).toBe(0);
+  const cut = route.send(job);
+  cut.abort();
+  clock.advance(1000);
+  // No try that counts, and in doubt: it may have arrived.
+  expect(await cut.done).toMatchObject({ worth: "transient", aborted: true, inDoubt: true });
 });
 
 test("what the spool refuses, or fails to take, is not in the outbox, and does not count as waiting", async () => {

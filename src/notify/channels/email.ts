@@ -67,7 +67,7 @@ export function createEmailChannel(settings: EmailSettings, { clock, connector, 
     retry,
     perMinute,
     forOwner: to === "owner",
-    summaries: to !== "owner",
+    summaries: true,
     async attempt(notice, signal) {
       if (to !== "owner") return send(notice, to, signal);
       const { owner } = notice;
