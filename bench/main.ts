@@ -10,6 +10,7 @@ import { memory } from "./cases/memory.ts";
 import { micro } from "./cases/micro.ts";
 import { routes } from "./cases/routes.ts";
 import { slow } from "./cases/slow.ts";
+import { soak } from "./cases/soak.ts";
 import { start } from "./cases/start.ts";
 import { sync } from "./cases/sync.ts";
 import { type Bench, type Case, type Options, openBench, type Report } from "./lib/bench.ts";
@@ -21,12 +22,15 @@ import { formatReport, writeResults } from "./lib/report.ts";
 
 /** What is run, and told by bench/results.md, if no case is named. */
 const USUAL: readonly Case[] = [sync, intake, drain, backlog, failover, routes, history, memory, start];
-const CASES: readonly Case[] = [...USUAL, fair, slow, micro, curves];
+const CASES: readonly Case[] = [...USUAL, fair, slow, micro, curves, soak];
 /** Those that know where a request spends its time. */
 const PROFILED: readonly Case[] = [sync, intake, drain];
+/** Those whose result is a picture. */
+const DRAWN: readonly Case[] = [curves, soak];
 
 const USAGE = `npm run bench [-- CASE… OPTIONS]
 npm run profile [-- CASE… OPTIONS]     the same with --profile
+npm run soak [-- OPTIONS]              its case soak
 
 Cases (${USUAL.map(({ name }) => name).join(", ")}, in the short form, if none is named):
 ${CASES.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n")}
@@ -36,7 +40,8 @@ ${CASES.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n")}
   --pairs N       runs of ours and each peer, in turn (3, --short 1, --full 7)
   --seconds N     length of one run under full load (2, --short 1, --full 5)
   --peer NAME     only against this peer; may be repeated
-  --rate N        requests per second (failover, 200)
+  --rate N        requests per second (failover 200, soak 2,000)
+  --minutes N     how long (soak)
   --only NAME     only this curve; may be repeated (curves)
   --load NAME     wrk or autocannon (wrk where it is installed)
   --profile       instead of ratios: where our time, or that of --peer, goes by function (${PROFILED.map(({ name }) => name).join(", ")})
@@ -59,6 +64,7 @@ async function main(): Promise<number> {
       peer: { type: "string", multiple: true },
       only: { type: "string", multiple: true },
       rate: { type: "string" },
+      minutes: { type: "string" },
       short: { type: "boolean", default: false },
       load: { type: "string" },
       profile: { type: "boolean", default: false },
@@ -81,12 +87,13 @@ async function main(): Promise<number> {
     profile,
     short,
     rate: values.rate === undefined ? null : wholeNumber("--rate", values.rate, 1),
+    minutes: values.minutes === undefined ? null : wholeNumber("--minutes", values.minutes, 1),
     pairs: wholeNumber("--pairs", values.pairs, full ? 7 : short ? 1 : 3),
     seconds: wholeNumber("--seconds", values.seconds, full ? 5 : short ? 1 : 2),
     peers: values.peer ?? null,
     only: values.only ?? null,
   };
-  const writes = full && !profile && !cases.includes(curves);
+  const writes = full && !profile && !cases.some((one) => DRAWN.includes(one));
   if (writes && options.pairs < FEWEST_PAIRS) throw new Error(`--full takes at least ${FEWEST_PAIRS} pairs`);
   const found = findGenerator(values.load);
   const context = [machineLine(), `Load: ${found.version}`].join("\n");

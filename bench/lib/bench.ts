@@ -20,6 +20,8 @@ export interface Options {
   readonly rate: number | null;
   /** Names of peers; null: all. */
   readonly peers: readonly string[] | null;
+  /** How long a soak takes; null: as long as the case says. */
+  readonly minutes: number | null;
   /** Names of curves; null: all. */
   readonly only: readonly string[] | null;
 }

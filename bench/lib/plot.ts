@@ -19,6 +19,8 @@ export interface Axis {
   readonly label: string;
   /** `log`: each factor is as wide as every other; 0 stands one step before the least that is more. */
   readonly scale: "linear" | "log";
+  /** Where it begins, if before the first point. */
+  readonly from?: number;
   readonly ticks: readonly { readonly at: number; readonly text: string }[];
 }
 
@@ -39,9 +41,9 @@ const WIDTH = 720;
 const PANEL_HEIGHT = 250;
 const LEFT = 64;
 const RIGHT = 24;
-const TITLE_HEIGHT = 40;
+const TITLE_HEIGHT = 32;
 /** Of a panel: room for its words above. */
-const HEAD = 26;
+const HEAD = 40;
 const FOOT = 48;
 const MOST_SERIES = 4;
 
@@ -57,10 +59,7 @@ const STYLE = `text{font:12px system-ui,sans-serif;fill:#3d4450}.title{font-size
 export function plot({ title, x, panels }: Plot): string {
   const all = panels.flatMap(({ series }) => series.flatMap(({ points }) => points));
   if (all.length === 0) throw new Error("nothing was measured");
-  const across = positions(
-    x.scale,
-    all.map((point) => point.x),
-  );
+  const across = positions(x.scale, [...all.map((point) => point.x), ...(x.from === undefined ? [] : [x.from])]);
   const height = TITLE_HEIGHT + panels.length * PANEL_HEIGHT + FOOT;
   const bottom = TITLE_HEIGHT + panels.length * PANEL_HEIGHT;
   const ticks = x.ticks.map(({ at, text }) => label(across(at), bottom + 18, text, "middle"));
@@ -88,7 +87,7 @@ function panelText({ label: what, series }: Panel, top: number, across: (x: numb
     `<line class="${y === 0 ? "axis" : "grid"}" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${fixed(up(y))}" y2="${fixed(up(y))}"/>`,
     label(LEFT - 8, up(y) + 4, number(y, digits), "end"),
   ]);
-  return [label(LEFT, top + 16, what, "start"), ...lines, ...legend(series, top), ...series.map(lineOf)].join("\n");
+  return [label(LEFT, top + 28, what, "start"), ...lines, ...legend(series, top), ...series.map(lineOf)].join("\n");
 
   function lineOf({ points: own }: Series, i: number): string {
     const path = own.map((point) => `${fixed(across(point.x))},${fixed(up(point.y))}`).join(" ");
@@ -115,7 +114,7 @@ function legend(series: readonly Series[], top: number): string[] {
     .map(({ name, i }) => {
       const at = right;
       right -= name.length * 7 + 20;
-      return `<text class="f${i}" x="${at}" y="${top + 16}" text-anchor="end">${escaped(name)}</text>`;
+      return `<text class="f${i}" x="${at}" y="${top + 28}" text-anchor="end">${escaped(name)}</text>`;
     });
 }
 

@@ -16,6 +16,7 @@ const OPTIONS = {
   rate: null,
   peers: null,
   only: null,
+  minutes: null,
 };
 
 let bench: Bench | null = null;

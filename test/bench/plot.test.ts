@@ -56,8 +56,8 @@ test("on a scale of factors each factor is as wide as the next, and nothing stan
 test("ticks stand under their points", () => {
   const svg = cost();
   const [none, , thousand] = circles(svg);
-  expect(svg).toContain(`<text x="${none.x}" y="308" text-anchor="middle">none</text>`);
-  expect(svg).toContain(`<text x="${thousand.x}" y="308" text-anchor="middle">1k</text>`);
+  expect(svg).toContain(`<text x="${none.x}" y="300" text-anchor="middle">none</text>`);
+  expect(svg).toContain(`<text x="${thousand.x}" y="300" text-anchor="middle">1k</text>`);
 });
 
 test("the least and the greatest of several measurements are a line through their point", () => {
