@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Bench, Report, ReportPart } from "../lib/bench.ts";
 import { saturate, sendExactly } from "../lib/load.ts";
 import { warmUp } from "../lib/measure.ts";
-import { type ProfileSummary, readProfiles, type Share } from "../lib/profile.ts";
+import { keepProfiles, keptNote, type ProfileSummary, readProfiles, type Share, threadOf } from "../lib/profile.ts";
 import { number } from "../lib/table.ts";
 import { type AsyncTarget, startOursAsync } from "../peers/ours.async.ts";
 import { oursVersion } from "../peers/ours.ts";
@@ -53,18 +53,20 @@ async function profile(bench: Bench, upstreamPort: number, name: string, { prepa
   await sleep(200);
   // The profiles are written as the process ends.
   await target.stop();
+  const kept = keepProfiles(folder, name, from, to);
   const threads = readProfiles(folder, from, to);
   return {
     title: `${name}, profile of outrigger: µs per request of each thread, over ${number(count)} requests in ${number((to - from) / 1000)} ms (sampling slows it)`,
     parts: threads.flatMap((thread) => partsOf(thread, count, to - from)),
-    notes: [],
+    notes: [keptNote(kept)],
     versions: [oursVersion()],
     figures: { count, threads },
   };
 }
 
-function partsOf({ busyUs, parts, functions }: ProfileSummary, count: number, tookUs: number): ReportPart[] {
-  const name = parts.some((part) => part.name === "src/proxy") ? "main thread" : "storage thread";
+function partsOf(thread: ProfileSummary, count: number, tookUs: number): ReportPart[] {
+  const { busyUs, parts, functions } = thread;
+  const name = `${threadOf(thread)} thread`;
   const busy = `busy ${number((100 * busyUs) / tookUs)} % of the time, ${number(busyUs / count, 1)} µs a request`;
   const perRequest = (us: number): string => number(us / count, 2);
   const share = (us: number): string => `${number((100 * us) / busyUs, 1)} %`;

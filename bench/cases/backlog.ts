@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Bench, Case, Report } from "../lib/bench.ts";
 import { diskNote } from "../lib/disk.ts";
 import type { Drained } from "../lib/drained.ts";
@@ -8,19 +7,23 @@ import { machineTime } from "../lib/processor-time.ts";
 import { RATIO_HEAD, ratioRow } from "../lib/report.ts";
 import { residentMb } from "../lib/resident.ts";
 import { ratios, spread } from "../lib/statistics.ts";
-import { goal, number, type Table } from "../lib/table.ts";
+import { number, type Table } from "../lib/table.ts";
 import { nginxVersion, startUpstream } from "../peers/nginx.ts";
-import { type AsyncTarget, fill, startOursAsync } from "../peers/ours.async.ts";
 import { buildOurs } from "../peers/ours.built.ts";
 import { oursVersion } from "../peers/ours.ts";
+import {
+  fillSpool,
+  MANY_JOBS,
+  memoryRows,
+  type Spool,
+  START_NOTES,
+  serveSpool,
+  startOnce,
+  startRows,
+} from "./spools.ts";
 
 const FEW = 1_000;
-const MANY = { short: 100_000, full: 1_000_000 };
 const RATIO_GOALS = { budget: 0.9, moonshot: 0.97 };
-const START_MS = { empty: 500, many: 1_500 };
-const RESIDENT_MB = { empty: { budget: 110, moonshot: 80 }, many: { budget: 200, moonshot: 150 } };
-/** After the start, until memory is looked at. */
-const IDLE_MS = 2_000;
 
 /** Whether jobs that wait for one app are in the way of another's: it must cost the same with a million of them. */
 export const backlog: Case = {
@@ -28,25 +31,22 @@ export const backlog: Case = {
   about: "intake, drain, start and memory with many jobs waiting, over the same with 1,000",
   async run(bench) {
     const upstream = await startUpstream(bench);
-    const many = bench.options.full ? MANY.full : MANY.short;
+    const { full, short } = bench.options;
+    const many = full ? MANY_JOBS.full : short ? MANY_JOBS.short : MANY_JOBS.usual;
     const before = machineTime();
     bench.say("building");
     const main = await buildOurs(bench);
-    const spools: Spool[] = [];
+    const spools: LoadedSpool[] = [];
     for (const waiting of [0, FEW, many]) {
-      const folder = bench.folder(`waiting-${waiting}`);
-      bench.say(`filling a spool with ${number(waiting)} jobs`);
-      await fill(bench, folder, waiting);
-      spools.push({ waiting, folder, readyMs: [], idleMb: [], loadedMb: null, intake: [], drain: [] });
+      spools.push({ ...(await fillSpool(bench, waiting)), loadedMb: null, intake: [], drain: [] });
     }
     for (let round = 1; round <= bench.options.pairs; round++) {
-      for (const spool of spools) await start(bench, upstream.port, spool, main);
+      for (const spool of spools) await startOnce(bench, upstream.port, spool, main);
     }
     await underLoad(bench, upstream.port, spools[1]!, spools[2]!, main);
     const notes = [
       "The jobs wait for a paused app; the load goes to another one, which is paused during intake and resumed to drain.",
-      "Built as it is published (dist/main.js): from a checkout, taking the types out costs some 45 MB and 0.1 s more.",
-      "Start: from the start of the process to its ready line, with the file in the system's cache.",
+      ...START_NOTES,
       diskNote(bench.folder("disk")),
       othersNote(before, machineTime()),
     ];
@@ -54,36 +54,17 @@ export const backlog: Case = {
   },
 };
 
-interface Spool {
-  readonly waiting: number;
-  readonly folder: string;
-  readonly readyMs: number[];
-  readonly idleMb: number[];
+interface LoadedSpool extends Spool {
   loadedMb: number | null;
   readonly intake: Run[];
   readonly drain: Drained[];
 }
 
-function serve(bench: Bench, port: number, { waiting, folder }: Spool, main: string): Promise<AsyncTarget> {
-  return startOursAsync(bench, port, { name: `${number(waiting)} waiting`, folder, serve: { main } });
-}
-
-/** Starts it once, looks at it, and stops it. */
-async function start(bench: Bench, port: number, spool: Spool, main: string): Promise<void> {
-  const target = await serve(bench, port, spool, main);
-  spool.readyMs.push(target.readyMs);
-  await sleep(IDLE_MS);
-  const mb = residentMb(target.pid);
-  spool.idleMb.push(mb);
-  bench.say(`${target.name}: ready after ${target.readyMs.toFixed(0)} ms, ${mb.toFixed(0)} MB`);
-  await target.stop();
-}
-
 /** Takes jobs in, drains them, and so on in turn; so that both begin each run with nothing but what waits for the other app. */
-async function underLoad(bench: Bench, port: number, few: Spool, many: Spool, main: string): Promise<void> {
+async function underLoad(bench: Bench, port: number, few: LoadedSpool, many: LoadedSpool, main: string): Promise<void> {
   const { pairs, seconds } = bench.options;
   const both = [];
-  for (const spool of [many, few]) both.push({ spool, target: await serve(bench, port, spool, main) });
+  for (const spool of [many, few]) both.push({ spool, target: await serveSpool(bench, port, spool, main) });
   for (const { target } of both) await target.pause();
   // The first round warms up.
   for (let pair = 0; pair <= pairs; pair++) {
@@ -100,10 +81,10 @@ async function underLoad(bench: Bench, port: number, few: Spool, many: Spool, ma
   for (const { spool, target } of both) spool.loadedMb = residentMb(target.pid);
 }
 
-function report(bench: Bench, spools: readonly Spool[], notes: readonly string[]): Report {
-  const [empty, few, many] = spools as [Spool, Spool, Spool];
+function report(bench: Bench, spools: readonly LoadedSpool[], notes: readonly string[]): Report {
+  const [empty, few, many] = spools as [LoadedSpool, LoadedSpool, LoadedSpool];
   const { pairs, seconds } = bench.options;
-  const over = <T>(of: (spool: Spool) => readonly T[], figure: (run: T) => number) =>
+  const over = <T>(of: (spool: LoadedSpool) => readonly T[], figure: (run: T) => number) =>
     ratios(of(many).map(figure), of(few).map(figure));
   const found = {
     intake: over(
@@ -139,7 +120,10 @@ function report(bench: Bench, spools: readonly Spool[], notes: readonly string[]
           ],
         },
       },
-      { caption: "Start and memory", table: startAndMemory(empty, many) },
+      {
+        caption: "Start and memory",
+        table: { head: RATIO_HEAD, rows: [...startRows(empty, many), ...memoryRows(empty, many)] },
+      },
     ],
     notes,
     versions: [oursVersion(), `upstream ${nginxVersion()}`],
@@ -147,7 +131,7 @@ function report(bench: Bench, spools: readonly Spool[], notes: readonly string[]
   };
 }
 
-function each(spools: readonly Spool[]): Table {
+function each(spools: readonly LoadedSpool[]): Table {
   const median = (values: readonly number[], digits = 0): string =>
     values.length === 0 ? "" : number(spread(values).median, digits);
   return {
@@ -168,24 +152,5 @@ function each(spools: readonly Spool[]): Table {
       median(idleMb),
       loadedMb === null ? "" : number(loadedMb),
     ]),
-  };
-}
-
-function startAndMemory(empty: Spool, many: Spool): Table {
-  const row = (title: string, values: readonly number[], unit: string, budget: number, moonshot: number | null) => {
-    const { median, min, max } = spread(values);
-    const figures = [median, min, max].map((value) => number(value));
-    return [title, ...figures, goal(median, budget, "≤", unit), goal(median, moonshot, "≤", unit)];
-  };
-  const waiting = `${number(many.waiting)} waiting`;
-  const mb = RESIDENT_MB;
-  return {
-    head: RATIO_HEAD,
-    rows: [
-      row("start to ready, empty", empty.readyMs, " ms", START_MS.empty, null),
-      row(`start to ready, ${waiting}`, many.readyMs, " ms", START_MS.many, null),
-      row("resident memory, empty", empty.idleMb, " MB", mb.empty.budget, mb.empty.moonshot),
-      row(`resident memory, ${waiting}`, many.idleMb, " MB", mb.many.budget, mb.many.moonshot),
-    ],
   };
 }

@@ -15,19 +15,20 @@ import { REDIS_SYNC } from "../peers/redis.ts";
 import { profileDrain } from "./async.profile.ts";
 
 const GOALS = { budget: 2, moonshot: 2.5 };
-const JOBS = { short: 20_000, full: 200_000 };
+const JOBS = { short: 10_000, usual: 20_000, full: 200_000 };
 /** Until the compiler has settled. */
-const WARM_UP_JOBS = 20_000;
+const WARM_UP_JOBS = { short: 5_000, usual: 20_000 };
 
 /** How fast a queue empties into an app that is back. */
 export const drain: Case = {
   name: "drain",
   about: "jobs that wait, sent to an app that answers at once, against a BullMQ worker",
   async run(bench) {
-    const { full, pairs, profile } = bench.options;
-    const jobs = full ? JOBS.full : JOBS.short;
+    const { full, short, pairs, profile } = bench.options;
+    const jobs = full ? JOBS.full : short ? JOBS.short : JOBS.usual;
+    const warmUpJobs = short ? WARM_UP_JOBS.short : WARM_UP_JOBS.usual;
     const upstream = await startUpstream(bench);
-    if (profile) return profileDrain(bench, upstream.port, Math.max(jobs, JOBS.short * 2));
+    if (profile) return profileDrain(bench, upstream.port, Math.max(jobs, JOBS.usual * 2));
     const target = await startOursAsync(bench, upstream.port);
     await target.pause();
     const ours = async (count: number): Promise<Drained> => {
@@ -38,8 +39,8 @@ export const drain: Case = {
     const theirs = there === null ? null : await bullmqWorker.start(bench, upstream.port, IN_FLIGHT);
 
     bench.say("warming up");
-    await ours(WARM_UP_JOBS);
-    await theirs?.(WARM_UP_JOBS);
+    await ours(warmUpJobs);
+    await theirs?.(warmUpJobs);
     const before = machineTime();
     const found: { ours: Drained[]; theirs: Drained[] } = { ours: [], theirs: [] };
     for (let pair = 1; pair <= pairs; pair++) {

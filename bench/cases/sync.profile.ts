@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Bench, Report } from "../lib/bench.ts";
 import { saturate } from "../lib/load.ts";
 import { warmUp } from "../lib/measure.ts";
-import { readProfile, type Share } from "../lib/profile.ts";
+import { keepProfiles, keptNote, readProfile, type Share } from "../lib/profile.ts";
 import { number } from "../lib/table.ts";
 import type { Peer, Target } from "../lib/target.ts";
 import { oursVersion, startOurs } from "../peers/ours.ts";
@@ -18,7 +18,9 @@ export async function profileSync(bench: Bench, direct: Target, peer: Peer | nul
   const folder = bench.folder("profile");
   const nodeArgs = ["--cpu-prof", `--cpu-prof-dir=${folder}`, "--cpu-prof-interval=200"];
   const target =
-    peer === null ? await startOurs(bench, direct.port, { nodeArgs }) : await peer.start(bench, direct.port, nodeArgs);
+    peer === null
+      ? await startOurs(bench, direct.port, { serve: { nodeArgs } })
+      : await peer.start(bench, direct.port, nodeArgs);
   await warmUp(bench, target);
   bench.say("profiling");
   const from = clockUs();
@@ -27,6 +29,7 @@ export async function profileSync(bench: Bench, direct: Target, peer: Peer | nul
   await sleep(200);
   // The profile is written as the process ends.
   await target.stop();
+  const kept = keepProfiles(folder, peer === null ? "sync" : `sync-${peer.name}`, from, to);
   const profile = readProfile(folder, from, to);
   const perRequest = (us: number): string => number(us / requests, 2);
   const share = (us: number): string => `${number((100 * us) / profile.busyUs, 1)} %`;
@@ -40,7 +43,7 @@ export async function profileSync(bench: Bench, direct: Target, peer: Peer | nul
       { caption: "Our functions", table: { head, rows: rows(profile.functions.filter((one) => one.ours)) } },
       { caption: "Others", table: { head, rows: rows(profile.functions.filter((one) => !one.ours)) } },
     ],
-    notes: [],
+    notes: [keptNote(kept)],
     versions: [peer?.version() ?? oursVersion()],
     figures: { requests, busyUs: profile.busyUs, parts: profile.parts, functions: profile.functions.slice(0, 200) },
   };

@@ -48,9 +48,9 @@ export const sync: Case = {
 
     const before = machineTime();
     const paired = await inPairs(bench, ours, others);
-    const { full } = bench.options;
+    const { full, short } = bench.options;
     const targets = [direct, ours, ...others];
-    const times = await latencies(bench, targets, full ? 5 : 1, full ? 6 : 3);
+    const times = await latencies(bench, targets, full ? 5 : 1, full ? 6 : short ? 1 : 3);
     notes.push(othersNote(before, machineTime()));
     const versions = [oursVersion(), ...present.map((peer) => peer.version() ?? ""), `upstream ${upstreamVersion}`];
     return report(bench, { present, paired, targets, times, versions, notes });

@@ -14,12 +14,16 @@ export interface Options {
   /** Of one run under full load. */
   readonly seconds: number;
   readonly profile: boolean;
-  /** Fewer seconds where a case takes long. */
+  /** Shorter runs and smaller sizes: all that is usually run takes less than three minutes. */
   readonly short: boolean;
   /** Requests per second; null: as many as the case says. */
   readonly rate: number | null;
   /** Names of peers; null: all. */
   readonly peers: readonly string[] | null;
+  /** How long a soak takes; null: as long as the case says. */
+  readonly minutes: number | null;
+  /** Names of curves; null: all. */
+  readonly only: readonly string[] | null;
 }
 
 /** One invocation of the harness: what was asked, and what must be gone at its end. */
@@ -52,6 +56,8 @@ export interface Report {
 export interface Case {
   readonly name: string;
   readonly about: string;
+  /** What takes longer hangs; left out: as for most. */
+  readonly limitMs?: number;
   run(bench: Bench): Promise<Report>;
 }
 

@@ -12,6 +12,12 @@ export type Generator = "wrk" | "autocannon";
 /** The same for ours and for every peer. */
 export const CONNECTIONS = 50;
 
+/** What is sent, where a case asks for other than the usual. */
+export interface Shape {
+  readonly connections?: number;
+  readonly body?: string;
+}
+
 export interface Load {
   /** Answered, all with a status below 400. */
   readonly requests: number;
@@ -31,10 +37,12 @@ export function findGenerator(wanted?: string): { generator: Generator; version:
 }
 
 /** Full load for `seconds`, from a process of its own. Any error, and any answer of 400 or above, fails the run. */
-export async function saturate(bench: Bench, target: Target, seconds: number): Promise<Load> {
+export async function saturate(bench: Bench, target: Target, seconds: number, shape: Shape = {}): Promise<Load> {
   const { generator, procs } = bench;
   const [command, args] =
-    generator === "wrk" ? wrk(bench, target, seconds) : autocannon(target, ["-d", String(seconds)]);
+    generator === "wrk"
+      ? wrk(bench, target, seconds, shape)
+      : autocannon(bench, target, ["-d", String(seconds)], shape);
   const proc = procs.start(`${generator} on ${target.name}`, command, args);
   const said = await proc.output(seconds * 1000 + 30_000);
   const { requests, tookSeconds, errors } = generator === "wrk" ? readWrk(said) : readAutocannon(said);
@@ -44,7 +52,7 @@ export async function saturate(bench: Bench, target: Target, seconds: number): P
 
 /** Sends so many requests, in no time that is measured: autocannon counts them where wrk only knows of time. */
 export async function sendExactly(bench: Bench, target: Target, requests: number): Promise<void> {
-  const [command, args] = autocannon(target, ["-a", String(requests)]);
+  const [command, args] = autocannon(bench, target, ["-a", String(requests)]);
   const said = await bench.procs.start(`autocannon on ${target.name}`, command, args).output(60_000 + requests);
   const { errors } = readAutocannon(said);
   if (errors !== "") throw new Error(`${target.name} being filled: ${errors}`);
@@ -57,14 +65,15 @@ interface Said {
   readonly errors: string;
 }
 
-function wrk(bench: Bench, target: Target, seconds: number): [string, string[]] {
+function wrk(bench: Bench, target: Target, seconds: number, shape: Shape): [string, string[]] {
+  const { connections = CONNECTIONS, body = BODY } = shape;
   const script = join(bench.folder("wrk"), "load.lua");
-  writeFileSync(script, wrkScript(target.paths));
+  writeFileSync(script, wrkScript(target.paths, body));
   const url = `http://127.0.0.1:${target.port}${target.paths[0]}`;
-  return ["wrk", ["-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, "--timeout", "10s", "-s", script, url]];
+  return ["wrk", ["-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "10s", "-s", script, url]];
 }
 
-function wrkScript(paths: readonly string[]): string {
+function wrkScript(paths: readonly string[], body: string): string {
   const inTurn = `
 local requests, turn = {}, 0
 init = function()
@@ -79,7 +88,7 @@ end`;
   return `
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
-wrk.body = [==[${BODY}]==]
+wrk.body = [==[${body}]==]
 ${paths.length > 1 ? inTurn : ""}
 done = function(summary)
   local e = summary.errors
@@ -97,9 +106,13 @@ function readWrk(said: string): Said {
   return { requests: requests!, tookSeconds: us! / 1e6, errors: named(errors) };
 }
 
-function autocannon(target: Target, until: readonly string[]): [string, string[]] {
+function autocannon(bench: Bench, target: Target, until: readonly string[], shape: Shape = {}): [string, string[]] {
+  const { connections = CONNECTIONS, body = BODY } = shape;
+  // In a file: an argument holds 128 KiB at most (execve(2)).
+  const file = join(bench.folder("autocannon"), "body");
+  writeFileSync(file, body);
   const program = createRequire(import.meta.url).resolve("autocannon/autocannon.js");
-  const args = ["-c", String(CONNECTIONS), ...until, "-m", "POST", "-b", BODY, "--json", "--no-progress"];
+  const args = ["-c", String(connections), ...until, "-m", "POST", "-i", file, "--json", "--no-progress"];
   const url = `http://127.0.0.1:${target.port}${target.paths[0]}`;
   return [process.execPath, [program, ...args, "-H", "Content-Type=application/json", url]];
 }

@@ -1,5 +1,5 @@
 import type { Bench } from "./bench.ts";
-import { saturate } from "./load.ts";
+import { type Shape, saturate } from "./load.ts";
 import { type ProcessorTime, processorTime } from "./processor-time.ts";
 import { ratios, type Spread, spread } from "./statistics.ts";
 import { prove, type Target } from "./target.ts";
@@ -16,10 +16,10 @@ export interface Run {
 /** After a run the target closes its connections: that work belongs to the run. */
 const SETTLE_MS = 100;
 
-export async function measure(bench: Bench, target: Target, seconds: number): Promise<Run> {
+export async function measure(bench: Bench, target: Target, seconds: number, shape: Shape = {}): Promise<Run> {
   await prove(target);
   const before = timeOf(target);
-  const load = await saturate(bench, target, seconds);
+  const load = await saturate(bench, target, seconds, shape);
   await new Promise((done) => setTimeout(done, SETTLE_MS));
   const after = timeOf(target);
   const userUs = ((after.userMs - before.userMs) * 1000) / load.requests;
@@ -77,7 +77,8 @@ export async function inPairs(bench: Bench, ours: Target, others: readonly Targe
 
 /** Until the compiler has settled: counted in requests, since a busy machine makes fewer of them in the same time. */
 export async function warmUp(bench: Bench, target: Target): Promise<void> {
-  const { requests, mostSeconds } = bench.options.full ? FULL_WARM_UP : SHORT_WARM_UP;
+  const { full, short } = bench.options;
+  const { requests, mostSeconds } = full ? WARM_UP.full : short ? WARM_UP.short : WARM_UP.usual;
   bench.say(`warming up ${target.name}`);
   await prove(target);
   let made = 0;
@@ -87,8 +88,11 @@ export async function warmUp(bench: Bench, target: Target): Promise<void> {
 }
 
 const WARM_UP_STEP = 2;
-const SHORT_WARM_UP = { requests: 40_000, mostSeconds: 6 };
-const FULL_WARM_UP = { requests: 150_000, mostSeconds: 30 };
+const WARM_UP = {
+  short: { requests: 20_000, mostSeconds: 2 },
+  usual: { requests: 40_000, mostSeconds: 6 },
+  full: { requests: 150_000, mostSeconds: 30 },
+};
 
 export interface RunSummary {
   readonly us: Spread;

@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import type { OpenLoopOptions, OpenLoopResult } from "./open-loop.ts";
+import { rawPost, statusOfWhole } from "./raw-answer.ts";
 import { quantile } from "./statistics.ts";
 
 /**
@@ -19,10 +20,7 @@ interface Connection {
 }
 
 const given = JSON.parse(process.argv[2] ?? "") as OpenLoopOptions;
-const request = Buffer.from(
-  `POST ${given.path} HTTP/1.1\r\nHost: 127.0.0.1:${given.port}\r\nContent-Type: application/json\r\n` +
-    `Content-Length: ${Buffer.byteLength(given.body)}\r\n\r\n${given.body}`,
-);
+const request = rawPost(given.port, given.path, given.body);
 const intervalMs = 1000 / given.rate;
 const warmUp = Math.round(given.rate * given.warmUpSeconds);
 const total = warmUp + Math.round(given.rate * given.seconds);
@@ -58,7 +56,7 @@ function send(connection: Connection, dueAt: number): void {
 
 function read(connection: Connection, chunk: Buffer): void {
   const answer = connection.answer === null ? chunk : Buffer.concat([connection.answer, chunk]);
-  const status = whole(answer);
+  const status = statusOfWhole(answer);
   if (status === null) {
     connection.answer = answer;
     return;
@@ -70,19 +68,6 @@ function read(connection: Connection, chunk: Buffer): void {
   const next = waiting.shift();
   if (next === undefined) free.push(connection);
   else send(connection, next);
-}
-
-/** The status of an answer that is all there, else null. */
-function whole(answer: Buffer): string | null {
-  const headEnd = answer.indexOf("\r\n\r\n");
-  if (headEnd < 0) return null;
-  const head = answer.toString("latin1", 0, headEnd);
-  const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
-  const complete =
-    length === undefined
-      ? answer.subarray(-5).equals(Buffer.from("0\r\n\r\n"))
-      : answer.length >= headEnd + 4 + Number(length);
-  return complete ? head.slice(9, 12) : null;
 }
 
 function finish(): void {

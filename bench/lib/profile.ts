@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -32,6 +32,7 @@ export interface CpuProfile {
   readonly timeDeltas: readonly number[];
 }
 
+const KEPT_IN = "profiles";
 const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Sums up the main thread's profile in `folder`, between two moments of the monotonic clock. */
@@ -44,10 +45,38 @@ export function readProfile(folder: string, fromUs: number, toUs: number): Profi
 
 /** The same of each thread, the busiest first. */
 export function readProfiles(folder: string, fromUs: number, toUs: number): ProfileSummary[] {
+  return profilesIn(folder)
+    .map((file) => summarizeFile(file, fromUs, toUs))
+    .toSorted((a, b) => b.busyUs - a.busyUs);
+}
+
+/** Requests are answered in one thread, and files written in the other. */
+export function threadOf({ parts }: ProfileSummary): "main" | "storage" {
+  return parts.some((part) => part.name === "src/proxy") ? "main" : "storage";
+}
+
+/** Copies the profiles to `profiles/` of the checkout, for whoever wants to open them, and returns what they are called. */
+export function keepProfiles(folder: string, name: string, fromUs: number, toUs: number): string[] {
+  mkdirSync(join(PROJECT, KEPT_IN), { recursive: true });
+  return profilesIn(folder).map((file) => {
+    const kept = `${KEPT_IN}/${name}-${threadOf(summarizeFile(file, fromUs, toUs))}.cpuprofile`;
+    copyFileSync(file, join(PROJECT, kept));
+    return kept;
+  });
+}
+
+export function keptNote(kept: readonly string[]): string {
+  return `Whole, for a browser's developer tools: ${kept.join(", ")}.`;
+}
+
+function profilesIn(folder: string): string[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith(".cpuprofile"))
-    .map((name) => summarizeProfile(JSON.parse(readFileSync(join(folder, name), "utf8")) as CpuProfile, fromUs, toUs))
-    .toSorted((a, b) => b.busyUs - a.busyUs);
+    .map((name) => join(folder, name));
+}
+
+function summarizeFile(file: string, fromUs: number, toUs: number): ProfileSummary {
+  return summarizeProfile(JSON.parse(readFileSync(file, "utf8")) as CpuProfile, fromUs, toUs);
 }
 
 export function summarizeProfile(profile: CpuProfile, fromUs: number, toUs: number): ProfileSummary {

@@ -43,7 +43,8 @@ export const BODY = jsonOf(1024);
 /** The upstream's fixed answer: an envelope, so that what looks for one finds it. */
 export const ANSWER = JSON.stringify({ success: true, data: { accepted: true, score: 42, text: "x".repeat(64) } });
 
-function jsonOf(bytes: number): string {
+/** JSON of so many bytes, of which its frame has some 85. */
+export function jsonOf(bytes: number): string {
   const frame = (text: string): string =>
     JSON.stringify({ event: "quiz.answer", room: "room-42", user: { id: 7, name: "Ada" }, answer: { text } });
   return frame("x".repeat(bytes - frame("").length));

@@ -7,7 +7,7 @@ import type { Bench } from "../lib/bench.ts";
 import { type Drained, drained } from "../lib/drained.ts";
 import { timeOf } from "../lib/measure.ts";
 import type { Target } from "../lib/target.ts";
-import { type ServeOptions, serve } from "./ours.ts";
+import { dataDir, type ServeOptions, serve } from "./ours.ts";
 
 const FILL = fileURLToPath(new URL("./ours.fill.program.ts", import.meta.url));
 
@@ -123,10 +123,6 @@ export async function askAdmin(port: number, token: string, method: string, path
 export async function fill(bench: Bench, folder: string, jobs: number): Promise<void> {
   const args = [FILL, dataDir(folder), IDLE_APP, CAPABILITY, String(jobs)];
   await bench.procs.start("fill", process.execPath, args).output(10 * 60_000);
-}
-
-function dataDir(folder: string): string {
-  return join(folder, "data");
 }
 
 function manifest(folder: string, upstreamPort: number, token: string): string {

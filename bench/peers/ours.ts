@@ -14,24 +14,32 @@ export interface OursOptions {
   readonly name?: string;
   /** How many routes the manifest has; the load goes to ten of them. */
   readonly routes?: number;
-  /** Flags of Node, as for a profile. */
-  readonly nodeArgs?: readonly string[];
+  /** Of the manifest and the data: a new one unless given. */
+  readonly folder?: string;
+  readonly serve?: ServeOptions;
+}
+
+export interface Ours extends Target {
+  /** Port of the admin listener, and what opens it. */
+  readonly admin: number;
+  readonly token: string;
 }
 
 /**
  * Outrigger as anyone would run it, through its own command, with everything on: what the manifest does not name is on
  * by default, and signing is named.
  */
-export async function startOurs(bench: Bench, upstreamPort: number, options: OursOptions = {}): Promise<Target> {
-  const { name = "outrigger", routes = 1, nodeArgs = [] } = options;
-  const folder = bench.folder(name.replaceAll(/\W+/g, "-"));
+export async function startOurs(bench: Bench, upstreamPort: number, options: OursOptions = {}): Promise<Ours> {
+  const { name = "outrigger", routes = 1 } = options;
+  const folder = options.folder ?? bench.folder(name.replaceAll(/\W+/g, "-"));
   const file = join(folder, "outrigger.yaml");
   const capabilities = Array.from({ length: routes }, (_, i) => (i === 0 ? "quiz_answer" : `quiz_answer_${i}`));
-  writeFileSync(file, manifest(folder, upstreamPort, capabilities));
-  const { proc, proxy } = await serve(bench, name, file, { nodeArgs });
+  const token = randomBytes(24).toString("base64url");
+  writeFileSync(file, manifest(folder, upstreamPort, token, capabilities));
+  const { proc, proxy, admin } = await serve(bench, name, file, options.serve);
   const every = Math.max(1, Math.floor(routes / 10));
   const paths = capabilities.filter((_, i) => i % every === 0).map((capability) => `/bench/${capability}`);
-  return { name, port: proxy, paths, pid: proc.pid, stop: proc.stop };
+  return { name, port: proxy, admin, token, paths, pid: proc.pid, stop: proc.stop };
 }
 
 /** A running sidecar, with the ports it took. */
@@ -44,6 +52,7 @@ export interface Served {
 }
 
 export interface ServeOptions {
+  /** Flags of Node, as for a profile. */
   readonly nodeArgs?: readonly string[];
   /** The program: that of the checkout unless given. */
   readonly main?: string;
@@ -62,10 +71,16 @@ export function oursVersion(): string {
   return `outrigger ${version} on undici ${packageVersion("undici")}`;
 }
 
-function manifest(folder: string, upstreamPort: number, capabilities: readonly string[]): string {
+/** Where a sidecar with this folder keeps its files. */
+export function dataDir(folder: string): string {
+  return join(folder, "data");
+}
+
+function manifest(folder: string, upstreamPort: number, token: string, capabilities: readonly string[]): string {
   return `version: 1
 listen: { proxy: "127.0.0.1:0", admin: "127.0.0.1:0" }
-data_dir: ${JSON.stringify(join(folder, "data"))}
+data_dir: ${JSON.stringify(dataDir(folder))}
+admin: { tokens: [{ name: bench, role: operator, token: "${token}" }] }
 apps:
   bench:
     owner: bench@quiz.example

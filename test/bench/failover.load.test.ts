@@ -7,7 +7,17 @@ import type { FailoverLoad, FailoverSaid, Sample } from "../../bench/lib/failove
 import { startFailoverApp } from "../../bench/peers/failover.apps.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../bench/lib/failover.load.program.ts", import.meta.url));
-const OPTIONS = { full: false, short: false, profile: false, pairs: 1, seconds: 1, rate: null, peers: null };
+const OPTIONS = {
+  full: false,
+  short: false,
+  profile: false,
+  pairs: 1,
+  seconds: 1,
+  rate: null,
+  peers: null,
+  only: null,
+  minutes: null,
+};
 
 let bench: Bench | null = null;
 afterEach(() => bench?.close());
