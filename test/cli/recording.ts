@@ -23,7 +23,14 @@ if (code !== 0) throw new Error(`the demo ended with ${code}:\n${printed}`);
 const [opening = "", ...chapters] = printed.trimEnd().split(/\n\n(?=\S)/);
 const shown = chapters.filter((chapter) => SHOWN.some((start) => chapter.startsWith(start)));
 if (shown.length !== SHOWN.length) throw new Error(`the demo no longer has all of: ${SHOWN.join(", ")}`);
-const lines = ["$ npm run demo -- --once", "", opening.split("\n")[0] ?? "", "…", "", ...shown.join("\n\n").split("\n")];
+const lines = [
+  "$ npm run demo -- --once",
+  "",
+  opening.split("\n")[0] ?? "",
+  "…",
+  "",
+  ...shown.join("\n\n").split("\n"),
+];
 
 const escaped = (line: string): string =>
   line.slice(0, COLUMNS).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
