@@ -83,10 +83,9 @@ function introduce(say: Narrator, server: DemoRedis, three: Trio): void {
   say.line();
   trio.NAMES.forEach((name, i) => {
     const { proxy, pid } = three.sidecar(name);
-    const middle = i === 1;
-    const line = `${middle ? "callers  →  " : " ".repeat(12)}${name.padEnd(6)}${proxy.padEnd(16)} pid ${String(pid).padEnd(8)}`;
-    say.line(`   ${line}${middle ? `→  Redis 127.0.0.1:${server.port}  pid ${server.pid}` : ""}`);
+    say.line(`   ${(i === 1 ? "callers  →" : "").padEnd(12)}${name.padEnd(6)}${proxy.padEnd(16)} pid ${pid}`);
   });
+  say.line(`   all three  →  Redis 127.0.0.1:${server.port}  pid ${server.pid}`);
   say.line();
   say.line(`${1000 / EVERY_MS} calls a second, to each in turn. The manifest of all three says:`);
   say.row("redis: url", "breakers, failovers, idempotency: one for all");
