@@ -25,10 +25,18 @@ local function tick(now)
   return now
 end
 
-local function count(field, n)
-  if n ~= 0 and rcall('HINCRBY', COUNTS, field, n) == 0 then rcall('HDEL', COUNTS, field) end
+-- What one script adds to the counts is written at its end, once for each: of many jobs most of it is the same.
+local pending, stored = {}, {}
+local function count(field, n) pending[field] = (pending[field] or 0) + n end
+local function counted(field)
+  if not stored[field] then stored[field] = tonumber(rcall('HGET', COUNTS, field) or 0) end
+  return stored[field] + (pending[field] or 0)
 end
-local function counted(field) return tonumber(rcall('HGET', COUNTS, field) or 0) end
+local function writeCounts()
+  for field, n in pairs(pending) do
+    if n ~= 0 and rcall('HINCRBY', COUNTS, field, n) == 0 then rcall('HDEL', COUNTS, field) end
+  end
+end
 
 local function load(id)
   local flat = rcall('HGETALL', P .. 'j:' .. id)
@@ -46,8 +54,14 @@ local function save(r)
   for _, f in ipairs(CHANGING) do
     if r[f] ~= nil then set[#set + 1] = f; set[#set + 1] = r[f] else gone[#gone + 1] = f end
   end
+  -- Of a new one what does not change is still to be written.
+  if r.new then
+    for _, f in ipairs(FIXED) do
+      if r[f] ~= nil then set[#set + 1] = f; set[#set + 1] = r[f] end
+    end
+  end
   rcall('HSET', P .. 'j:' .. r.id, unpack(set))
-  if #gone > 0 then rcall('HDEL', P .. 'j:' .. r.id, unpack(gone)) end
+  if #gone > 0 and not r.new then rcall('HDEL', P .. 'j:' .. r.id, unpack(gone)) end
 end
 
 local function waits(r) return r.state == 'queued' or r.state == 'leased' or r.state == 'verifying' end
@@ -199,15 +213,15 @@ local function trimTries(r)
   end
 end
 
-local function addTries(r, from)
-  for i = from, #ARGV do
-    rcall('RPUSH', P .. 't:' .. r.id, ARGV[i])
-    r.tb = (r.tb or 0) + #ARGV[i]
-    count('bytes', #ARGV[i])
+local function addTries(r, tries, from)
+  for i = from, #tries do
+    rcall('RPUSH', P .. 't:' .. r.id, tries[i])
+    r.tb = (r.tb or 0) + #tries[i]
+    count('bytes', #tries[i])
     r.sends = r.sends + 1
   end
   trimTries(r)
-  return #ARGV - from + 1
+  return #tries - from + 1
 end
 
 -- For the list: what is null is false.
