@@ -5,6 +5,7 @@ import type { Movable } from "../../spool/move/port.ts";
 import type { AnswerStore, Lease, LeasedJob, Settlement, Spool } from "../../spool/port.ts";
 import type { RedisLink } from "../connection.ts";
 import { answerStore } from "./answers.ts";
+import { type PutArgs, putArgs, receiptOf, settleArgs } from "./args.ts";
 import { createGatherer } from "./gather.ts";
 import { createLeases, LOCK_MS } from "./leases.ts";
 import { redisMover } from "./mover.ts";
@@ -14,7 +15,6 @@ import { countsOf, leasedJobOf, leasedPollOf, list, num, routesOf, statesOf, sum
 import { type Arg, createRunner, type Reply, type ScriptName } from "./scripts.ts";
 import { checkSeal } from "./seal.ts";
 import { openTime } from "./time.ts";
-import { type PutArgs, putArgs, receiptOf, settleArgs } from "./write.ts";
 
 /** The spool in Redis, as this sidecar has it. */
 export interface RedisSpool extends Spool, AnswerStore {

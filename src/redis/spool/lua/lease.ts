@@ -45,7 +45,7 @@ return {now, id and not rest and 1 or 0, not id and at and at - now or rest and 
 /**
  * In: now, then of each lease a list in JSON: id, fence, kind, three values of it, tries. Of `again`: delay, spent,
  * doubt; of `verifying`: poll, delay, ms in all or empty; of `dead`: reason, detail, release. Out: the time, and for
- * each 1 where it was this lease.
+ * each 1 where it was this lease. Of one that was cancelled under it the tries are kept.
  */
 export const SETTLE: string = `
 local now = tick(ARGV[1])
@@ -53,7 +53,16 @@ local now = tick(ARGV[1])
 local function settle(f)
   local kind, a, b, c = f[3], f[4], f[5], f[6]
   local r = load(f[1])
-  if not r or not r.held or r.fence ~= f[2] then return 0 end
+  if not r or not r.held or r.fence ~= f[2] then
+    -- Cancelled while it was out: an operator who looks at it must see what its app may have.
+    if r and r.state == 'cancelled' and r.late == f[2] and #f >= 7 then
+      addTries(r, f, 7)
+      if kind == 'again' and c == '1' then r.doubt = '1' end
+      r.late = nil
+      save(r)
+    end
+    return 0
+  end
   local asked = r.state == 'verifying'
   lift(r, now)
   local n = addTries(r, f, 7)
