@@ -16,6 +16,8 @@ export interface OursOptions {
   readonly routes?: number;
   /** Flags of Node, as for a profile. */
   readonly nodeArgs?: readonly string[];
+  /** Breakers, failovers and idempotency are shared through the Redis at this port. */
+  readonly redisPort?: number;
 }
 
 /**
@@ -23,15 +25,21 @@ export interface OursOptions {
  * by default, and signing is named.
  */
 export async function startOurs(bench: Bench, upstreamPort: number, options: OursOptions = {}): Promise<Target> {
-  const { name = "outrigger", routes = 1, nodeArgs = [] } = options;
+  const { name = "outrigger", routes = 1, nodeArgs = [], redisPort } = options;
   const folder = bench.folder(name.replaceAll(/\W+/g, "-"));
   const file = join(folder, "outrigger.yaml");
   const capabilities = Array.from({ length: routes }, (_, i) => (i === 0 ? "quiz_answer" : `quiz_answer_${i}`));
-  writeFileSync(file, manifest(folder, upstreamPort, capabilities));
+  const redis = redisPort === undefined ? "" : redisLine(redisPort);
+  writeFileSync(file, redis + manifest(folder, upstreamPort, capabilities));
   const { proc, proxy } = await serve(bench, name, file, { nodeArgs });
   const every = Math.max(1, Math.floor(routes / 10));
   const paths = capabilities.filter((_, i) => i % every === 0).map((capability) => `/bench/${capability}`);
   return { name, port: proxy, paths, pid: proc.pid, stop: proc.stop };
+}
+
+/** A line of a manifest. */
+export function redisLine(port: number): string {
+  return `redis: { url: "redis://127.0.0.1:${port}" }\n`;
 }
 
 /** A running sidecar, with the ports it took. */
