@@ -1,27 +1,17 @@
 import type { Clock } from "../../core/clock.ts";
-import { parseId } from "../../core/job.id.ts";
 import type { Random } from "../../core/random.ts";
 import type { Seal } from "../../core/seal.ts";
 import type { Movable } from "../../spool/move/port.ts";
-import type { AnswerStore, Lease, LeasedJob, NewJob, Receipt, Settlement, Spool } from "../../spool/port.ts";
+import type { AnswerStore, Lease, LeasedJob, Settlement, Spool } from "../../spool/port.ts";
 import type { RedisLink } from "../connection.ts";
 import { answerStore } from "./answers.ts";
+import { type PutArgs, putArgs, receiptOf, settleArgs } from "./args.ts";
+import { createGatherer } from "./gather.ts";
 import { createLeases, LOCK_MS } from "./leases.ts";
 import { redisMover } from "./mover.ts";
 import { othersIn } from "./presence.ts";
 import { readJob } from "./read.job.ts";
-import {
-  countsOf,
-  headText,
-  leasedJobOf,
-  leasedPollOf,
-  list,
-  num,
-  routesOf,
-  statesOf,
-  summaryOf,
-  text,
-} from "./read.ts";
+import { countsOf, leasedJobOf, leasedPollOf, list, num, routesOf, statesOf, summaryOf } from "./read.ts";
 import { type Arg, createRunner, type Reply, type ScriptName } from "./scripts.ts";
 import { checkSeal } from "./seal.ts";
 import { openTime } from "./time.ts";
@@ -56,6 +46,9 @@ export interface RedisSpoolDeps {
   readonly serverMs?: number;
 }
 
+/** Jobs put or settled in one script, and bytes of them: some milliseconds of Redis. */
+const GATHERED = 64;
+const GATHERED_BYTES = 1 << 20;
 const SWEEP_STEP = 100;
 /** Jobs changed in one script: Redis does nothing else meanwhile. */
 const CHANGE_STEP = 50;
@@ -85,8 +78,21 @@ export async function openRedisSpool(deps: RedisSpoolDeps, first: RedisSpoolBoun
     leases.set(held);
     await ask("hold", [instance, ...held.flatMap(({ id, attempt }) => [id, attempt])]);
   };
+  const puts = createGatherer(
+    async (all: readonly PutArgs[]) => {
+      const args = all.flatMap(({ fields, content }) => [fields, content]);
+      const [, ...receipts] = await ask("put", [bounds.maxJobs, bounds.maxBytes, ...args]);
+      return receipts;
+    },
+    { most: GATHERED, bytes: GATHERED_BYTES, sizeOf: ({ fields, content }) => fields.length + content.length },
+  );
+  const ends = createGatherer(async (all: readonly string[]) => (await ask("settle", all)).slice(1), {
+    most: GATHERED,
+    bytes: GATHERED_BYTES,
+    sizeOf: (fields) => fields.length,
+  });
   const settle = async (lease: Lease, settlement: Settlement): Promise<boolean> => {
-    const [, done] = await ask("settle", [lease.id, lease.attempt, ...settleArgs(settlement)]);
+    const done = await ends.ask(settleArgs(lease, settlement));
     leases.remove(lease.id);
     return num(done) === 1;
   };
@@ -96,12 +102,7 @@ export async function openRedisSpool(deps: RedisSpoolDeps, first: RedisSpoolBoun
   await ask("renew", [LOCK_MS, instance]);
 
   return {
-    async put(job) {
-      const known = job.dead === undefined ? null : parseId(job.dead.id);
-      if (job.dead !== undefined && known === null) throw new Error(`${job.dead.id} is no id of this spool`);
-      const id = job.dead?.id ?? random.bytes(6).toString("hex");
-      return receiptOf(await ask("put", putArgs(job, id, known?.seq ?? "", bounds, seal)));
-    },
+    put: async (job) => receiptOf(await puts.ask(putArgs(job, random, seal))),
     async claim({ app, capability, lane, max, maxBytes }) {
       const route = `${app}/${capability}`;
       const reply = await ask("claim", [route, lane, max, maxBytes, instance, LOCK_MS]);
@@ -177,68 +178,3 @@ const UNREADABLE: Settlement = {
   release: true,
   tries: [],
 };
-
-function putArgs(
-  job: NewJob,
-  id: string,
-  seq: number | "",
-  { maxJobs, maxBytes }: RedisSpoolBounds,
-  seal: Seal,
-): Arg[] {
-  const { key, dead, verify, body } = job;
-  const head = Buffer.from(headText(job.request, seal));
-  return [
-    maxJobs,
-    maxBytes,
-    id,
-    `${job.app}/${job.capability}`,
-    job.requestId ?? "",
-    job.at,
-    Math.ceil(job.maxAgeMs),
-    job.sends,
-    job.inDoubt ? 1 : 0,
-    job.origin,
-    body.length,
-    head.length,
-    job.orderKey ?? "",
-    job.blocks === true ? 1 : 0,
-    key?.hash ?? "",
-    key?.bodyHash ?? "",
-    key === null ? "" : Math.ceil(key.ttlMs),
-    dead?.reason ?? "",
-    dead?.detail ?? "",
-    verify === undefined ? "" : JSON.stringify(verify.poll),
-    verify === undefined ? "" : Math.ceil(verify.delayMs),
-    verify === undefined ? "" : Math.ceil(verify.forMs),
-    verify === undefined ? Buffer.concat([head, body]) : "",
-    seq,
-    ...job.tries.map((one) => JSON.stringify(one)),
-  ];
-}
-
-function receiptOf([, kind, more]: readonly Reply[]): Receipt {
-  const said = text(kind);
-  if (said === "queued" || said === "duplicate") return { kind: said, id: text(more) };
-  if (said === "full") return { kind: said, bound: text(more) === "jobs" ? "jobs" : "bytes" };
-  return { kind: "conflict" };
-}
-
-function settleArgs(s: Settlement): Arg[] {
-  const tries = s.tries.map((one) => JSON.stringify(one));
-  switch (s.kind) {
-    case "delivered":
-      return [s.kind, "", "", "", ...tries];
-    case "again":
-      return [s.kind, Math.ceil(s.delayMs), s.spent ? 1 : 0, s.inDoubt ? 1 : 0, ...tries];
-    case "verifying":
-      return [
-        s.kind,
-        JSON.stringify(s.poll),
-        Math.ceil(s.delayMs),
-        s.forMs === null ? "" : Math.ceil(s.forMs),
-        ...tries,
-      ];
-    case "dead":
-      return [s.kind, s.reason, s.detail ?? "", s.release ? 1 : 0, ...tries];
-  }
-}

@@ -43,30 +43,47 @@ return {now, id and not rest and 1 or 0, not id and at and at - now or rest and 
 `;
 
 /**
- * In: now, id, fence, kind, three values of it, tries. Of `again`: delay, spent, doubt; of `verifying`: poll, delay, ms
- * in all or empty; of `dead`: reason, detail, release. Out: the time, and 1 where it was this lease.
+ * In: now, then of each lease a list in JSON: id, fence, kind, three values of it, tries. Of `again`: delay, spent,
+ * doubt; of `verifying`: poll, delay, ms in all or empty; of `dead`: reason, detail, release. Out: the time, and for
+ * each 1 where it was this lease. Of one that was cancelled under it the tries are kept.
  */
 export const SETTLE: string = `
 local now = tick(ARGV[1])
-local kind, a, b, c = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local r = load(ARGV[2])
-if not r or not r.held or r.fence ~= ARGV[3] then return {now, 0} end
-local asked = r.state == 'verifying'
-lift(r, now)
-local n = addTries(r, 8)
-if kind == 'again' then
-  local back = n == 0 and a == '0' and not asked
-  r.att = r.att + b; r.doubt = c
-  queueAgain(r, now, back and r.due or now + a, back)
-elseif kind == 'verifying' then
-  r.state = 'verifying'; r.lane = 'verify'; r.poll = a; r.due = now + b
-  if c ~= '' then r.til = now + c end
-  place(r, now, false)
-else
-  if n > 0 or asked then r.att = r.att + 1 end
-  if kind == 'dead' then finish(r, now, a, b ~= '' and b or nil, c == '0') else finish(r, now) end
+
+local function settle(f)
+  local kind, a, b, c = f[3], f[4], f[5], f[6]
+  local r = load(f[1])
+  if not r or not r.held or r.fence ~= f[2] then
+    -- Cancelled while it was out: an operator who looks at it must see what its app may have.
+    if r and r.state == 'cancelled' and r.late == f[2] and #f >= 7 then
+      addTries(r, f, 7)
+      if kind == 'again' and c == '1' then r.doubt = '1' end
+      r.late = nil
+      save(r)
+    end
+    return 0
+  end
+  local asked = r.state == 'verifying'
+  lift(r, now)
+  local n = addTries(r, f, 7)
+  if kind == 'again' then
+    local back = n == 0 and a == '0' and not asked
+    r.att = r.att + b; r.doubt = c
+    queueAgain(r, now, back and r.due or now + a, back)
+  elseif kind == 'verifying' then
+    r.state = 'verifying'; r.lane = 'verify'; r.poll = a; r.due = now + b
+    if c ~= '' then r.til = now + c end
+    place(r, now, false)
+  else
+    if n > 0 or asked then r.att = r.att + 1 end
+    if kind == 'dead' then finish(r, now, a, b ~= '' and b or nil, c == '0') else finish(r, now) end
+  end
+  return 1
 end
-return {now, 1}
+
+local reply = {now}
+for i = 2, #ARGV do reply[#reply + 1] = settle(cjson.decode(ARGV[i])) end
+return reply
 `;
 
 /** In: now, instance, then id and fence of each lease that it has. Others of its leases are taken back. Out: the time. */
