@@ -44,13 +44,23 @@ return {now, id and not rest and 1 or 0, not id and at and at - now or rest and 
 
 /**
  * In: now, id, fence, kind, three values of it, tries. Of `again`: delay, spent, doubt; of `verifying`: poll, delay, ms
- * in all or empty; of `dead`: reason, detail, release. Out: the time, and 1 where it was this lease.
+ * in all or empty; of `dead`: reason, detail, release. Out: the time, and 1 where it was this lease. Of one that was
+ * cancelled under it the tries are kept.
  */
 export const SETTLE: string = `
 local now = tick(ARGV[1])
 local kind, a, b, c = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local r = load(ARGV[2])
-if not r or not r.held or r.fence ~= ARGV[3] then return {now, 0} end
+if not r or not r.held or r.fence ~= ARGV[3] then
+  -- Cancelled while it was out: an operator who looks at it must see what its app may have.
+  if r and r.state == 'cancelled' and r.late == ARGV[3] and #ARGV >= 8 then
+    addTries(r, 8)
+    if kind == 'again' and c == '1' then r.doubt = '1' end
+    r.late = nil
+    save(r)
+  end
+  return {now, 0}
+end
 local asked = r.state == 'verifying'
 lift(r, now)
 local n = addTries(r, 8)
