@@ -48,7 +48,8 @@ export interface Deliveries extends AsyncDisposable {
   /** The routes of a new manifest. */
   apply(plans: readonly RoutePlan[], settings: SpoolSettings, own: readonly DeliveryRoute[]): void;
   /** Begins to deliver. */
-  start(): Promise<void>;
+  /** `first` is done before anything is delivered, and may be done more than once. */
+  start(first: () => Promise<void>): Promise<void>;
   /** Where a copy of the spool is made. */
   readonly copyPath: () => string;
 }
@@ -182,8 +183,9 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
         batch: next.batch,
       });
     },
-    async start() {
+    async start(first) {
       const begin = async (): Promise<void> => {
+        await first();
         await deliverer.start();
         await verifier.start();
         upkeep.start();

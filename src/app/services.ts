@@ -201,8 +201,7 @@ export async function openServices(
   });
   const shared: CallShared = { clock, memory, closing: () => state.stopping };
   sharing?.announce();
-  await notifications.outbox.open();
-  await deliveries.start();
+  await deliveries.start(notifications.outbox.open);
   const { inFlight } = apps;
   return {
     options,
