@@ -80,7 +80,8 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
     running?.deliverer.unsure();
     running?.verifier.unsure();
   };
-  const spool = await openSpool({ ...deps, onBack }, settings);
+  const onLost = (ids: ReadonlySet<string>): void => running?.deliverer.lost(ids);
+  const spool = await openSpool({ ...deps, onBack, onLost }, settings);
   // Where it can't be written down, it holds until the next start: `storage.failing` has said so.
   const pauses = createPauses(await history.loadPauses(), {
     save: (pause: StoredPause) => void history.savePause(pause).catch(() => undefined),

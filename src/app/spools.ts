@@ -39,6 +39,8 @@ export interface SpoolDeps {
   readonly onCommit: (ms: number, jobs: number) => void;
   /** It was away and is there again. */
   readonly onBack: () => void;
+  /** These leases are others' by now, or may be. */
+  readonly onLost: (ids: ReadonlySet<string>) => void;
 }
 
 const LAST_DRIVER = "spool.driver";
@@ -119,7 +121,7 @@ async function refuseRedis(settings: RedisSettings, deps: SpoolDeps): Promise<vo
 
 /** Redis may come later than the listeners: until then every verb says so. */
 function onRedis(deps: SpoolDeps, { link, ready }: RedisService, instance: string, first: SpoolBounds): AppSpool {
-  const { clock, random, key, onCommit, onBack } = deps;
+  const { clock, random, key, onCommit, onBack, onLost } = deps;
   let spool: RedisSpool | null = null;
   let bounds = first;
   let closed = false;
@@ -128,7 +130,7 @@ function onRedis(deps: SpoolDeps, { link, ready }: RedisService, instance: strin
     while (spool === null && !closed) {
       await link.whenUp();
       try {
-        spool = await openRedisSpool({ link, clock, random, seal, instance }, bounds);
+        spool = await openRedisSpool({ link, clock, random, seal, instance, lost: onLost }, bounds);
       } catch (error) {
         // It may have gone away meanwhile; what else is wrong will not mend itself.
         if (link.up()) throw error;

@@ -33,8 +33,8 @@ export function openWatch(port: number, prefix: string): Watch {
       for (;;) {
         const left = await leasesOf(name);
         const took = machineMs() - from;
-        if (left === 0) return took;
         if (took > ms) throw new Error(`${left} leases of a dead sidecar were not taken over within ${ms / 1000} s`);
+        if (left === 0) return took;
         await pause(LOOK_MS);
       }
     },
