@@ -17,11 +17,19 @@ import { privateMounts } from "./tmpfs.ts";
 interface Torture extends Pick<Scenario, "name" | "about" | "mounts"> {
   /** Less than the others where it has more to do for each. */
   readonly rate: number;
+  readonly shortKills: number;
   run(options: RunOptions): Promise<Report>;
 }
 
 const RATE = 500;
-const alone = (scenario: Scenario): Torture => ({ ...scenario, rate: RATE, run: (options) => run(scenario, options) });
+const KILLS = 30;
+const SHORT_KILLS = 5;
+const alone = (scenario: Scenario): Torture => ({
+  ...scenario,
+  rate: RATE,
+  shortKills: SHORT_KILLS,
+  run: (options) => run(scenario, options),
+});
 const SCENARIOS: readonly Torture[] = [...[kill, disk, clock, thread].map(alone), replicas];
 
 const USAGE = `npm run torture [-- OPTIONS]
@@ -32,7 +40,7 @@ whether all that was acknowledged was delivered, once and in order.
 ${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n")}
 
   --only NAMES     some of these, as in kill,disk
-  --kills N        (30, --short 5)
+  --kills N        (${KILLS}, --short ${SHORT_KILLS}; of replicas ${replicas.shortKills})
   --rate N         requests/s (${RATE}; of all replicas together ${replicas.rate})
   --seed N         the same choices again; their times differ
   --short          a few seconds of each
@@ -61,7 +69,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const scenarios = values.only.split(",").map(scenarioNamed);
-  const kills = wholeNumber("--kills", values.kills ?? (values.short ? "5" : "30"));
+  const kills = values.kills === undefined ? null : wholeNumber("--kills", values.kills);
   const rate = values.rate === undefined ? null : wholeNumber("--rate", values.rate);
   const seed = wholeNumber("--seed", values.seed ?? String(1 + systemRandom.below(2 ** 31)));
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -86,7 +94,7 @@ async function main(): Promise<number> {
     }
     const { short, script } = values;
     const report = await scenario.run({
-      kills,
+      kills: kills ?? (short ? scenario.shortKills : KILLS),
       rate: rate ?? scenario.rate,
       seed,
       short,

@@ -23,6 +23,7 @@ export const replicas = {
   name: "replicas",
   about: "three sidecars on one Redis: they, it and the wires between killed, paused, cut",
   rate: 300,
+  shortKills: 3,
   run,
 } as const;
 
