@@ -16,7 +16,7 @@ export interface TestReplica {
   readonly lost: string[];
 }
 
-export const BOUNDS = { maxJobs: 1e9, maxBytes: 1e12, retainDeliveredMs: 1e12, retainDeadMs: 1e12 };
+const BOUNDS = { maxJobs: 1e9, maxBytes: 1e12, retainDeliveredMs: 1e12, retainDeadMs: 1e12 };
 export const LOCK_MS = 10_000;
 /** More than the time between two checks, and between two renewals. */
 export const ROUND_MS = 5_000;

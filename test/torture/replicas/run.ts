@@ -14,6 +14,7 @@ import { createRack } from "../rack.ts";
 import { OVER, type RunOptions } from "../run.ts";
 import { choosePort, createSidecar, type OpenLife } from "../sidecar.ts";
 import type { Violation } from "../violation.ts";
+import { agreed } from "./agree.ts";
 import { nameOf, type Replica, storm, type Weather } from "./storm.ts";
 import { openWatch, type Watch } from "./watch.ts";
 import { openWire } from "./wire.ts";
@@ -78,6 +79,7 @@ async function run(options: RunOptions): Promise<Report> {
   await guard(broken, () => storm(weather));
   const racks = all.map(({ rack }) => rack);
   const finished = await finish({ app, clients: all.map(({ clients }) => clients), racks, broken });
+  await guard(broken, async () => void broken.push(...(await agreed(racks))));
   for (const evidence of await watch.leftovers()) broken.push({ kind: "process", evidence });
   const facts = {
     acks: all.flatMap(({ clientsFile }) => readFacts<Ack>(clientsFile)),
