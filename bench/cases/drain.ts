@@ -24,7 +24,7 @@ export const drain: Case = {
   name: "drain",
   about: "jobs that wait, sent to an app that answers at once, against a BullMQ worker",
   async run(bench) {
-    const { full, short, profile } = bench.options;
+    const { full, short, pairs, profile } = bench.options;
     const jobs = full ? JOBS.full : short ? JOBS.short : JOBS.usual;
     const warmUpJobs = short ? WARM_UP_JOBS.short : WARM_UP_JOBS.usual;
     const upstream = await startUpstream(bench);

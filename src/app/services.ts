@@ -202,12 +202,7 @@ export async function openServices(
   });
   const shared: CallShared = { clock, memory, closing: () => state.stopping };
   sharing?.announce();
-  // A spool on Redis may come later than the listeners: nothing waits for it.
-  const counted = deliveries.spool.ready.then(notifications.outbox.open);
-  if (deliveries.spool.shared)
-    counted.catch((error: unknown) => log.warn({ err: error }, "what waits of notifications is not known"));
-  else await counted;
-  await deliveries.start();
+  await deliveries.start(notifications.outbox.open);
   const { inFlight } = apps;
   return {
     options,

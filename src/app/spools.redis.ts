@@ -29,7 +29,7 @@ export function onRedis(
   instance: string,
   first: SpoolBounds,
 ): AppSpool {
-  const { clock, random, key, onCommit, onBack } = deps;
+  const { clock, random, key, onCommit, onBack, onLost } = deps;
   let spool: RedisSpool | null = null;
   let bounds = first;
   let closed = false;
@@ -38,7 +38,7 @@ export function onRedis(
     while (spool === null && !closed) {
       await link.whenUp();
       try {
-        spool = await openRedisSpool({ link, clock, random, seal, instance }, bounds);
+        spool = await openRedisSpool({ link, clock, random, seal, instance, lost: onLost }, bounds);
       } catch (error) {
         // It may have gone away meanwhile; what else is wrong will not mend itself.
         if (link.up()) throw error;

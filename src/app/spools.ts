@@ -34,6 +34,8 @@ export interface SpoolDeps {
   readonly onCommit: (ms: number, jobs: number) => void;
   /** It was away and is there again. */
   readonly onBack: () => void;
+  /** These leases are others' by now, or may be. */
+  readonly onLost: (ids: ReadonlySet<string>) => void;
 }
 
 const LAST_DRIVER = "spool.driver";

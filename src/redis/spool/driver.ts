@@ -36,7 +36,8 @@ export interface RedisSpoolBounds {
 }
 
 export interface RedisSpoolDeps {
-  readonly link: Pick<RedisLink, "client" | "prefix">;
+  /** `onBack`: without it leases are renewed by the clock only, as for who is there for a moment. */
+  readonly link: Pick<RedisLink, "client" | "prefix"> & Partial<Pick<RedisLink, "onBack">>;
   readonly clock: Clock;
   readonly random: Random;
   readonly seal: Seal;
@@ -44,6 +45,8 @@ export interface RedisSpoolDeps {
   readonly instance: string;
   /** What Redis's clock would say, in Unix milliseconds. For tests, which have a time of their own. */
   readonly serverMs?: number;
+  /** Leases that others have by now, or may have: what of these has not begun must not begin. Told more than once. */
+  readonly lost?: (ids: ReadonlySet<string>) => void;
 }
 
 /** Jobs put or settled in one script, and bytes of them: some milliseconds of Redis. */
@@ -72,7 +75,7 @@ export async function openRedisSpool(deps: RedisSpoolDeps, first: RedisSpoolBoun
     return reply;
   };
   const busy = async (): Promise<readonly string[]> => link.client.hkeys(`${link.prefix}busy`);
-  const leases = createLeases({ instance, clock, ask, busy });
+  const leases = createLeases({ instance, clock, ask, busy, lost: deps.lost ?? (() => undefined) });
   const summaries = (reply: Reply | undefined) => list(reply).map((one) => summaryOf(one, time.wall));
   const hold = async (held: readonly Lease[]): Promise<void> => {
     leases.set(held);
@@ -93,18 +96,25 @@ export async function openRedisSpool(deps: RedisSpoolDeps, first: RedisSpoolBoun
   });
   const settle = async (lease: Lease, settlement: Settlement): Promise<boolean> => {
     const done = await ends.ask(settleArgs(lease, settlement));
-    leases.remove(lease.id);
+    leases.remove(lease);
     return num(done) === 1;
   };
   const find = async (id: string) => readJob(await ask("find", [id]), seal, time.wall);
-  await hold([]);
-  // Says that we are here.
-  await ask("renew", [LOCK_MS, instance]);
+  try {
+    await hold([]);
+    // Says that we are here.
+    await ask("renew", [LOCK_MS, instance]);
+  } catch (error) {
+    leases.stop();
+    throw error;
+  }
+  link.onBack?.(leases.renewNow);
 
   return {
     put: async (job) => receiptOf(await puts.ask(putArgs(job, random, seal))),
     async claim({ app, capability, lane, max, maxBytes }) {
       const route = `${app}/${capability}`;
+      const askedAt = clock.now();
       const reply = await ask("claim", [route, lane, max, maxBytes, instance, LOCK_MS]);
       const [, more, next, expired, rows] = reply;
       const ended = summaries(expired);
@@ -119,7 +129,7 @@ export async function openRedisSpool(deps: RedisSpoolDeps, first: RedisSpoolBoun
           if (dead !== null) ended.push(dead);
         }
       }
-      for (const { lease } of [...jobs, ...polls]) leases.add(lease);
+      for (const { lease } of [...jobs, ...polls]) leases.add(lease, askedAt);
       const nextInMs = num(next) < 0 ? null : num(next);
       return { jobs, polls, more: num(more) === 1, nextInMs, expired: ended };
     },

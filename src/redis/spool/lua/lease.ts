@@ -5,6 +5,13 @@
  * poll and ms left for it.
  */
 export const CLAIM: string = `
+-- Grows with the time: a Redis that has lost its last writes must not give a number that somebody has got before.
+local function nextFence(now)
+  local fence = string.format('%.0f', math.max(tonumber(rcall('GET', P .. 'fence') or 0) + 1, now * 1000))
+  rcall('SET', P .. 'fence', fence)
+  return fence
+end
+
 local now = tick(ARGV[1])
 local route, lane, max, maxBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local q = queueOf(route, lane)
@@ -14,13 +21,13 @@ for _ = 1, max do
   if not id then break end
   local r = load(id)
   if r and lane ~= 'verify' and #jobs > 0 and size + r.size > maxBytes then break end
-  local fence = rcall('INCR', P .. 'fence')
-  if lockNext(q, now, tostring(fence), tonumber(ARGV[7])) ~= id then rest = true; break end
+  local fence = nextFence(now)
+  if lockNext(q, now, fence, tonumber(ARGV[7])) ~= id then rest = true; break end
   if not r then leaveLeased({id = id, route = route, lane = lane}, now)
   else
     local content = lane == 'verify' and r.poll or rcall('GET', P .. 'b:' .. id)
     unindex(r)
-    r.held = '1'; r.inst = ARGV[6]; r.fence = tostring(fence); r.q = nil
+    r.held = '1'; r.inst = ARGV[6]; r.fence = fence; r.q = nil
     if lane ~= 'verify' then r.state = 'leased' end
     index(r); save(r)
     if lane ~= 'verify' and tonumber(r.exp) <= now then
@@ -120,15 +127,19 @@ end
 return {now, lost}
 `;
 
-/** In: now, ms between two checks of a queue, route, lane. Takes back what nobody renewed. Out: the time, their number. */
+/**
+ * In: now, ms between two checks of a queue, ms in which nobody is taken for dead after Redis was away, route, lane.
+ * Takes back what nobody renewed. Out: the time, their number.
+ */
 export const STALLED: string = `
 local now = tick(ARGV[1])
-local q = queueOf(ARGV[3], ARGV[4])
+if serverMs() - (rcall('HGET', P .. 'clock', 'back') or 0) < tonumber(ARGV[3]) then return {now, 0} end
+local q = queueOf(ARGV[4], ARGV[5])
 local ids = stalledOf(q, now, tonumber(ARGV[2]))
 for _, id in ipairs(ids) do
   local r = load(id)
   -- BullMQ has put it back; here it enters anew, so that its record and its queue agree.
-  leaveWaiting({id = id, route = ARGV[3], lane = ARGV[4]})
+  leaveWaiting({id = id, route = ARGV[4], lane = ARGV[5]})
   if r and r.held then
     unindex(r)
     r.held = nil; r.inst = nil

@@ -15,14 +15,23 @@ local rcall = redis.call
 local COUNTS = P .. 'counts'
 local ROW = 512
 local LAPSE = 60000
+-- Somebody asks each second: where nobody did for so long, Redis was away.
+local AWAY = 3000
+
+local function serverMs()
+  local server = rcall('TIME')
+  return server[1] * 1000 + math.floor(server[2] / 1000)
+end
 
 -- The time of the store: goes on with the fastest of those who use it, and never back.
 local function tick(now)
   now = tonumber(now)
-  local last = tonumber(rcall('HGET', P .. 'clock', 'now') or 0)
+  local before = rcall('HMGET', P .. 'clock', 'now', 'at')
+  local last = tonumber(before[1] or 0)
   if last > now then now = last end
-  local server = rcall('TIME')
-  rcall('HSET', P .. 'clock', 'now', now, 'at', server[1] * 1000 + math.floor(server[2] / 1000))
+  local server = serverMs()
+  if before[2] and server - before[2] > AWAY then rcall('HSET', P .. 'clock', 'back', server) end
+  rcall('HSET', P .. 'clock', 'now', now, 'at', server)
   return now
 end
 
