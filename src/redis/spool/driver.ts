@@ -1,5 +1,6 @@
 import type { Clock } from "../../core/clock.ts";
 import { parseId } from "../../core/job.id.ts";
+import { OWN_APP } from "../../core/job.ts";
 import type { Random } from "../../core/random.ts";
 import type { Seal } from "../../core/seal.ts";
 import type { Movable } from "../../spool/move/port.ts";
@@ -148,7 +149,7 @@ export async function openRedisSpool(deps: RedisSpoolDeps, first: RedisSpoolBoun
       return { expired: summaries(expired), lapsed: summaries(lapsed), more: num(more) === 1 };
     },
     async survey() {
-      const [, flat, oldest] = await ask("survey", []);
+      const [, flat, oldest] = await ask("survey", [`${OWN_APP}/`]);
       const counts = countsOf(flat);
       const bytes = counts.get("bytes") ?? 0;
       const { maxJobs, maxBytes } = bounds;
