@@ -157,7 +157,7 @@ function manifestService(parts: AdminParts): ManifestService {
     current: () => {
       const { revision, at, by, loaded } = manifests.current;
       const { hash, warnings } = loaded;
-      return { revision, hash, appliedAt: at, by, warnings, manifest: loaded.masked() };
+      return { revision, hash, appliedAt: at, by, warnings, manifest: loaded.masked };
     },
     rejection: () => manifests.rejection,
     validate: (text) => {

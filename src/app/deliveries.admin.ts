@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import type { DlqAdded } from "../core/events.job.ts";
 import type { EventBus } from "../core/events.ts";
 import { type JobSummary, OWN_APP, type RouteName } from "../core/job.ts";
+import type { Page } from "../core/stored.ts";
 import type { DeliveryState } from "../proxy/deliveries.ts";
 import type { Deliveries } from "./deliveries.ts";
 import { parkingService } from "./parking.ts";
@@ -20,14 +21,25 @@ export interface DeliveryAdminDeps {
   readonly mask: (text: string) => string;
 }
 
+/** So long a list is looked for; the storage thread does other things in between. */
+const LOOK_MS = 300;
+
 export function deliveryService({ deliveries, clock, bus, routes, mask }: DeliveryAdminDeps): DeliveryService {
   const { spool, deliverer, pauses } = deliveries;
   const hidden = <T extends { readonly detail: string | null }>(said: T): T =>
     said.detail === null ? said : { ...said, detail: mask(said.detail) };
   return {
     async list(query) {
-      const { items, next } = await asked(spool.list(query));
-      return { items: items.filter(notOwn).map(hidden), next };
+      // A part of a large spool may hold nothing that matches: who asks gets a full page, or what was found in time.
+      const until = clock.now() + LOOK_MS;
+      const items: JobSummary[] = [];
+      let { cursor } = query;
+      do {
+        const page: Page<JobSummary> = await asked(spool.list({ ...query, limit: query.limit - items.length, cursor }));
+        items.push(...page.items.filter(notOwn).map(hidden));
+        cursor = page.next;
+      } while (cursor !== null && items.length < query.limit && clock.now() < until);
+      return { items, next: cursor };
     },
     async find(id) {
       const job = await asked(spool.find(id));
