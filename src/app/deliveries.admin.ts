@@ -87,7 +87,7 @@ export function deliveryService({ deliveries, clock, bus, routes, mask }: Delive
       if (receipt.kind === "full") throw new DeliveriesAway(`the spool is full (max_${receipt.bound})`);
       return receipt.kind === "queued";
     },
-    survey: () => asked(survey(deliveries)),
+    survey: () => asked(survey(deliveries, routes())),
     ...parkingService({ pauses, deliverer, clock, routes }),
     async backup() {
       const path = deliveries.copyPath();
@@ -128,7 +128,8 @@ async function asked<T>(answer: Promise<T>): Promise<T> {
   }
 }
 
-async function survey({ spool, deliverer, pauses }: Deliveries): Promise<SpoolInfo> {
+/** `known`: the routes of the manifest. One that is paused is shown though it never had a job. */
+async function survey({ spool, deliverer, pauses }: Deliveries, known: readonly RouteName[]): Promise<SpoolInfo> {
   const { routes, ...rest } = await appsOnly(spool.survey());
   const shown = routes.map((route): SpoolRouteInfo => {
     const { app, capability, leased, verifying } = route;
@@ -144,6 +145,13 @@ async function survey({ spool, deliverer, pauses }: Deliveries): Promise<SpoolIn
       parked: parked && { ...parked, by },
     };
   });
+  const met = new Set(routes.map(({ app, capability }) => `${app}/${capability}`));
+  for (const { app, capability } of known) {
+    const pause = pauses.of(app, capability);
+    if (pause === null || met.has(`${app}/${capability}`)) continue;
+    const { cause, at: since, by } = pause;
+    shown.push({ app, capability, queued: 0, leased: 0, verifying: 0, dead: 0, parked: { cause, since, by } });
+  }
   return {
     ...rest,
     routes: shown.filter((one) => one.parked || one.queued + one.leased + one.verifying + one.dead > 0),

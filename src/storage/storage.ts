@@ -78,6 +78,7 @@ export interface History {
   markNotification(mark: NotificationMark): void;
   /** Newest first. */
   notifications(query: NotificationQuery): Promise<Page<StoredNotification>>;
+  notification(id: string): Promise<StoredNotification | null>;
   /** Somebody has read it; resolves with it as it is then, or null where there is none. */
   readNotification(read: NotificationRead): Promise<StoredNotification | null>;
   meta(key: string): Promise<string | null>;
@@ -181,6 +182,7 @@ export async function openStorage(
       addNotification: writers.notifications.save,
       markNotification: writers.marks.save,
       notifications: (query) => call("notifications.list", query),
+      notification: (id) => call("notifications.find", id),
       async readNotification(read) {
         await call("notifications.read", read);
         return call("notifications.find", read.id);

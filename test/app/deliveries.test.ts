@@ -105,6 +105,25 @@ test("what is due anew in a file that was recovered is fetched, though nothing e
   await expect.poll(() => route.sends.map(({ job }) => job.inDoubt)).toEqual([true]);
 });
 
+test("a route that is paused is shown as such though it never had a job", async () => {
+  const { deliveries, bus } = await opened();
+  const routes = () => [
+    { app: "crm", capability: "contact" },
+    { app: "crm", capability: "deal" },
+    { app: "quiz", capability: "winner" },
+  ];
+  const service = deliveryService({ deliveries, clock: systemClock, bus, mask: (text) => text, routes });
+  service.pause("crm", "contact", "ops");
+  const none = { queued: 0, leased: 0, verifying: 0, dead: 0 };
+  const paused = { cause: "paused", since: expect.any(Number), by: "ops" };
+  expect((await service.survey()).routes).toEqual([{ app: "crm", capability: "contact", ...none, parked: paused }]);
+  service.pause("crm", null, "ops");
+  expect((await service.survey()).routes.map(({ capability }) => capability)).toEqual(["contact", "deal"]);
+  service.resume("crm", null, "ops");
+  service.resume("crm", "contact", "ops");
+  expect((await service.survey()).routes).toEqual([]);
+});
+
 test("a list goes on through what does not match, until its page is full or all was seen", async () => {
   const { deliveries, bus } = await opened();
   const service = deliveryService({ deliveries, clock: systemClock, bus, mask: (text) => text, routes: () => [] });
