@@ -6,6 +6,7 @@ import { fair } from "./cases/fair.ts";
 import { history } from "./cases/history.ts";
 import { intake } from "./cases/intake.ts";
 import { micro } from "./cases/micro.ts";
+import { operations } from "./cases/operations.ts";
 import { routes } from "./cases/routes.ts";
 import { slow } from "./cases/slow.ts";
 import { sync } from "./cases/sync.ts";
@@ -16,7 +17,7 @@ import { formatReport, writeResults } from "./lib/report.ts";
 
 /** `npm run bench`: measures and prints. It judges nothing: only a run that could not be made ends with code 1. */
 
-const CASES: readonly Case[] = [sync, intake, drain, backlog, fair, routes, failover, slow, history, micro];
+const CASES: readonly Case[] = [sync, intake, drain, backlog, fair, routes, failover, slow, history, operations, micro];
 const DEFAULT_CASES: readonly Case[] = [sync];
 
 const USAGE = `npm run bench [-- CASE… OPTIONS]
