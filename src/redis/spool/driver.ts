@@ -1,4 +1,5 @@
 import type { Clock } from "../../core/clock.ts";
+import { OWN_APP } from "../../core/job.ts";
 import type { Random } from "../../core/random.ts";
 import type { Seal } from "../../core/seal.ts";
 import type { Movable } from "../../spool/move/port.ts";
@@ -159,7 +160,7 @@ export async function openRedisSpool(deps: RedisSpoolDeps, first: RedisSpoolBoun
       return { expired: summaries(expired), lapsed: summaries(lapsed), more: num(more) === 1 };
     },
     async survey() {
-      const [, flat, oldest] = await ask("survey", []);
+      const [, flat, oldest] = await ask("survey", [`${OWN_APP}/`]);
       const counts = countsOf(flat);
       const bytes = counts.get("bytes") ?? 0;
       const { maxJobs, maxBytes } = bounds;
