@@ -207,8 +207,9 @@ function createNames(routes: Iterable<RouteNames>, channels: ReadonlySet<string>
       if (channel !== undefined) return channels.has(channel);
       if (app === undefined || app === NO_APP) return true;
       const known = capability === undefined ? byApp.get(app) : byRoute.get(`${app}/${capability}`);
-      // An empty name is a move from nowhere, or to nowhere.
-      return known !== undefined && [upstream, from, to].every((name) => !name || known.has(name));
+      // Of a move of traffic both ends are upstreams, and an empty one is nowhere; `to` of a breaker is its new state.
+      const upstreams = from === undefined ? [upstream] : [from, to];
+      return known !== undefined && upstreams.every((name) => !name || known.has(name));
     },
   };
 }

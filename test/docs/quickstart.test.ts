@@ -67,7 +67,7 @@ test.skipIf(!curl)("the first manifest, its app, and its calls: with the app, an
   expect(await ask("/quiz/analytics")).toMatch(/^HTTP\/1.1 202 [\s\S]*^Location: \/\.outrigger\/deliveries\//m);
   await app.kill();
   expect(await ask("/quiz/winner_selection")).toMatch(
-    /^HTTP\/1.1 200 [\s\S]*^Outrigger-Outcome: fallback;reason=connect;strategy=random_pick\r$[\s\S]*"(?:ada|grace)"/m,
+    /^HTTP\/1.1 200 [\s\S]*^Outrigger-Outcome: fallback;reason=(?:connect|reset);strategy=random_pick\r$[\s\S]*"(?:ada|grace)"/m,
   );
   expect(await ask("/quiz/analytics")).toMatch(/^HTTP\/1.1 202 /);
 });

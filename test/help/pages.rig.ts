@@ -140,6 +140,8 @@ export async function startPagesRig(): Promise<PagesRig> {
         printed.abort();
       },
     });
+    // Where it ends by itself, something is wrong, and its code says so.
+    void running.then(() => printed.abort());
     while (!printed.signal.aborted) await deadLetter();
     return { ...(await running), out };
   }

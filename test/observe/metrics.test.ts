@@ -104,6 +104,7 @@ test("breaker states and requests in flight are asked at the scrape, and what is
 
 test("moves of a breaker are counted by where they went", async () => {
   const metrics = metricsWith();
+  metrics.retain([{ app: "quiz", capability: "winner", upstreams: ["primary"] }]);
   metrics.record(breakerMoved());
   metrics.record(breakerMoved({ type: "breaker.half_open" }));
   metrics.record(breakerMoved({ type: "breaker.closed" }));
