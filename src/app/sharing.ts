@@ -8,7 +8,7 @@ import { type BreakerId, type StoredPin, upstreamKey } from "../core/stored.ts";
 import type { Breakers } from "../policy/breaker.ts";
 import type { FailoverSharing } from "../policy/failover.telling.ts";
 import type { RedisLink } from "../redis/connection.ts";
-import { createAgreement } from "../shared/agreement.ts";
+import { type Agreement, createAgreement } from "../shared/agreement.ts";
 import { hearNews } from "../shared/news.ts";
 import type { Registers } from "../shared/port.ts";
 import { newsChannel, redisRegisters } from "../shared/redis.ts";
@@ -57,7 +57,7 @@ export function openSharing(link: RedisLink, { shared }: Pick<RedisSettings, "sh
   const registers = redisRegisters({ ...link, newEpoch: () => randomHex(deps.random, 8) });
   const sharing = createSharing(registers, shared, deps);
   const stop = hearNews(link.client, newsChannel(link.prefix), sharing.refresh);
-  link.onBack(sharing.refresh);
+  link.onBack(sharing.reread);
   return {
     ...sharing,
     get agreed() {
@@ -70,12 +70,12 @@ export function openSharing(link: RedisLink, { shared }: Pick<RedisSettings, "sh
   };
 }
 
-/** The same over any registers. `refresh`: there is news. */
+/** The same over any registers. `refresh`: there is news; `reread`: they were away. */
 export function createSharing(
   registers: Registers,
   shared: RedisSettings["shared"],
   { clock, random, bus }: SharingDeps,
-): Sharing & { readonly refresh: () => void } {
+): Sharing & Pick<Agreement, "refresh" | "reread"> {
   const replica = randomHex(random, 8);
   const of = {
     breaker: shared.includes("breaker"),
@@ -161,6 +161,7 @@ export function createSharing(
     },
     first,
     refresh: agreement.refresh,
+    reread: agreement.reread,
     async [Symbol.asyncDispose]() {
       agreement.stop();
     },

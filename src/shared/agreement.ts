@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "../core/clock.ts";
+import { answered } from "./answered.ts";
 import type { Objection, Proposal, Reading, Registers } from "./port.ts";
 import { EMPTY, next, proposalOf, type Register, type RegisterEvent } from "./register.ts";
 
@@ -19,6 +20,8 @@ export interface Agreement {
   announce(): void;
   /** There is news: reads now instead of when the next reading is due. */
   refresh(): void;
+  /** The connection was lost and is back: a server that forgot its last moments may count past them by now, so all is read. */
+  reread(): void;
   /** Is what the others do known here? */
   readonly agreed: boolean;
   stop(): void;
@@ -67,6 +70,7 @@ export function createAgreement(deps: AgreementDeps): Agreement {
   let objected = "";
   let reading = false;
   let again = false;
+  let mistrusted = false;
   let stopped = false;
   let timer: Timer | null = null;
 
@@ -108,7 +112,7 @@ export function createAgreement(deps: AgreementDeps): Agreement {
     const { name, id, value, ageMs } = proposal;
     const since = clock.now() - ageMs;
     try {
-      const verdict = await answered(registers.propose(proposal), clock);
+      const verdict = await answered(registers.propose(proposal), clock, ANSWER_MS);
       sent--;
       if (verdict.taken) held.set(name, { value, since });
       step(name, verdict.taken ? { type: "taken", id, version: verdict.version } : { type: "refused", id, ...verdict });
@@ -142,7 +146,7 @@ export function createAgreement(deps: AgreementDeps): Agreement {
     let whole = cursor.since === 0;
     const seen = new Set<string>();
     for (;;) {
-      const page = await answered(registers.read(cursor.since), clock);
+      const page = await answered(registers.read(cursor.since), clock, ANSWER_MS);
       if (stopped) return;
       // Another memory, or one that lost its last moments: all of it is news.
       if (cursor.since > 0 && (page.epoch !== cursor.epoch || page.newest < cursor.since)) {
@@ -203,6 +207,8 @@ export function createAgreement(deps: AgreementDeps): Agreement {
     timer = null;
     while (again && !stopped) {
       again = false;
+      if (mistrusted) cursor = { epoch: "", since: 0 };
+      mistrusted = false;
       await readAll().catch(away);
     }
     reading = false;
@@ -226,6 +232,10 @@ export function createAgreement(deps: AgreementDeps): Agreement {
       if (agreed) registers.object(`${deps.replica} ${about}`, ms).catch(away);
     },
     refresh: () => void refresh(),
+    reread() {
+      mistrusted = true;
+      void refresh();
+    },
     get agreed() {
       return agreed;
     },
@@ -235,12 +245,4 @@ export function createAgreement(deps: AgreementDeps): Agreement {
       for (const { id } of waiters) tell(id, true);
     },
   };
-}
-
-async function answered<T>(answer: Promise<T>, clock: Clock): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const late = (): void => reject(new Error(`no answer within ${ANSWER_MS} ms`));
-    const timer = clock.after(ANSWER_MS, late, undefined);
-    answer.then(resolve, reject).finally(() => clock.cancel(timer));
-  });
 }

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createSharing, type Machines, type Sharing } from "../../src/app/sharing.ts";
+import { createSharing, type Machines } from "../../src/app/sharing.ts";
 import type { OutriggerEvent } from "../../src/core/events.ts";
 import type { BreakerId } from "../../src/core/stored.ts";
 import { REFUSED } from "../../src/policy/breaker.cell.ts";
@@ -21,7 +21,7 @@ const settings = { ...BREAKER, failures: 2, recoveryMs: 10_000, recoveryMaxMs: 4
 const NO_FAILOVERS: Machines["failovers"] = { find: () => null, peers: () => [], objected: () => undefined };
 
 interface Replica {
-  readonly sharing: Sharing & { readonly refresh: () => void };
+  readonly sharing: ReturnType<typeof createSharing>;
   readonly breakers: Breakers;
   readonly events: OutriggerEvent[];
   call(result: BreakerResult): boolean;
@@ -178,6 +178,22 @@ describe("two replicas", () => {
     await pass(2 * POLL_MS);
     expect([...registers.held.values()].map(({ value }) => JSON.parse(value).state.kind)).toEqual(["open"]);
     expect([a.state(), b.state()]).toEqual(["open", "open"]);
+  });
+
+  test("a Redis that lost its last moments and went on past them between two readings counts, once it is back", async () => {
+    const { a, b, pass, registers } = await pair();
+    a.breakers.cell(id, settings).trip("ops", 3_600_000);
+    await pass(POLL_MS);
+    a.breakers.cell(id, settings).reset("ops");
+    await pass(POLL_MS);
+    expect([a.state(), b.state()]).toEqual(["closed", "closed"]);
+    registers.rewind();
+    // As many changes as were lost, so that their number tells nothing.
+    await registers.propose({ name: "of somebody else", id: "x", from: 0, value: "x", ageMs: 0 });
+    for (const { sharing } of [a, b]) sharing.reread();
+    await pass(POLL_MS);
+    const [, held] = [...registers.held].find(([name]) => name !== "of somebody else") ?? [];
+    expect([a.state(), b.state()]).toEqual(Array(2).fill(JSON.parse(held?.value ?? "").state.kind));
   });
 });
 

@@ -26,10 +26,16 @@ export const BULL: string =
 -- The keys of a queue begin with this.
 local function queueOf(route, lane) return P .. 'bull:' .. route .. '/' .. lane .. ':' end
 
+-- Queues that are known to be there, in this script.
+local opened = {}
+
 -- Into the queue of its lane, due at r.due; with front, before all that wait there.
 local function enter(r, now, front)
   local q = queueOf(r.route, r.lane)
-  if rcall('HSETNX', q .. 'meta', 'opts.maxLenEvents', ${EVENTS}) == 1 then rcall('SADD', P .. 'queues', q) end
+  if not opened[q] and rcall('HSETNX', q .. 'meta', 'opts.maxLenEvents', ${EVENTS}) == 1 then
+    rcall('SADD', P .. 'queues', q)
+  end
+  opened[q] = true
   local args = cmsgpack.pack({q, r.id, 'delivery', now})
   local due = tonumber(r.due)
   if due > now then

@@ -42,6 +42,12 @@ for _, set in ipairs(sets) do
   local flat = rcall('ZREVRANGEBYSCORE', set, below, '-inf', 'WITHSCORES', 'LIMIT', 0, step)
   for i = 1, #flat, 2 do found[#found + 1] = {flat[i], tonumber(flat[i + 1])} end
 end
+if rid ~= '' then
+  -- The one that has no other request id than its own.
+  local r = load(rid)
+  local last = ARGV[3] == '' and math.huge or tonumber(ARGV[3])
+  if r and r.rid == rid and tonumber(r.seq) < last then found[#found + 1] = {rid, tonumber(r.seq)} end
+end
 table.sort(found, function(a, b) return a[2] > b[2] end)
 local items = {}
 for i, one in ipairs(found) do

@@ -29,13 +29,8 @@ local r = {id = id}
 local n = tonumber(ARGV[4])
 for i = 5 + n, #ARGV, 2 do r[ARGV[i]] = ARGV[i + 1] end
 for _, f in ipairs({'due', 'exp', 'since', 'ended', 'til'}) do if r[f] then r[f] = now + r[f] end end
-local fixed = {}
-for _, f in ipairs(FIXED) do
-  if r[f] ~= nil then fixed[#fixed + 1] = f; fixed[#fixed + 1] = r[f] end
-end
-rcall('HSET', P .. 'j:' .. id, unpack(fixed))
 rcall('ZADD', P .. 'all', r.seq, id)
-rcall('ZADD', P .. 'q:' .. r.rid, r.seq, id)
+if r.rid ~= id then rcall('ZADD', P .. 'q:' .. r.rid, r.seq, id) end
 count('bytes', ROW)
 if r.hl then
   rcall('SET', P .. 'b:' .. id, ARGV[3])

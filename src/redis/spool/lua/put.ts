@@ -69,7 +69,7 @@ local function put(f, content)
   end
   local rid = f[3] ~= '' and f[3] or id
   local poll = f[18] ~= ''
-  local r = {new = true, id = id, route = route, rid = rid, seq = seq, at = f[4], since = now, age = f[5],
+  local r = {id = id, route = route, rid = rid, seq = seq, at = f[4], since = now, age = f[5],
     exp = now + f[5], att = 0, sends = f[6] - (#f - 21), doubt = f[7], origin = f[8], size = f[9],
     due = now + (poll and f[19] or 0)}
   if f[11] ~= '' then r.okey = f[11] end
@@ -83,7 +83,7 @@ local function put(f, content)
     count('bytes', ROW + bytes)
   end
   rcall('ZADD', P .. 'all', seq, id)
-  rcall('ZADD', P .. 'q:' .. rid, seq, id)
+  if rid ~= id then rcall('ZADD', P .. 'q:' .. rid, seq, id) end
   addTries(r, f, 22)
   if dead ~= '' then
     r.lane = 'first'

@@ -4,7 +4,7 @@
  * `j:{id}` is the job's record (a hash), `b:{id}` its head and body as they are, `t:{id}` its tries. `all` and
  * `s:{state}` order ids by arrival; `exp`, `done` and `dead` by when something is to be done about them; `old` those
  * that have not ended by when they came; `paid` the delivered ones that have their payload yet. `q:{request}` finds the
- * jobs of a request, `held:{instance}` what a sidecar has leased. `counts` is written with every change.
+ * jobs of a request other than one whose own id that is, `held:{instance}` what a sidecar has leased. `counts` is written with every change.
  * Fields: `route lane state held fence inst due exp age since at att sends doubt origin size hl okey blocks blk reason
  * detail ended poll til rid seq tb late`; `q` is 1 while it stands in a queue of BullMQ, `late` the fence of the lease under
  * which it was cancelled, until its worker has said what was sent.
@@ -51,27 +51,32 @@ end
 local function load(id)
   local flat = rcall('HGETALL', P .. 'j:' .. id)
   if #flat == 0 then return nil end
-  local r = {id = id}
-  for i = 1, #flat, 2 do r[flat[i]] = flat[i + 1] end
+  local r, was = {id = id}, {}
+  for i = 1, #flat, 2 do r[flat[i]] = flat[i + 1]; was[flat[i]] = flat[i + 1] end
+  r.was = was
   return r
 end
 
 local FIXED = {'route', 'rid', 'seq', 'at', 'since', 'age', 'origin', 'size', 'hl', 'okey', 'blocks'}
 local CHANGING = {'lane', 'state', 'held', 'fence', 'inst', 'due', 'exp', 'att', 'sends', 'doubt', 'blk', 'reason',
   'detail', 'ended', 'poll', 'til', 'q', 'tb', 'late'}
+-- What has changed since it was loaded or saved; of a new one all.
 local function save(r)
-  local set, gone = {}, {}
+  local set, gone, was = {}, {}, r.was or {}
   for _, f in ipairs(CHANGING) do
-    if r[f] ~= nil then set[#set + 1] = f; set[#set + 1] = r[f] else gone[#gone + 1] = f end
+    local value = r[f]
+    if value == nil then
+      if was[f] then gone[#gone + 1] = f; was[f] = nil end
+    elseif was[f] ~= value then set[#set + 1] = f; set[#set + 1] = value; was[f] = value end
   end
-  -- Of a new one what does not change is still to be written.
-  if r.new then
+  if not r.was then
     for _, f in ipairs(FIXED) do
       if r[f] ~= nil then set[#set + 1] = f; set[#set + 1] = r[f] end
     end
   end
-  rcall('HSET', P .. 'j:' .. r.id, unpack(set))
-  if #gone > 0 and not r.new then rcall('HDEL', P .. 'j:' .. r.id, unpack(gone)) end
+  r.was = was
+  if #set > 0 then rcall('HSET', P .. 'j:' .. r.id, unpack(set)) end
+  if #gone > 0 then rcall('HDEL', P .. 'j:' .. r.id, unpack(gone)) end
 end
 
 local function waits(r) return r.state == 'queued' or r.state == 'leased' or r.state == 'verifying' end
@@ -92,12 +97,15 @@ local function index(r)
   tally(r, 1)
   rcall('ZADD', P .. 's:' .. r.state, r.seq, r.id)
   if waits(r) then
-    rcall('ZADD', P .. 'old', r.since, r.id)
+    if not r.old then rcall('ZADD', P .. 'old', r.since, r.id) end
+    r.old = true
     if r.held then
       rcall('SADD', P .. 'held:' .. r.inst, r.id)
       rcall('HINCRBY', P .. 'busy', r.route .. '/' .. r.lane, 1)
     else rcall('ZADD', P .. 'exp', r.exp + (r.state == 'verifying' and LAPSE or 0), r.id) end
   else
+    if r.old then rcall('ZREM', P .. 'old', r.id) end
+    r.old = nil
     rcall('ZADD', P .. (r.state == 'delivered' and 'done' or 'dead'), r.ended, r.id)
     if r.state == 'delivered' and r.hl then rcall('ZADD', P .. 'paid', r.seq, r.id) end
   end
@@ -111,7 +119,8 @@ local function unindex(r)
   tally(r, -1)
   rcall('ZREM', P .. 's:' .. r.state, r.id)
   if waits(r) then
-    rcall('ZREM', P .. 'old', r.id)
+    -- It most often waits on.
+    r.old = true
     if r.held then
       rcall('SREM', P .. 'held:' .. r.inst, r.id)
       local busy = r.route .. '/' .. r.lane
@@ -175,7 +184,8 @@ local function laneOf(r) return tonumber(r.sends) > 0 and 'retry' or 'first' end
 
 local function drop(r, now)
   rcall('ZREM', P .. 'all', r.id)
-  rcall('ZREM', P .. 'q:' .. r.rid, r.id)
+  if r.old then rcall('ZREM', P .. 'old', r.id) end
+  if r.rid ~= r.id then rcall('ZREM', P .. 'q:' .. r.rid, r.id) end
   rcall('DEL', P .. 'j:' .. r.id, P .. 'b:' .. r.id, P .. 't:' .. r.id)
   count('bytes', -(ROW + (r.tb or 0) + (r.hl and (r.hl + r.size) or 0)))
   order(r, now)
