@@ -76,6 +76,9 @@ const BLOWS: Readonly<Record<Blow, (weather: Weather, replica: Replica) => Promi
   async dead({ watch, broken, say }, { rack, name }) {
     await rack.up();
     await rack.flowing();
+    // So that it has some.
+    rack.burst(100);
+    await rack.wait(20, 60);
     await rack.kill();
     const leases = await watch.leasesOf(name);
     try {
