@@ -224,6 +224,7 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
     },
     unsure() {
       claims.unsure();
+      ending.again();
       // A put may have been kept whose answer was lost.
       for (const state of registry.all()) dueAgain(state);
     },

@@ -19,6 +19,8 @@ export interface Ending {
   expired(job: JobSummary): void;
   /** As it came; `stop` waits for it. */
   giveBack(state: RouteState, job: LeasedJob): void;
+  /** The store is there again: what it has not taken yet is told now. */
+  again(): void;
   /** From now on nothing is kept for another try. */
   stopping(): void;
   /** Leases whose end the store does not know yet. */
@@ -200,6 +202,7 @@ export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told):
         for (const lane of state.lanes) lane.due = true;
       });
     },
+    again: store.again,
     stopping: store.stopping,
     leases: store.leases,
     behind: () => store.open() >= MAX_BEHIND,

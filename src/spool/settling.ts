@@ -5,6 +5,8 @@ import type { Lease, Settlement, Spool } from "./port.ts";
 export interface Settling {
   /** True once the store has it; false where the lease was no longer ours, or the process ends. */
   settle(lease: Lease, settlement: Settlement): Promise<boolean>;
+  /** The store is there again: what it has not taken yet is told now. */
+  again(): void;
   /** From now on nothing is kept for another try. */
   stopping(): void;
   isStopping(): boolean;
@@ -21,7 +23,18 @@ const STOP_TRIES = 3;
 export function createSettling({ spool, clock }: { readonly spool: Spool; readonly clock: Clock }): Settling {
   /** Not by id: one whose answer was lost may be leased anew, and ended again, while it is still being told. */
   const open = new Set<Lease>();
+  const waiting = new Set<() => void>();
   let stopping = false;
+  const wait = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const go = (): void => {
+        waiting.delete(go);
+        clock.cancel(timer);
+        resolve();
+      };
+      const timer = clock.after(ms, go, undefined);
+      waiting.add(go);
+    });
   return {
     async settle(lease, settlement) {
       open.add(lease);
@@ -36,11 +49,12 @@ export function createSettling({ spool, clock }: { readonly spool: Spool; readon
             open.delete(lease);
             return false;
           }
-          await new Promise<void>((resolve) => {
-            clock.after(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures, 10)), resolve, undefined);
-          });
+          await wait(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures, 10)));
         }
       }
+    },
+    again() {
+      for (const go of [...waiting]) go();
     },
     stopping() {
       stopping = true;

@@ -136,6 +136,23 @@ test("with calls failing at random a stop leaves every job delivered or given ba
   }
 });
 
+test("when the store is there again it is told at once what was delivered meanwhile, however long it was away", async () => {
+  const rig = flakyRig();
+  const route = testRoute({ app: "a", capability: "c" });
+  rig.deliverer.apply([route], SETTINGS);
+  await rig.put(route);
+  rig.plan = (_, verb) => (verb === "settle" ? "before" : null);
+  await rig.deliverer.start();
+  await rig.settled();
+  // By now it is asked every few seconds only.
+  await rig.pass(60_000, 1_000);
+  expect(await states(rig.store)).toEqual({ leased: 1 });
+  rig.plan = () => null;
+  rig.deliverer.unsure();
+  await rig.settled();
+  expect(await states(rig.store)).toEqual({ delivered: 1 });
+});
+
 test("while the store is away nothing is lost, and what was delivered is not sent again", async () => {
   const rig = flakyRig();
   const route = testRoute({ app: "a", capability: "c" });

@@ -1,7 +1,7 @@
 import type { Random } from "../../../src/core/random.ts";
 import type { TestRedis } from "../../help/redis.ts";
-import type { Outage } from "../facts.ts";
-import { type Rack, within } from "../rack.ts";
+import { machineMs, type Outage } from "../facts.ts";
+import { pause, type Rack } from "../rack.ts";
 import type { Extent } from "../scenario/scenario.ts";
 import type { Violation } from "../violation.ts";
 import type { Watch } from "./watch.ts";
@@ -76,6 +76,9 @@ const BLOWS: Readonly<Record<Blow, (weather: Weather, replica: Replica) => Promi
   async dead({ watch, broken, say }, { rack, name }) {
     await rack.up();
     await rack.flowing();
+    // So that it has some.
+    rack.burst(100);
+    await rack.wait(20, 60);
     await rack.kill();
     const leases = await watch.leasesOf(name);
     try {
@@ -132,13 +135,13 @@ async function ofAll({ replicas, outages }: Weather, during: () => Promise<void>
   if (whole !== undefined) outages.push({ kind: "redis", from: whole.from, to: whole.to });
 }
 
-/** Starts one after the other, so that each name that appears in Redis is the next one's. */
+/** The name in Redis that is not among the known: sidecars are started one after the other. */
 export async function nameOf(watch: Watch, known: readonly string[]): Promise<string> {
-  const look = async (): Promise<string> => {
-    for (;;) {
-      const found = (await watch.names()).find((name) => !known.includes(name));
-      if (found !== undefined) return found;
-    }
-  };
-  return await within(TAKEN_OVER_MS, "it did not say in Redis that it is there", look());
+  const until = machineMs() + TAKEN_OVER_MS;
+  for (;;) {
+    const found = (await watch.names()).find((name) => !known.includes(name));
+    if (found !== undefined) return found;
+    if (machineMs() > until) throw new Error("a sidecar did not say in Redis that it is there");
+    await pause(LOOKING_MS / 10);
+  }
 }
