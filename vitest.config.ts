@@ -5,7 +5,15 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** They last longest, and mostly wait: begun last, each would keep all others waiting for it alone. */
-const LONGEST = ["e2e/demo.failover", "torture/short", "torture/fake", "wire/proxy", "e2e/verify", "e2e/restart"];
+const LONGEST = [
+  "e2e/demo.failover",
+  "e2e/demo.redis",
+  "torture/short",
+  "torture/fake",
+  "wire/proxy",
+  "e2e/verify",
+  "e2e/restart",
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

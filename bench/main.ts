@@ -8,6 +8,8 @@ import { history } from "./cases/history.ts";
 import { intake } from "./cases/intake.ts";
 import { memory } from "./cases/memory.ts";
 import { micro } from "./cases/micro.ts";
+import { operations } from "./cases/operations.ts";
+import { redis } from "./cases/redis.ts";
 import { routes } from "./cases/routes.ts";
 import { slow } from "./cases/slow.ts";
 import { soak } from "./cases/soak.ts";
@@ -22,7 +24,7 @@ import { formatReport, writeResults } from "./lib/report.ts";
 
 /** What is run, and told by bench/results.md, if no case is named. */
 const USUAL: readonly Case[] = [sync, intake, drain, backlog, failover, routes, history, memory, start];
-const CASES: readonly Case[] = [...USUAL, fair, slow, micro, curves, soak];
+const CASES: readonly Case[] = [...USUAL, redis, operations, fair, slow, micro, curves, soak];
 /** Those that know where a request spends its time. */
 const PROFILED: readonly Case[] = [sync, intake, drain];
 /** Those whose result is a picture. */
@@ -33,7 +35,7 @@ npm run profile [-- CASE… OPTIONS]     the same with --profile
 npm run soak [-- OPTIONS]              its case soak
 
 Cases (${USUAL.map(({ name }) => name).join(", ")}, in the short form, if none is named):
-${CASES.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n")}
+${CASES.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join("\n")}
 
   --short         one pair of each, shorter runs, smaller sizes
   --full          more and longer pairs, whole sizes; writes bench/results.md

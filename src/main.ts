@@ -1,13 +1,11 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
-import { moveSpool } from "./app/move.ts";
 import { type App, startApp } from "./app.ts";
 import type { Command, Io } from "./cli/command.ts";
-import { commandsOf } from "./cli/commands.ts";
-import { demoCommand } from "./cli/demo/demo.ts";
 import { runCli } from "./cli/program.ts";
 import { serveCommand } from "./cli/serve.ts";
+import type { MoveSpool } from "./cli/spool.move.ts";
 import { systemClock } from "./core/clock.ts";
 import { errorText } from "./core/error.text.ts";
 import { shrinkHeap } from "./core/heap.ts";
@@ -62,19 +60,27 @@ const edge = {
   lingerMs: 2_000,
 };
 
-const commands: readonly Command[] = [
-  serveCommand(
-    async (file, env) => {
-      const started = await startApp({ ...edge, file, env });
-      if (started.ok) app = started.value;
-      // Before it says that it is ready.
-      shrinkHeap();
-      return started;
-    },
-    { onHangup: (fn) => void process.on("SIGHUP", fn) },
-  ),
-  ...commandsOf({ ...edge, move: (order) => moveSpool({ ...order, clock: systemClock, random: systemRandom }) }),
-  demoCommand(edge),
-];
+const serve = serveCommand(
+  async (file, env) => {
+    const started = await startApp({ ...edge, file, env });
+    if (started.ok) app = started.value;
+    // Before it says that it is ready.
+    shrinkHeap();
+    return started;
+  },
+  { onHangup: (fn) => void process.on("SIGHUP", fn) },
+);
 
+/** All the others. A sidecar runs for months: it loads none of them. */
+async function otherCommands(): Promise<readonly Command[]> {
+  const { commandsOf } = await import("./cli/commands.ts");
+  const { demoCommand } = await import("./cli/demo/demo.ts");
+  const move: MoveSpool = async (order) => {
+    const { moveSpool } = await import("./app/move.ts");
+    return await moveSpool({ ...order, clock: systemClock, random: systemRandom });
+  };
+  return [...commandsOf({ ...edge, move }), demoCommand(edge)];
+}
+
+const commands = process.argv[2] === "serve" ? [serve] : [serve, ...(await otherCommands())];
 process.exitCode = await runCli(process.argv.slice(2), io, commands, version);

@@ -2,10 +2,13 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { expect, onTestFinished, test } from "vitest";
 import { HEALTH_CODES } from "../src/admin/overall.reason.ts";
+import { eventRecord } from "../src/core/event.record.ts";
 import { EVENT_TYPES } from "../src/core/events.ts";
 import { type FaultKind, faultStatus, PROXY_ERRORS } from "../src/core/fault.ts";
+import { NOTICE_FIELDS } from "../src/core/notice.ts";
 import { OUTCOMES, REASONS, STRATEGIES } from "../src/core/outcome.ts";
 import { startTestApp } from "./help/app.ts";
+import { EVENT_SAMPLES } from "./help/event.samples.ts";
 import { manifestPage } from "./help/manifest.page.ts";
 import { startSidecar } from "./help/sidecar.ts";
 
@@ -41,6 +44,17 @@ test.each([
   ["History", HEALTH_CODES],
 ])("%s: each has one line, and no line names another", (section, known) => {
   expect(sorted(names(section))).toEqual(sorted(known));
+});
+
+test("each event has its line with every field that leaves the process, and no line names another", () => {
+  const fields = (cell = ""): string[] => sorted(cell.replaceAll("`", "").split(", ").filter(Boolean));
+  const known = Object.values(EVENT_SAMPLES).map((event) => {
+    const { type, at: _, ...rest } = eventRecord(event);
+    return [type, ...sorted(Object.keys(rest))];
+  });
+  expect(rows("Event fields").map(([type = "", cell]) => [type, ...fields(cell)])).toEqual(known);
+  const all = new Set([...known.flat(), "type", "at", "from_url", "to_url", "count"]);
+  expect(NOTICE_FIELDS.filter((field) => !all.has(field))).toEqual([]);
 });
 
 test("each scheme of signatures, of what comes in and what goes out, has its line", () => {

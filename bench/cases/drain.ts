@@ -1,6 +1,6 @@
 import type { Case } from "../lib/bench.ts";
 import { diskNote } from "../lib/disk.ts";
-import { type Drained, summarizeDrains } from "../lib/drained.ts";
+import { type Drained, drainInPairs, summarizeDrains } from "../lib/drained.ts";
 import { sendExactly } from "../lib/load.ts";
 import { othersNote } from "../lib/others.ts";
 import { machineTime } from "../lib/processor-time.ts";
@@ -38,19 +38,9 @@ export const drain: Case = {
     const there = bullmqWorker.version();
     const theirs = there === null ? null : await bullmqWorker.start(bench, upstream.port, IN_FLIGHT);
 
-    bench.say("warming up");
-    await ours(warmUpJobs);
-    await theirs?.(warmUpJobs);
     const before = machineTime();
-    const found: { ours: Drained[]; theirs: Drained[] } = { ours: [], theirs: [] };
-    for (let pair = 1; pair <= pairs; pair++) {
-      const a = await ours(jobs);
-      found.ours.push(a);
-      const b = (await theirs?.(jobs)) ?? null;
-      if (b !== null) found.theirs.push(b);
-      const figure = (run: Drained): string => `${run.us.toFixed(1)} µs ${Math.round(run.perSecond)}/s`;
-      bench.say(`pair ${pair} of ${pairs}: ${figure(a)}${b === null ? "" : `, ${bullmqWorker.name} ${figure(b)}`}`);
-    }
+    const peer = theirs === null ? null : { name: bullmqWorker.name, drain: theirs };
+    const found = await drainInPairs(bench, ours, peer, { jobs, warmUp: warmUpJobs });
     const over = (of: (run: Drained) => number) => ratios(found.ours.map(of), found.theirs.map(of));
     const row = (title: string, runs: readonly Drained[]): string[] => {
       const { us, perSecond } = summarizeDrains(runs);

@@ -7,7 +7,7 @@ import type { Bench } from "../lib/bench.ts";
 import { type Drained, drained } from "../lib/drained.ts";
 import { timeOf } from "../lib/measure.ts";
 import type { Target } from "../lib/target.ts";
-import { dataDir, type ServeOptions, serve } from "./ours.ts";
+import { dataDir, redisLine, type ServeOptions, serve } from "./ours.ts";
 
 const FILL = fileURLToPath(new URL("./ours.fill.program.ts", import.meta.url));
 
@@ -36,6 +36,8 @@ export interface AsyncOptions {
   /** Of the manifest and the data: a new one unless given. */
   readonly folder?: string;
   readonly serve?: ServeOptions;
+  /** The spool is on this Redis, whose time is part of it. */
+  readonly redis?: { readonly port: number; readonly pid: number };
 }
 
 /** As anyone would run it, with everything on and the defaults, but for room and the number of deliveries at once. */
@@ -44,10 +46,10 @@ export async function startOursAsync(
   upstreamPort: number,
   options: AsyncOptions = {},
 ): Promise<AsyncTarget> {
-  const { name = "outrigger", folder = bench.folder("outrigger") } = options;
+  const { name = "outrigger", folder = bench.folder("outrigger"), redis } = options;
   const token = randomBytes(24).toString("base64url");
   const file = join(folder, "outrigger.yaml");
-  writeFileSync(file, manifest(folder, upstreamPort, token));
+  writeFileSync(file, manifest(folder, upstreamPort, token, redis?.port ?? null));
   const { proc, proxy, admin, readyMs } = await serve(bench, name, file, options.serve);
   const ask = (method: string, path: string): Promise<Status> => askAdmin(admin, token, method, path);
   const target: AsyncTarget = {
@@ -55,6 +57,7 @@ export async function startOursAsync(
     port: proxy,
     paths: [`/${APP}/${CAPABILITY}`],
     pid: proc.pid,
+    ...(redis !== undefined && { alsoPids: [redis.pid] }),
     queues: true,
     readyMs,
     waiting: async () => waitingOf(await ask("GET", "/status")),
@@ -125,7 +128,7 @@ export async function fill(bench: Bench, folder: string, jobs: number): Promise<
   await bench.procs.start("fill", process.execPath, args).output(10 * 60_000);
 }
 
-function manifest(folder: string, upstreamPort: number, token: string): string {
+function manifest(folder: string, upstreamPort: number, token: string, redisPort: number | null): string {
   const app = (name: string): string => `  ${name}:
     owner: ${name}@quiz.example
     url: "http://127.0.0.1:${upstreamPort}"
@@ -133,11 +136,12 @@ function manifest(folder: string, upstreamPort: number, token: string): string {
     webhooks:
       ${CAPABILITY}: { path: /webhooks/answer, mode: async }
 `;
+  const [redis, driver] = redisPort === null ? ["", "sqlite"] : [redisLine(redisPort), "redis"];
   return `version: 1
 listen: { proxy: "127.0.0.1:0", admin: "127.0.0.1:0" }
-data_dir: ${JSON.stringify(dataDir(folder))}
+${redis}data_dir: ${JSON.stringify(dataDir(folder))}
 admin: { tokens: [{ name: bench, role: operator, token: "${token}" }] }
-spool: { concurrency: ${IN_FLIGHT}, per_app: ${IN_FLIGHT}, max_jobs: 50000000, max_bytes: 50GiB }
+spool: { driver: ${driver}, concurrency: ${IN_FLIGHT}, per_app: ${IN_FLIGHT}, max_jobs: 50000000, max_bytes: 50GiB }
 apps:
 ${app(APP)}${app(IDLE_APP)}`;
 }

@@ -17,6 +17,8 @@ export interface OursOptions {
   /** Of the manifest and the data: a new one unless given. */
   readonly folder?: string;
   readonly serve?: ServeOptions;
+  /** Breakers, failovers and idempotency are shared through the Redis at this port. */
+  readonly redisPort?: number;
 }
 
 export interface Ours extends Target {
@@ -30,16 +32,22 @@ export interface Ours extends Target {
  * by default, and signing is named.
  */
 export async function startOurs(bench: Bench, upstreamPort: number, options: OursOptions = {}): Promise<Ours> {
-  const { name = "outrigger", routes = 1 } = options;
+  const { name = "outrigger", routes = 1, redisPort } = options;
   const folder = options.folder ?? bench.folder(name.replaceAll(/\W+/g, "-"));
   const file = join(folder, "outrigger.yaml");
   const capabilities = Array.from({ length: routes }, (_, i) => (i === 0 ? "quiz_answer" : `quiz_answer_${i}`));
   const token = randomBytes(24).toString("base64url");
-  writeFileSync(file, manifest(folder, upstreamPort, token, capabilities));
+  const redis = redisPort === undefined ? "" : redisLine(redisPort);
+  writeFileSync(file, redis + manifest(folder, upstreamPort, token, capabilities));
   const { proc, proxy, admin } = await serve(bench, name, file, options.serve);
   const every = Math.max(1, Math.floor(routes / 10));
   const paths = capabilities.filter((_, i) => i % every === 0).map((capability) => `/bench/${capability}`);
   return { name, port: proxy, admin, token, paths, pid: proc.pid, stop: proc.stop };
+}
+
+/** A line of a manifest. */
+export function redisLine(port: number): string {
+  return `redis: { url: "redis://127.0.0.1:${port}" }\n`;
 }
 
 /** A running sidecar, with the ports it took. */

@@ -10,6 +10,8 @@ export const HEALTH_CODES = [
   "spool_away",
   "manifest_rejected",
   "storage_failing",
+  "redis_away",
+  "alert_firing",
 ] as const;
 
 export interface HealthReason {

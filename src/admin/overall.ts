@@ -1,5 +1,6 @@
 import { timeText } from "../core/event.record.ts";
 import type { OutriggerEvent, StorageFailing } from "../core/events.ts";
+import { isSilenced } from "./alerts.ts";
 import { byCalls } from "./overall.calls.ts";
 import { type HealthReason, ofRoute, ofService } from "./overall.reason.ts";
 import { type AdminServices, DeliveriesAway } from "./services.ts";
@@ -44,9 +45,11 @@ export async function judgeHealth(
       ),
     ...(await bySpool(services)),
     ...(await byCalls(services)),
+    ...byRedis(services),
     ...byManifest(services),
     ...byApps(services),
     ...byBreakers(services),
+    ...byAlerts(services),
   ];
   const worst = (severity: HealthReason["severity"]) => found.filter((reason) => reason.severity === severity);
   const reasons = [...worst("unhealthy"), ...worst("degraded")];
@@ -69,6 +72,37 @@ async function bySpool({ deliveries }: AdminServices): Promise<HealthReason[]> {
       return [ofService("spool_away", "The spool does not answer: jobs are refused.")];
     throw error;
   }
+}
+
+/** With the spool in it nothing can be accepted; else each replica goes on by what it knows itself. */
+function byRedis(services: AdminServices): HealthReason[] {
+  const { redis } = services.status();
+  if (redis === null || redis.up) return [];
+  const message = `Redis at ${redis.server} does not answer since ${timeText(redis.since)}: `;
+  if (redis.spool) return [ofService("redis_away", `${message}the spool is in it, so jobs are refused.`)];
+  const shared = redis.shared.join(", ") || "nothing";
+  return [
+    {
+      code: "redis_away",
+      severity: "degraded",
+      app: null,
+      capability: null,
+      message: `${message}this replica goes by itself (shared otherwise: ${shared}).`,
+    },
+  ];
+}
+
+/** What is silenced somebody knows of. */
+function byAlerts({ alerts, clock }: AdminServices): HealthReason[] {
+  const now = clock.wall();
+  const loud = alerts.list().filter((alert) => alert.phase === "firing" && !isSilenced(alert, now));
+  return loud.map(({ rule, app, capability, since, summary }) => ({
+    code: "alert_firing",
+    severity: "degraded",
+    app,
+    capability,
+    message: `Alert ${rule} fires since ${timeText(since)}: ${summary}.`,
+  }));
 }
 
 function byManifest({ manifest }: AdminServices): HealthReason[] {

@@ -1,10 +1,12 @@
 import type { NotificationQuery, StoredNotification } from "../core/stored.notification.ts";
 import type { Page } from "../core/stored.ts";
 
-/** Notifications, as people look them up. The promises of the first two reject while the history is away. */
+/** Notifications, as people look them up. The promises of the first three reject while the history is away. */
 export interface NotificationService {
   /** Newest first. */
   list(query: NotificationQuery): Promise<Page<StoredNotification>>;
+  /** Null where there is none. */
+  find(id: string): Promise<StoredNotification | null>;
   /** Marks it as read, unless it was; null where there is none. `by` names the token. */
   read(id: string, by: string): Promise<StoredNotification | null>;
   /** Names of the channels of the running manifest. */

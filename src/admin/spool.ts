@@ -83,6 +83,7 @@ function jobsOf({ queued, leased, verifying, dead }: SpoolRouteInfo): number {
 function byWorry(a: SpoolRouteInfo, b: SpoolRouteInfo): number {
   const parked = Number(b.parked !== null) - Number(a.parked !== null);
   if (parked !== 0) return parked;
-  const order = `${a.app}/${a.capability}` < `${b.app}/${b.capability}` ? -1 : 1;
-  return jobsOf(b) - jobsOf(a) || order;
+  const jobs = jobsOf(b) - jobsOf(a);
+  if (jobs !== 0) return jobs;
+  return a.app < b.app || (a.app === b.app && a.capability < b.capability) ? -1 : 1;
 }

@@ -2,7 +2,7 @@ import type { Clock, Timer } from "../core/clock.ts";
 
 /** When it is time to check: on an interval that may change, and when somebody asks; one check at a time. */
 export interface Checks {
-  /** The interval from now on; it counts from the last check. */
+  /** The interval from now on; it counts from the last check. The first comes soon after the start. */
   every(ms: number): void;
   /** Resolves once a check that begins now, or after the one under way, is done. */
   now(): Promise<void>;
@@ -10,10 +10,17 @@ export interface Checks {
   stop(): Promise<void>;
 }
 
+/**
+ * The first check comes this soon after the start: whoever starts a sidecar into trouble wants to know. By then probes
+ * have been made; what is measured over a time comes from the history, and few samples say nothing.
+ */
+const FIRST_MS = 10_000;
+
 /** `check` never rejects. */
 export function createChecks(clock: Clock, check: () => Promise<void>): Checks {
   let intervalMs: number | null = null;
   let lastAt = clock.now();
+  let first = true;
   let timer: Timer | null = null;
   let underWay: Promise<void> = Promise.resolve();
   let next: Promise<void> | null = null;
@@ -23,12 +30,14 @@ export function createChecks(clock: Clock, check: () => Promise<void>): Checks {
     if (timer !== null) clock.cancel(timer);
     timer = null;
     if (intervalMs === null || stopped) return;
-    timer = clock.after(Math.max(lastAt + intervalMs - clock.now(), 0), () => void now(), undefined);
+    const spanMs = first ? Math.min(intervalMs, FIRST_MS) : intervalMs;
+    timer = clock.after(Math.max(lastAt + spanMs - clock.now(), 0), () => void now(), undefined);
   };
   const begin = async (): Promise<void> => {
     next = null;
     if (stopped) return;
     lastAt = clock.now();
+    first = false;
     arm();
     await check();
   };

@@ -71,7 +71,7 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
       inFlight: parts.inFlight(),
       redis: parts.redis?.status() ?? null,
     }),
-    routes: () => manifests.current.plans.map((plan) => routeInfo(plan, mask)),
+    routes: routeInfos(manifests, mask),
     breakers: breakerService(parts),
     failover: failoverService({
       failovers: parts.failovers,
@@ -119,6 +119,18 @@ async function tokenSource({ manifests, options }: AdminParts): Promise<() => re
   return () => (configured().length > 0 ? configured() : own);
 }
 
+/** Made once for each manifest: of 10,000 routes that takes a while, and much that is asked wants them. */
+function routeInfos(manifests: Services["manifests"], mask: (text: string) => string): () => readonly RouteInfo[] {
+  let of: readonly RoutePlan[] | null = null;
+  let infos: readonly RouteInfo[] = [];
+  return () => {
+    const { plans } = manifests.current;
+    if (plans !== of) infos = plans.map((plan) => routeInfo(plan, mask));
+    of = plans;
+    return infos;
+  };
+}
+
 function routeInfo({ settings }: RoutePlan, mask: (text: string) => string): RouteInfo {
   return {
     app: settings.app.name,
@@ -157,7 +169,7 @@ function manifestService(parts: AdminParts): ManifestService {
     current: () => {
       const { revision, at, by, loaded } = manifests.current;
       const { hash, warnings } = loaded;
-      return { revision, hash, appliedAt: at, by, warnings, manifest: loaded.masked() };
+      return { revision, hash, appliedAt: at, by, warnings, manifest: loaded.masked };
     },
     rejection: () => manifests.rejection,
     validate: (text) => {

@@ -10,6 +10,7 @@ import type { Breakers } from "../policy/breaker.ts";
 import type { History } from "../storage/storage.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { Failovers } from "./failovers.ts";
+import { appsOnly, deadOf, waitingOf } from "./survey.ts";
 
 /** Alerts, with what they measure taken from the other services. */
 export interface Alerting extends Omit<AlertService, "apply"> {
@@ -72,14 +73,14 @@ function sourcesOf(deps: AlertingDeps, manifest: () => Manifest | null): AlertSo
     apps: () => failovers.list(),
     breakers: () => breakers.list(clock.now()),
     async spool() {
-      const { oldestAgeMs, routes } = await deliveries.spool.survey();
+      const { oldestAgeMs, routes } = await appsOnly(deliveries.spool.survey());
       return {
         oldestAgeMs,
-        routes: routes.map(({ app, capability, first, retry, behind, dead }) => ({
-          app,
-          capability,
-          waiting: first + retry + behind,
-          dead: Object.values(dead).reduce((sum, n) => sum + n, 0),
+        routes: routes.map((route) => ({
+          app: route.app,
+          capability: route.capability,
+          waiting: waitingOf(route),
+          dead: deadOf(route),
         })),
       };
     },

@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import type { DlqAdded } from "../core/events.job.ts";
 import type { EventBus } from "../core/events.ts";
 import { type JobSummary, OWN_APP, type RouteName } from "../core/job.ts";
+import type { Page } from "../core/stored.ts";
 import type { DeliveryState } from "../proxy/deliveries.ts";
 import type { Deliveries } from "./deliveries.ts";
 import { parkingService } from "./parking.ts";
@@ -20,14 +21,25 @@ export interface DeliveryAdminDeps {
   readonly mask: (text: string) => string;
 }
 
+/** So long a list is looked for; the storage thread does other things in between. */
+const LOOK_MS = 300;
+
 export function deliveryService({ deliveries, clock, bus, routes, mask }: DeliveryAdminDeps): DeliveryService {
   const { spool, deliverer, pauses } = deliveries;
   const hidden = <T extends { readonly detail: string | null }>(said: T): T =>
     said.detail === null ? said : { ...said, detail: mask(said.detail) };
   return {
     async list(query) {
-      const { items, next } = await asked(spool.list(query));
-      return { items: items.filter(notOwn).map(hidden), next };
+      // A part of a large spool may hold nothing that matches: who asks gets a full page, or what was found in time.
+      const until = clock.now() + LOOK_MS;
+      const items: JobSummary[] = [];
+      let { cursor } = query;
+      do {
+        const page: Page<JobSummary> = await asked(spool.list({ ...query, limit: query.limit - items.length, cursor }));
+        items.push(...page.items.filter(notOwn).map(hidden));
+        cursor = page.next;
+      } while (cursor !== null && items.length < query.limit && clock.now() < until);
+      return { items, next: cursor };
     },
     async find(id) {
       const job = await asked(spool.find(id));
@@ -75,7 +87,7 @@ export function deliveryService({ deliveries, clock, bus, routes, mask }: Delive
       if (receipt.kind === "full") throw new DeliveriesAway(`the spool is full (max_${receipt.bound})`);
       return receipt.kind === "queued";
     },
-    survey: () => asked(survey(deliveries)),
+    survey: () => asked(survey(deliveries, routes())),
     ...parkingService({ pauses, deliverer, clock, routes }),
     async backup() {
       const path = deliveries.copyPath();
@@ -116,7 +128,8 @@ async function asked<T>(answer: Promise<T>): Promise<T> {
   }
 }
 
-async function survey({ spool, deliverer, pauses }: Deliveries): Promise<SpoolInfo> {
+/** `known`: the routes of the manifest. One that is paused is shown though it never had a job. */
+async function survey({ spool, deliverer, pauses }: Deliveries, known: readonly RouteName[]): Promise<SpoolInfo> {
   const { routes, ...rest } = await appsOnly(spool.survey());
   const shown = routes.map((route): SpoolRouteInfo => {
     const { app, capability, leased, verifying } = route;
@@ -132,6 +145,13 @@ async function survey({ spool, deliverer, pauses }: Deliveries): Promise<SpoolIn
       parked: parked && { ...parked, by },
     };
   });
+  const met = new Set(routes.map(({ app, capability }) => `${app}/${capability}`));
+  for (const { app, capability } of known) {
+    const pause = pauses.of(app, capability);
+    if (pause === null || met.has(`${app}/${capability}`)) continue;
+    const { cause, at: since, by } = pause;
+    shown.push({ app, capability, queued: 0, leased: 0, verifying: 0, dead: 0, parked: { cause, since, by } });
+  }
   return {
     ...rest,
     routes: shown.filter((one) => one.parked || one.queued + one.leased + one.verifying + one.dead > 0),

@@ -48,7 +48,8 @@ export interface Deliveries extends AsyncDisposable {
   /** The routes of a new manifest. */
   apply(plans: readonly RoutePlan[], settings: SpoolSettings, own: readonly DeliveryRoute[]): void;
   /** Begins to deliver. */
-  start(): Promise<void>;
+  /** `first` is done before anything is delivered, and may be done more than once. */
+  start(first: () => Promise<void>): Promise<void>;
   /** Where a copy of the spool is made. */
   readonly copyPath: () => string;
 }
@@ -79,7 +80,8 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
     running?.deliverer.unsure();
     running?.verifier.unsure();
   };
-  const spool = await openSpool({ ...deps, onBack }, settings);
+  const onLost = (ids: ReadonlySet<string>): void => running?.deliverer.lost(ids);
+  const spool = await openSpool({ ...deps, onBack, onLost }, settings);
   // Where it can't be written down, it holds until the next start: `storage.failing` has said so.
   const pauses = createPauses(await history.loadPauses(), {
     save: (pause: StoredPause) => void history.savePause(pause).catch(() => undefined),
@@ -182,8 +184,9 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
         batch: next.batch,
       });
     },
-    async start() {
+    async start(first) {
       const begin = async (): Promise<void> => {
+        await first();
         await deliverer.start();
         await verifier.start();
         upkeep.start();

@@ -13,6 +13,7 @@ interface Parts {
 export function notificationService({ options, notifier, storage: { history } }: Parts): NotificationService {
   return {
     list: (query) => history.notifications(query),
+    find: (id) => history.notification(id),
     read: (id, by) => history.readNotification({ id, by, at: options.clock.wall() }),
     channels: () => [...notifier.channels.keys()],
     async test(channel, by) {

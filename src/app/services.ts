@@ -21,7 +21,8 @@ import { type Manifests, startManifests } from "./manifests.ts";
 import { openNotifier } from "./notify.ts";
 import type { AppOptions, StartOptions } from "./options.ts";
 import type { Prepared } from "./prepare.ts";
-import { openRedisService, type RedisService } from "./redis.ts";
+import { openRedis } from "./redis.lazy.ts";
+import type { RedisService } from "./redis.ts";
 import { keepRevision } from "./revisions.ts";
 import { appsOnly } from "./survey.ts";
 import { createUpstreams } from "./upstreams.ts";
@@ -69,7 +70,7 @@ export async function openServices(
   if (options.onEvent !== undefined) bus.on(options.onEvent);
   const storage = started.use(await openStorage({ dataDir, clock, onEvent: bus.emit }));
 
-  const redis = await openRedisService(first.loaded.manifest, { ...options, bus, log, key });
+  const redis = await openRedis(first.loaded.manifest, { ...options, bus, log, key });
   if (redis !== null) started.use(redis);
   const sharing = redis?.sharing ?? null;
   const emit = sharing?.emit ?? bus.emit;
@@ -201,8 +202,7 @@ export async function openServices(
   });
   const shared: CallShared = { clock, memory, closing: () => state.stopping };
   sharing?.announce();
-  await notifications.outbox.open();
-  await deliveries.start();
+  await deliveries.start(notifications.outbox.open);
   const { inFlight } = apps;
   return {
     options,

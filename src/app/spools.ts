@@ -1,12 +1,7 @@
 import { type Clock, sleep } from "../core/clock.ts";
-import type { RedisMoved } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
-import { createSeal } from "../core/seal.ts";
 import type { RedisSettings, SpoolSettings } from "../core/settings.service.ts";
 import type { Log } from "../observe/log.ts";
-import { openRedis } from "../redis/connection.ts";
-import { openRedisSpool, type RedisSpool } from "../redis/spool/driver.ts";
-import { waitingIn } from "../redis/spool/presence.ts";
 import type { AnswerStore, Spool } from "../spool/port.ts";
 import type { SpoolBounds, Storage } from "../storage/storage.ts";
 import type { RedisService } from "./redis.ts";
@@ -39,15 +34,19 @@ export interface SpoolDeps {
   readonly onCommit: (ms: number, jobs: number) => void;
   /** It was away and is there again. */
   readonly onBack: () => void;
+  /** These leases are others' by now, or may be. */
+  readonly onLost: (ids: ReadonlySet<string>) => void;
 }
 
 const LAST_DRIVER = "spool.driver";
-const PATIENCE_MS = 5000;
 /** A start waits so long for a spool on a Redis that was there a moment ago. */
 const OPEN_MS = 2000;
 const INSTANCE = "redis.instance";
 
-/** Opens it. Rejects with a sentence where the other store still holds jobs that nobody would deliver. */
+/**
+ * Opens it; what Redis needs is loaded only where it is used. Rejects with a sentence where the other store still holds
+ * jobs that nobody would deliver.
+ */
 export async function openSpool(deps: SpoolDeps, settings: SpoolSettings): Promise<AppSpool> {
   const { storage, random, key, redis } = deps;
   const bounds = boundsOf(settings);
@@ -57,7 +56,10 @@ export async function openSpool(deps: SpoolDeps, settings: SpoolSettings): Promi
     const { redisSettings } = deps;
     const before = await storage.history.meta(LAST_DRIVER);
     // Who took Redis out of the manifest has given up what is there.
-    if (redisSettings !== null && before === "redis") await refuseRedis(redisSettings, deps);
+    if (redisSettings !== null && before === "redis") {
+      const { jobsOnRedis } = await import("./spools.redis.ts");
+      refuseOther(await jobsOnRedis(redisSettings, deps), "redis", "sqlite");
+    }
     await noteDriver(storage, "sqlite");
     return Object.assign(file, { ready: Promise.resolve(), reasons: () => [], shared: false, close: () => undefined });
   }
@@ -71,6 +73,7 @@ export async function openSpool(deps: SpoolDeps, settings: SpoolSettings): Promi
     );
   if (redis === null) throw new Error("a spool on Redis needs redis.url, or REDIS_URL");
   await noteDriver(storage, "redis");
+  const { onRedis } = await import("./spools.redis.ts");
   const spool = onRedis(deps, redis, await instanceOf(storage, random), bounds);
   // Where it is there, callers need not hear that it is not open yet.
   if (redis.reasons().length === 0)
@@ -103,83 +106,4 @@ function refuseOther(waiting: number, holder: SpoolSettings["driver"], wanted: S
   throw new Error(
     `spool.driver is ${wanted}, but ${jobs} in the spool on ${holder}: run outrigger spool move --from ${holder} --to ${wanted}, or set spool.driver: ${holder} until they are delivered`,
   );
-}
-
-/** Looks into a Redis that this sidecar may have no other use for. */
-async function refuseRedis(settings: RedisSettings, deps: SpoolDeps): Promise<void> {
-  let why = "it does not answer";
-  const emit = ({ detail }: RedisMoved): void => {
-    why = detail;
-  };
-  await using link = openRedis(settings, { ...deps, emit });
-  if (!(await link.upWithin(PATIENCE_MS)))
-    throw new Error(`the spool was on Redis before, and whether jobs wait there can't be seen: ${why}`);
-  refuseOther(await waitingIn(link), "redis", "sqlite");
-}
-
-/** Redis may come later than the listeners: until then every verb says so. */
-function onRedis(deps: SpoolDeps, { link, ready }: RedisService, instance: string, first: SpoolBounds): AppSpool {
-  const { clock, random, key, onCommit, onBack } = deps;
-  let spool: RedisSpool | null = null;
-  let bounds = first;
-  let closed = false;
-  const seal = createSeal(key, random);
-  const open = async (): Promise<void> => {
-    while (spool === null && !closed) {
-      await link.whenUp();
-      try {
-        spool = await openRedisSpool({ link, clock, random, seal, instance }, bounds);
-      } catch (error) {
-        // It may have gone away meanwhile; what else is wrong will not mend itself.
-        if (link.up()) throw error;
-      }
-    }
-    if (closed) spool?.close();
-    spool?.configure(bounds);
-    link.onBack(onBack);
-  };
-  let reasons: readonly string[] = ["the spool on Redis is not open yet"];
-  const opened = ready.then(open).then(
-    () => {
-      reasons = [];
-    },
-    (error: unknown) => {
-      reasons = [error instanceof Error ? error.message : String(error)];
-      throw error;
-    },
-  );
-  const use = (): RedisSpool => {
-    if (spool === null) throw new Error(reasons.join("; "));
-    return spool;
-  };
-  return {
-    ready: opened,
-    reasons: () => reasons,
-    shared: true,
-    async put(job) {
-      const startedAt = clock.now();
-      const receipt = await use().put(job);
-      onCommit(clock.now() - startedAt, 1);
-      return receipt;
-    },
-    claim: async (want) => use().claim(want),
-    settle: async (lease, settlement) => use().settle(lease, settlement),
-    hold: async (leases) => use().hold(leases),
-    find: async (id) => use().find(id),
-    list: async (query) => use().list(query),
-    change: async (act, ids) => use().change(act, ids),
-    sweep: async () => use().sweep(),
-    survey: async () => use().survey(),
-    recall: async (route, hash) => use().recall(route, hash),
-    remember: async (route, idempotency, answer) => use().remember(route, idempotency, answer),
-    configure(next) {
-      bounds = next;
-      spool?.configure(next);
-    },
-    backup: () => Promise.reject(new Error("a spool on Redis is copied with Redis's own means, such as BGSAVE")),
-    close() {
-      closed = true;
-      spool?.close();
-    },
-  };
 }

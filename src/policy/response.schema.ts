@@ -1,8 +1,8 @@
+import { createRequire } from "node:module";
 import { createContext, Script } from "node:vm";
-import { Ajv, type AnySchemaObject, type Options, type ValidateFunction } from "ajv";
-import { Ajv2019 } from "ajv/dist/2019.js";
-import { Ajv2020 } from "ajv/dist/2020.js";
-import addFormats from "ajv-formats";
+import type { Ajv, AnySchemaObject, Options, ValidateFunction } from "ajv";
+import type { Ajv2019 } from "ajv/dist/2019.js";
+import type { Ajv2020 } from "ajv/dist/2020.js";
 import { threadCpuMs } from "../core/clock.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { JsonObject, JsonValue } from "../core/settings.route.ts";
@@ -89,10 +89,20 @@ function dialectJudge(dialect: Dialect): AnyAjv {
   return judge;
 }
 
+/** Loaded with the first schema, and at once: a manifest without any has no use for it. */
+const load = createRequire(import.meta.url);
+
+const MODULES: Readonly<Record<Dialect, string>> = {
+  "2020-12": "ajv/dist/2020.js",
+  "2019-09": "ajv/dist/2019.js",
+  "draft-07": "ajv",
+};
+
 function createAjv(dialect: Dialect, options: Options): AnyAjv {
-  const ajv =
-    dialect === "2020-12" ? new Ajv2020(options) : dialect === "2019-09" ? new Ajv2019(options) : new Ajv(options);
-  addFormats.default(ajv);
+  const { default: Dialected } = load(MODULES[dialect]) as { readonly default: new (options: Options) => AnyAjv };
+  const { default: addFormats } = load("ajv-formats") as { readonly default: (ajv: AnyAjv) => void };
+  const ajv = new Dialected(options);
+  addFormats(ajv);
   return ajv;
 }
 

@@ -71,7 +71,7 @@ function judgeRedis(facts: RedisFacts, spool: boolean): RedisReport {
     );
   else if (appendfsync === "everysec")
     warnings.push(
-      "appendfsync is everysec: a crash of the machine of Redis may lose the jobs acknowledged in the last second or two; set it to always to lose none",
+      "appendfsync is everysec: a crash of the machine of Redis may lose the jobs acknowledged in the last second, up to two while its disk is slow, and deliver others again; set it to always to lose none",
     );
   else if (appendfsync === "no")
     warnings.push(

@@ -28,6 +28,8 @@ export interface Deliverer {
   wake(app: string, capability: string | null): void;
   /** An operator ended these: what of them is leased and not sent yet is let go. */
   forget(ids: ReadonlySet<string>): void;
+  /** Others have these by now, or may have: what of them is not sent yet is let go. */
+  lost(ids: ReadonlySet<string>): void;
   /** The store was away: which leases we have must be said to it first. */
   unsure(): void;
   parked(app: string, capability: string): { readonly cause: ParkCause; readonly since: number } | null;
@@ -216,6 +218,9 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
       for (const state of buffers.lanes.values()) letGo(state, (job) => ids.has(job.lease.id));
       claims.forget(ids);
       for (const { job, sending } of starts.flights) if (ids.has(job.lease.id)) sending.abort();
+    },
+    lost(ids) {
+      for (const state of buffers.lanes.values()) letGo(state, (job) => ids.has(job.lease.id));
     },
     unsure() {
       claims.unsure();

@@ -193,7 +193,7 @@ export interface Survey {
   readonly routes: readonly RouteSurvey[];
   /** Of the store's file, in use. */
   readonly bytes: number;
-  /** Age of the oldest job that has not ended; null where there is none. */
+  /** Age of the oldest job that has not ended and is no own job of the sidecar; null where there is none. */
   readonly oldestAgeMs: number | null;
   /** The bounds, and whether one of them is reached. */
   readonly maxJobs: number;

@@ -12,31 +12,29 @@ import type {
   NotificationRead,
   StoredNotification,
 } from "../core/stored.notification.ts";
-import {
-  breakerKey,
-  type NewAudit,
-  type NewMove,
-  type NewRevision,
-  type Page,
-  type PageRequest,
-  type StoredAudit,
-  type StoredBreaker,
-  type StoredHealth,
-  type StoredMove,
-  type StoredPause,
-  type StoredPin,
-  type StoredRevision,
-  upstreamKey,
-  type VerificationCount,
+import type {
+  NewAudit,
+  NewMove,
+  NewRevision,
+  Page,
+  PageRequest,
+  StoredAudit,
+  StoredBreaker,
+  StoredHealth,
+  StoredMove,
+  StoredPause,
+  StoredPin,
+  StoredRevision,
+  VerificationCount,
 } from "../core/stored.ts";
 import { openChannel } from "./channel.ts";
 import { StorageError } from "./error.ts";
-import { createLatestWriter } from "./latest.ts";
 import type { ThreadOptions } from "./protocol.ts";
 import { spawn } from "./spawn.ts";
 import { openSqliteSpool, type SqliteSpool } from "./spool/driver.ts";
 import type { SpoolBounds } from "./spool/wire.ts";
 import { alertStore, type Call, callStore } from "./stores.ts";
+import { createWriters } from "./writers.ts";
 
 export type { SqliteSpool } from "./spool/driver.ts";
 export type { SpoolBounds } from "./spool/wire.ts";
@@ -52,7 +50,7 @@ export interface History {
   loadPins(): Promise<readonly StoredPin[]>;
   savePin(pin: StoredPin): Promise<void>;
   removePin(app: string): Promise<void>;
-  /** Never waits and never fails: kept here until it is on disk, the newest {@link MAX_UNSAVED_MOVES} of them. */
+  /** Never waits and never fails: kept here until it is on disk, the newest thousand of them. */
   addMove(move: NewMove): void;
   /** Newest first; of all apps where `app` is null. */
   moves(page: PageRequest & { readonly app: string | null }): Promise<Page<StoredMove>>;
@@ -72,12 +70,13 @@ export interface History {
   verificationsSince(hours: readonly number[]): Promise<readonly (readonly Omit<VerificationCount, "hour">[])[]>;
   readonly calls: CallStore;
   readonly alerts: AlertStore;
-  /** Never waits and never fails: kept here until it is on disk, the newest {@link MAX_UNSAVED_NOTES} of them. */
+  /** Never waits and never fails: kept here until it is on disk, the newest few thousand of them. */
   addNotification(notification: NewNotification): void;
   /** As {@link addNotification}, of each notification and channel. */
   markNotification(mark: NotificationMark): void;
   /** Newest first. */
   notifications(query: NotificationQuery): Promise<Page<StoredNotification>>;
+  notification(id: string): Promise<StoredNotification | null>;
   /** Somebody has read it; resolves with it as it is then, or null where there is none. */
   readNotification(read: NotificationRead): Promise<StoredNotification | null>;
   meta(key: string): Promise<string | null>;
@@ -111,10 +110,6 @@ export interface SpoolOptions {
   /** The thread had died and is there again, or the file was damaged and is another now: it knows less than was told it. */
   readonly onBack?: () => void;
 }
-
-const MAX_UNSAVED = 65_536;
-const MAX_UNSAVED_MOVES = 1_024;
-const MAX_UNSAVED_NOTES = 4_096;
 
 /**
  * Starts the storage thread and opens the files. Rejects with a `StorageError`: `owned`, `newer`, `migration`, or
@@ -181,6 +176,7 @@ export async function openStorage(
       addNotification: writers.notifications.save,
       markNotification: writers.marks.save,
       notifications: (query) => call("notifications.list", query),
+      notification: (id) => call("notifications.find", id),
       async readNotification(read) {
         await call("notifications.read", read);
         return call("notifications.find", read.id);
@@ -209,42 +205,5 @@ export async function openStorage(
     },
     close,
     [Symbol.asyncDispose]: close,
-  };
-}
-
-/** Rows that their writers do not wait for. */
-function createWriters(call: Call, clock: Clock) {
-  return {
-    breakers: createLatestWriter<StoredBreaker>({
-      clock,
-      keyOf: breakerKey,
-      write: (row) => call("breakers.save", row),
-      max: MAX_UNSAVED,
-    }),
-    upstreams: createLatestWriter<StoredHealth>({
-      clock,
-      keyOf: upstreamKey,
-      write: (row) => call("health.save", row),
-      max: MAX_UNSAVED,
-    }),
-    // No two moves are the same, so each is the newest of its own.
-    moves: createLatestWriter<NewMove>({
-      clock,
-      keyOf: JSON.stringify,
-      write: (move) => call("moves.add", move),
-      max: MAX_UNSAVED_MOVES,
-    }),
-    notifications: createLatestWriter<NewNotification>({
-      clock,
-      keyOf: ({ id }) => id,
-      write: (row) => call("notifications.add", row),
-      max: MAX_UNSAVED_NOTES,
-    }),
-    marks: createLatestWriter<NotificationMark>({
-      clock,
-      keyOf: ({ id, channel }) => `${id} ${channel}`,
-      write: (row) => call("notifications.mark", row),
-      max: MAX_UNSAVED_NOTES,
-    }),
   };
 }

@@ -56,10 +56,20 @@ test("an operator says that one is read, and is remembered; a viewer may not, an
   expect(await api(admin, "/notifications/n3/read", {})).toMatchObject({ status: 404 });
 });
 
+test("one is shown by its id, as the link in a message names it, to viewers too, and is not read by that", async () => {
+  const admin = await start();
+  expect(await apiAsViewer(admin, "/notifications/n2")).toMatchObject({
+    status: 200,
+    body: { id: "n2", room: "42", read_at: null, deliveries: [{ state: "failed" }] },
+  });
+  expect(await api(admin, "/notifications/n9")).toMatchObject({ status: 404 });
+});
+
 test("a history that is away is said, and is no bug", async () => {
   const away = () => Promise.reject(new Error("closed"));
-  const admin = await startAdmin({ notifications: { ...testNotifications(), list: away, read: away } });
+  const admin = await startAdmin({ notifications: { ...testNotifications(), list: away, find: away, read: away } });
   expect(await api(admin, "/notifications")).toMatchObject({ status: 503 });
+  expect(await api(admin, "/notifications/n1")).toMatchObject({ status: 503 });
   expect(await api(admin, "/notifications/n1/read", {})).toMatchObject({ status: 503 });
   expect(admin.errors).toEqual([]);
 });

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import type { WebhookHealthView } from "../../src/admin/routes/webhook-health.ts";
 import type { AdminServices } from "../../src/admin/services.ts";
+import type { RedisStatus } from "../../src/core/redis.status.ts";
 import { adminServices, api, breakerInfo, startAdmin, type TestAdmin } from "../help/admin.ts";
+import { alertOf, testAlerts } from "../help/alerts.ts";
 import { emptyCalls, testCalls } from "../help/calls.ts";
 import { AT, testDeliveries } from "../help/deliveries.ts";
 import { appHealth, singleApp, testFailover, upstreamHealth } from "../help/failover.ts";
@@ -67,6 +69,31 @@ test("calls that fail lately, and jobs that die", async () => {
   expect([worse.status, worse.codes[0]]).toEqual(["unhealthy", ["low_success", "unhealthy", null, null]]);
   clock.advance(3_600_000);
   expect((await health({ calls, clock })).status).toBe("healthy");
+});
+
+test("Redis that is away degrades the whole; with the spool in it, it is unhealthy", async () => {
+  const redis = { server: "redis.internal:6379", up: false, since: AT, shared: ["breaker"], spool: false } as const;
+  const given = (more: Partial<RedisStatus>) => ({
+    status: () => ({ ...adminServices().status(), redis: { ...redis, ...more } }),
+  });
+  expect(await health(given({}))).toMatchObject({ status: "degraded", reasons: [{ code: "redis_away" }] });
+  const worse = await health(given({ spool: true }));
+  expect(worse.codes).toEqual([["redis_away", "unhealthy", null, null]]);
+  expect(worse.reasons[0]?.message).toContain("redis.internal:6379");
+  expect((await health(given({ up: true }))).status).toBe("healthy");
+});
+
+test("an alert that fires is told; one that is silenced, pending or over is not", async () => {
+  const silence = { until: AT + 1000, by: "ops", reason: null };
+  const alerts = testAlerts([
+    alertOf(),
+    alertOf({ id: "b", silence }),
+    alertOf({ id: "c", phase: "pending" }),
+    alertOf({ id: "d", phase: "resolved" }),
+  ]);
+  const found = await health({ alerts });
+  expect(found.codes).toEqual([["alert_firing", "degraded", "quiz", "winner"]]);
+  expect(found.reasons[0]?.message).toContain("success rate 80 % is below 95 %");
 });
 
 test("a few failures say little", async () => {

@@ -83,6 +83,21 @@ const settings = (rules: readonly AlertRule[] = [LOW], intervalMs = 5 * MINUTE) 
 const FIRING = "alert.firing low-success:quiz:winner";
 const RESOLVED = "alert.resolved low-success:quiz:winner";
 
+test("the first check comes ten seconds after the start, or sooner where the interval is shorter", async () => {
+  for (const [intervalMs, firstMs] of [
+    [5 * MINUTE, 10_000],
+    [2_000, 2_000],
+  ] as const) {
+    const own = rig();
+    const alerts = await own.open();
+    alerts.apply(settings([LOW], intervalMs));
+    own.clock.advance(firstMs - 1);
+    expect(alerts.list()).toEqual([]);
+    await own.pass(alerts, 1);
+    expect(own.told).toEqual([FIRING]);
+  }
+});
+
 test("the rules are checked on their interval; a reload with another one counts from the last check", async () => {
   const own = rig();
   let asked = 0;
@@ -94,10 +109,12 @@ test("the rules are checked on their interval; a reload with another one counts 
     },
   });
   alerts.apply(settings());
-  own.clock.advance(5 * MINUTE - 1);
-  expect(asked).toBe(0);
-  await own.pass(alerts, 1);
+  await alerts.check();
   expect(asked).toBe(1);
+  own.clock.advance(5 * MINUTE - 1);
+  expect(asked).toBe(1);
+  await own.pass(alerts, 1);
+  expect(asked).toBe(2);
   own.clock.advance(2 * MINUTE);
   alerts.apply(settings([LOW], 3 * MINUTE));
   await own.pass(alerts, MINUTE - 1);

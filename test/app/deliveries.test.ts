@@ -3,6 +3,7 @@ import { deliveryService } from "../../src/app/deliveries.admin.ts";
 import { openDeliveries } from "../../src/app/deliveries.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { createEventBus, type OutriggerEvent } from "../../src/core/events.ts";
+import { idText } from "../../src/core/job.id.ts";
 import { createMemoryLedger } from "../../src/core/memory.ts";
 import { systemRandom } from "../../src/core/random.ts";
 import type { SpoolSettings } from "../../src/core/settings.service.ts";
@@ -102,6 +103,43 @@ test("what is due anew in a file that was recovered is fetched, though nothing e
   expect(events.map(({ type }) => type)).toContain("storage.failing");
   // Those whose row was lost are queued again, in doubt.
   await expect.poll(() => route.sends.map(({ job }) => job.inDoubt)).toEqual([true]);
+});
+
+test("a route that is paused is shown as such though it never had a job", async () => {
+  const { deliveries, bus } = await opened();
+  const routes = () => [
+    { app: "crm", capability: "contact" },
+    { app: "crm", capability: "deal" },
+    { app: "quiz", capability: "winner" },
+  ];
+  const service = deliveryService({ deliveries, clock: systemClock, bus, mask: (text) => text, routes });
+  service.pause("crm", "contact", "ops");
+  const none = { queued: 0, leased: 0, verifying: 0, dead: 0 };
+  const paused = { cause: "paused", since: expect.any(Number), by: "ops" };
+  expect((await service.survey()).routes).toEqual([{ app: "crm", capability: "contact", ...none, parked: paused }]);
+  service.pause("crm", null, "ops");
+  expect((await service.survey()).routes.map(({ capability }) => capability)).toEqual(["contact", "deal"]);
+  service.resume("crm", null, "ops");
+  service.resume("crm", "contact", "ops");
+  expect((await service.survey()).routes).toEqual([]);
+});
+
+test("a list goes on through what does not match, until its page is full or all was seen", async () => {
+  const { deliveries, bus } = await opened();
+  const service = deliveryService({ deliveries, clock: systemClock, bus, mask: (text) => text, routes: () => [] });
+  // The oldest are of another app, behind more than one look goes through.
+  const seq = (systemClock.wall() - 1_577_836_800_000 - 10_000) * 4096;
+  const dead = (n: number) =>
+    storedJob({ id: idText({ seq: seq + n, tail: n }), app: n < 3 ? "crm" : "quiz", at: systemClock.wall() });
+  expect(await Promise.all(Array.from({ length: 5_200 }, (_, n) => service.import(dead(n))))).not.toContain(false);
+  const found = await service.list({ filter: { states: ["dead"], app: "crm" }, limit: 2, cursor: null });
+  expect(found.items.map(({ id }) => id)).toEqual([2, 1].map((n) => dead(n).id));
+  const rest = await service.list({ filter: { states: ["dead"], app: "crm" }, limit: 2, cursor: found.next });
+  expect([rest.items.map(({ id }) => id), rest.next]).toEqual([[dead(0).id], null]);
+  expect(await service.list({ filter: { states: ["queued"] }, limit: 2, cursor: null })).toEqual({
+    items: [],
+    next: null,
+  });
 });
 
 test("a delivery that an operator cancels is said to be in the dead-letter queue", async () => {

@@ -42,6 +42,7 @@ describe.skipIf(withoutRedis)("with a Redis", () => {
     const warned = await check("--redis", manifest(late.url));
     expect(warned.code).toBe(0);
     expect(warned.err).toContain("appendfsync is everysec");
+    expect(warned.err).toContain("may lose the jobs acknowledged in the last second, up to two while its disk is slow");
     const dropping = await startRedis({ "maxmemory-policy": "allkeys-lru" });
     onTestFinished(() => dropping.close());
     const refused = await check("--redis", manifest(dropping.url));

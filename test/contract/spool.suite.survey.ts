@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { OWN_APP } from "../../src/core/job.ts";
 import {
   again,
   dead,
@@ -101,6 +102,17 @@ export function surveySuite(start: Start): void {
     expect(await age()).toBe(1000);
     await spool.settle(b!.lease, dead());
     expect(await age()).toBeNull();
+  });
+
+  test("what is the sidecar's own is not the oldest, however long it waits", async () => {
+    const { spool, clock } = await start();
+    const age = async () => (await spool.survey()).oldestAgeMs;
+    for (let n = 0; n < 3; n++) await queue(spool, newJob(clock, { app: OWN_APP, capability: "chat" }));
+    clock.advance(3000);
+    expect(await age()).toBeNull();
+    await queue(spool, newJob(clock));
+    clock.advance(1000);
+    expect(await age()).toBe(1000);
   });
 
   test("a dead job that is retried is the oldest again, however long its neighbours have ended", async () => {

@@ -103,7 +103,7 @@ withBrowser("the dashboard", (open) => {
     const { page, wrongs } = await open(admin.url, { at: `#/apps/${encodeURIComponent(HOSTILE)}` });
     await page.getByRole("heading", { name: HOSTILE }).waitFor();
     await page.goto(`${admin.url}/#/deliveries/${encodeURIComponent("../status")}`);
-    await page.locator("main").getByText("issues says where").waitFor();
+    await page.locator("main").getByText("the path holds a dot segment").waitFor();
     await page.goto(`${admin.url}/#/%E0%A4%A`);
     await page.getByRole("heading", { name: "Nothing here" }).waitFor();
     expect(wrongs).toEqual([]);

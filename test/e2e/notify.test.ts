@@ -143,7 +143,7 @@ notify:
     (await notifications(own)).filter(({ deliveries }) =>
       deliveries.some((one) => one.channel === channel && one.state === "sent"),
     ).length;
-  await expect.poll(() => sentTo("chat"), { timeout: 10_000 }).toBe(20);
+  await expect.poll(() => sentTo("chat"), { timeout: 30_000 }).toBe(20);
   expect(await sentTo("hook")).toBe(20);
   expect(hook.got).toHaveLength(20);
 });

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import { afterEach, expect, test } from "vitest";
 import type { Clock } from "../../src/core/clock.ts";
 import { hang, startTestApp, type TestApp } from "../help/app.ts";
@@ -32,37 +33,44 @@ apps:
         fallback: { strategy: random_pick, from: /participants, as: /winner }
 `;
 
-// The callers are in this process: on a machine that does much else they may look up late. A broken promise is so each time.
 test("100 callers of an app that never answers each get a winner between 1.0 and 1.5 s, and nothing is left over", {
   timeout: 20_000,
-  retry: 2,
 }, async () => {
   const clock = createCountingClock();
   const { app, sidecar } = await setUp(WINNER, clock);
   const participants = ["ada", "grace", "edsger"];
   app.behave(hang);
-  // The watch of the manifest has one, once it has looked around after the start, and so have the upkeep of the spool
-  // and the next probe.
-  await until(() => clock.pending === 3);
+  const ask = () => post(`${sidecar.url}/quiz/winner_selection`, { participants });
+  // What runs beside requests (the watch of the manifest, probes, upkeep) has its timers once one call is over.
+  await ask();
   const timers = clock.pending;
-  const answers = await Promise.all(
-    Array.from({ length: 100 }, () => post(`${sidecar.url}/quiz/winner_selection`, { participants })),
-  );
+  const before = heldUpMs();
+  const answers = await Promise.all(Array.from({ length: 100 }, ask));
+  const heldUp = heldUpMs() - before;
   for (const answer of answers) {
     expect(answer.status).toBe(200);
     expect(answer.outcome).toBe("fallback;reason=timeout;strategy=random_pick");
     expect(participants).toContain((JSON.parse(answer.text) as { data: { winner: string } }).data.winner);
     expect(answer.ms).toBeGreaterThanOrEqual(999);
-    expect(answer.ms).toBeLessThan(1500);
+    expect(answer.ms - heldUp).toBeLessThan(1500);
   }
   // Every connection to the app and from the callers is closed, every timer of ours is gone.
   await app.idle();
   await until(() => sidecar.app.connections() === 0);
   expect(process.getActiveResourcesInfo().filter((kind) => kind === "TCPSocketWrap")).toEqual([]);
-  expect(clock.pending).toBe(timers);
+  await until(() => clock.pending <= timers);
   expect(sidecar.app.inFlight()).toBe(0);
   expect(sidecar.app.heldBytes()).toBe(0);
 });
+
+/**
+ * Milliseconds in which this thread had work and no processor, as Linux counts them: callers and sidecar share it, and a
+ * machine that does much else lets both wait. What holds the loop itself is no part of that. Elsewhere 0.
+ */
+function heldUpMs(): number {
+  const file = "/proc/thread-self/schedstat";
+  return existsSync(file) ? Number(readFileSync(file, "utf8").split(" ")[1]) / 1e6 : 0;
+}
 
 /** Turns of the loop until it is so: for ends that come with the last packets. */
 async function until(so: () => boolean): Promise<void> {

@@ -13,6 +13,7 @@ export function testNotifications(given: readonly StoredNotification[] = []): No
         (!unread || one.readAt === null);
       return { items: all.filter(suits).slice(0, limit), next: null };
     },
+    find: async (id) => all.find((one) => one.id === id) ?? null,
     async read(id, by) {
       const at = all.findIndex((one) => one.id === id);
       const found = all[at];

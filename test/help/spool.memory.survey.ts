@@ -1,5 +1,5 @@
 import type { Clock } from "../../src/core/clock.ts";
-import type { DeadReason, JobState } from "../../src/core/job.ts";
+import { type DeadReason, type JobState, OWN_APP } from "../../src/core/job.ts";
 import type { RouteSurvey, Survey } from "../../src/spool/port.ts";
 import { isBehind, isWaiting, laneOf, type Row } from "./spool.memory.row.ts";
 
@@ -9,7 +9,7 @@ interface About extends Pick<Survey, "bytes" | "full" | "maxJobs" | "maxBytes"> 
 
 /** Counted anew each time, which no spool for production may do. */
 export function surveyOf(rows: readonly Row[], { clock, ...bounds }: About): Survey {
-  const waiting = rows.filter(isWaiting);
+  const waiting = rows.filter((row) => isWaiting(row) && row.job.app !== OWN_APP);
   const inState = (state: JobState): number => rows.filter((row) => row.state === state).length;
   return {
     ...bounds,

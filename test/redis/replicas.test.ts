@@ -1,60 +1,22 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { systemClock } from "../../src/core/clock.ts";
-import { systemRandom } from "../../src/core/random.ts";
-import { createSeal } from "../../src/core/seal.ts";
-import { openRedis, type RedisLink } from "../../src/redis/connection.ts";
-import { openRedisSpool, type RedisSpool } from "../../src/redis/spool/driver.ts";
 import { claim, delivered, ids, newJob, queueAll, routeOf, states, takeOne } from "../contract/spool.rig.ts";
-import { createManualClock } from "../help/manual-clock.ts";
+import {
+  LOCK_MS,
+  locksOf,
+  locksRunOut,
+  openReplica,
+  ROUND_MS,
+  type TestReplica,
+  untilTakenOver,
+} from "../help/redis.replica.ts";
 import { startRedis, type TestRedis, withoutRedis } from "../help/redis.ts";
 
 /** Several sidecars on one spool, each with a clock and a connection of its own. */
 
-const BOUNDS = { maxJobs: 1e9, maxBytes: 1e12, retainDeliveredMs: 1e12, retainDeadMs: 1e12 };
-const LOCK_MS = 10_000;
-const CHECK_MS = 5_000;
-
 let redis: TestRedis;
 let prefixes = 0;
 
-async function connect(): Promise<RedisLink> {
-  const link = openRedis(
-    { url: redis.url, keyPrefix: `r${prefixes}`, shared: [] },
-    { clock: systemClock, random: systemRandom, emit: () => undefined },
-  );
-  onTestFinished(() => link.close());
-  await link.whenUp();
-  return link;
-}
-
-async function replica(instance: string) {
-  const clock = createManualClock();
-  const link = await connect();
-  const seal = createSeal(undefined, systemRandom);
-  const spool = await openRedisSpool({ link, clock, random: systemRandom, seal, instance }, BOUNDS);
-  onTestFinished(() => spool.close());
-  return { spool, clock, link };
-}
-
-/** Its locks are gone, as ten seconds after its death. */
-async function locksRunOut({ client }: RedisLink): Promise<void> {
-  const locks = (await client.keys("*:lock")) as string[];
-  expect(locks.length).toBeGreaterThan(0);
-  await client.del(...locks);
-}
-
-/** Two checks: the first one marks what is leased, the next one finds what was not renewed in between. */
-async function untilTakenOver({ clock, link }: Awaited<ReturnType<typeof replica>>, spool: RedisSpool): Promise<void> {
-  for (let round = 0; round < 2; round++) {
-    // The mark of the check before is Redis's, and has a real time.
-    const marks = (await link.client.keys("*:stalled-check")) as string[];
-    if (marks.length > 0) await link.client.del(...marks);
-    clock.advance(CHECK_MS);
-    // The check is asked before this is.
-    await expect.poll(() => link.client.keys("*:stalled-check")).not.toEqual([]);
-  }
-  await expect.poll(() => states(spool)).not.toHaveProperty("leased");
-}
+const replica = (instance: string): Promise<TestReplica> => openReplica(redis.url, `r${prefixes}`, instance);
 
 describe.skipIf(withoutRedis)("sidecars on one spool", () => {
   beforeAll(async () => {
@@ -79,8 +41,8 @@ describe.skipIf(withoutRedis)("sidecars on one spool", () => {
     const [id] = await queueAll(a.spool, [newJob(a.clock)]);
     for (let death = 0; death < 3; death++) {
       const lost = await takeOne(a.spool);
-      await locksRunOut(a.link);
-      await untilTakenOver(b, b.spool);
+      await locksRunOut(a);
+      await untilTakenOver(b);
       expect(await b.spool.find(id ?? "")).toMatchObject({ state: "queued", inDoubt: true, attempts: 0, sends: 0 });
       expect(await a.spool.settle(lost.lease, delivered())).toBe(false);
     }
@@ -94,11 +56,11 @@ describe.skipIf(withoutRedis)("sidecars on one spool", () => {
     const [a, b] = [await replica("a"), await replica("b")];
     await queueAll(a.spool, [newJob(a.clock)]);
     const { lease } = await takeOne(a.spool);
-    const [lock = ""] = await a.link.client.keys("*:lock");
+    const [lock = ""] = await locksOf(a);
     await a.link.client.pexpire(lock, 1000);
     a.clock.advance(LOCK_MS / 2);
     await expect.poll(() => a.link.client.pttl(lock)).toBeGreaterThan(LOCK_MS / 2);
-    b.clock.advance(CHECK_MS);
+    b.clock.advance(ROUND_MS);
     expect(await a.spool.settle(lease, delivered())).toBe(true);
     expect(await routeOf(b.spool)).toMatchObject({ leased: 0 });
   });

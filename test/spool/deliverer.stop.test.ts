@@ -179,3 +179,23 @@ test("a job that could not be cancelled is sent after all", async () => {
   expect(await states(rig.store)).toEqual({ delivered: 3 });
   expect((await rig.store.find(ids[2]!))?.inDoubt).toBe(false);
 });
+
+test("jobs whose leases are lost while they wait for a slot are not sent under them; those under way go on", async () => {
+  const rig = delivererRig();
+  const route = testRoute(QUIZ, { answer: hang });
+  rig.deliverer.apply([route], TWO_SLOTS);
+  const ids = await rig.put(route, 4);
+  await rig.deliverer.start();
+  await rig.settled();
+  // Somebody else has all of them by now.
+  await rig.store.hold([]);
+  const theirs = (await rig.store.claim({ ...QUIZ, lane: "first", max: 4, maxBytes: 1e6 })).jobs;
+  expect(theirs.map(({ lease }) => lease.id)).toEqual(ids);
+  rig.deliverer.lost(new Set(ids));
+  route.answer = ok;
+  for (const send of route.flying()) send.end(ok(send.job));
+  await rig.settled();
+  expect(route.ids()).toEqual(ids.slice(0, 2));
+  expect(route.sends.some(({ aborted }) => aborted)).toBe(false);
+  for (const { lease } of theirs) expect(await rig.store.settle(lease, { kind: "delivered", tries: [] })).toBe(true);
+});

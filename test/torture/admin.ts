@@ -7,8 +7,15 @@ export interface Asking {
   /** Jobs that have not ended. */
   unfinished(): Promise<number>;
   dead(): Promise<readonly Dead[]>;
+  /** Upstreams of routes whose breakers are not closed. */
+  refusing(): Promise<readonly string[]>;
   /** What a caller is told of its delivery, for people. */
   told(id: string): Promise<string>;
+}
+
+interface Breakers {
+  readonly capability: string;
+  readonly upstreams: readonly { readonly upstream: string; readonly state: string }[];
 }
 
 const UNFINISHED = ["queued", "leased", "verifying"];
@@ -41,6 +48,12 @@ export function ask(adminUrl: string, proxyUrl: string, dataDir: string): Asking
         cursor = page.next;
       } while (cursor !== null);
       return found;
+    },
+    async refusing() {
+      const { items } = (await get("/circuit-breaker/status")) as { items: Breakers[] };
+      return items.flatMap(({ capability, upstreams }) =>
+        upstreams.filter(({ state }) => state !== "closed").map(({ upstream }) => `${capability} at ${upstream}`),
+      );
     },
     async told(id) {
       const response = await fetch(`${proxyUrl}/.outrigger/deliveries/${id}`, { signal: AbortSignal.timeout(ASK_MS) });

@@ -17,6 +17,8 @@ export interface ClientsOptions {
   readonly rate: number;
   /** Where acknowledgements are written, one a line. */
   readonly file: string;
+  /** Where there are several such programs: which one, and of how many. Their keys and numbers are their own. */
+  readonly part?: { readonly n: number; readonly of: number };
 }
 
 /** `finish`: sends no more, waits for what is under way, and says `finished`. */
@@ -59,7 +61,8 @@ const random = createSeededRandom(options.seed);
 const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 const out = createWriteStream(options.file);
 const { hostname, port } = new URL(options.url);
-const freeKeys = Array.from({ length: KEYS }, (_, n) => ({ name: `k${n}`, seq: 0 }));
+const part = options.part ?? { n: 0, of: 1 };
+const freeKeys = Array.from({ length: KEYS }, (_, n) => ({ name: `k${n * part.of + part.n}`, seq: 0 }));
 type Key = (typeof freeKeys)[number];
 const refused: Record<string, number> = {};
 const odd: string[] = [];
@@ -76,7 +79,7 @@ const tell = (news: ClientsNews): void => void process.send?.(news);
 const tally = (): ClientsTally => ({ sent, acknowledged, refused, unanswered, odd, ms: lastAt - startedAt });
 
 function send(key: Key | null): void {
-  const number = sent++;
+  const number = part.of * sent++ + part.n;
   open++;
   const padding = random.bytes(random.below(PADDING_BYTES));
   const seq = key === null ? -1 : key.seq++;

@@ -46,16 +46,20 @@ export interface Dead {
   readonly reason: string;
 }
 
-/** One start of the sidecar, from 1. */
+/** One start of a sidecar, from 1; of several no two have the same. */
 export interface Life {
   readonly n: number;
+  /** Which sidecar, where there are several. */
+  readonly replica?: number;
   /** When it was killed or ended; infinite while it lives. */
   readonly endedAt: number;
 }
 
 /** A time in which the sidecar could not write. */
 export interface Outage {
-  readonly kind: "disk" | "thread";
+  readonly kind: "disk" | "thread" | "redis" | "cut";
+  /** Only this one could not. */
+  readonly replica?: number;
   readonly from: number;
   readonly to: number;
 }

@@ -1,8 +1,10 @@
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { systemRandom } from "../../src/core/random.ts";
+import type { Report } from "./finish.ts";
+import { replicas, withoutRedis } from "./replicas/run.ts";
 import { formatReports, formatViolations } from "./report.ts";
-import { type Report, run } from "./run.ts";
+import { type RunOptions, run } from "./run.ts";
 import { clock } from "./scenario/clock.ts";
 import { disk } from "./scenario/disk.ts";
 import { kill } from "./scenario/kill.ts";
@@ -12,7 +14,23 @@ import { privateMounts } from "./tmpfs.ts";
 
 /** `npm run torture`: exit 0 if every promise held, 1 if one was broken or the run could not be made. */
 
-const SCENARIOS: readonly Scenario[] = [kill, disk, clock, thread];
+interface Torture extends Pick<Scenario, "name" | "about" | "mounts"> {
+  /** Less than the others where it has more to do for each. */
+  readonly rate: number;
+  readonly shortKills: number;
+  run(options: RunOptions): Promise<Report>;
+}
+
+const RATE = 500;
+const KILLS = 30;
+const SHORT_KILLS = 5;
+const alone = (scenario: Scenario): Torture => ({
+  ...scenario,
+  rate: RATE,
+  shortKills: SHORT_KILLS,
+  run: (options) => run(scenario, options),
+});
+const SCENARIOS: readonly Torture[] = [...[kill, disk, clock, thread].map(alone), replicas];
 
 const USAGE = `npm run torture [-- OPTIONS]
 
@@ -22,8 +40,8 @@ whether all that was acknowledged was delivered, once and in order.
 ${SCENARIOS.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n")}
 
   --only NAMES     some of these, as in kill,disk
-  --kills N        (30, --short 5)
-  --rate N         requests/s (500)
+  --kills N        (${KILLS}, --short ${SHORT_KILLS}; of replicas ${replicas.shortKills})
+  --rate N         requests/s (${RATE}; of all replicas together ${replicas.rate})
   --seed N         the same choices again; their times differ
   --short          a few seconds of each
   --script FILE    another program in the sidecar's place, told \`serve -c FILE\` and the arguments after --
@@ -38,7 +56,7 @@ async function main(): Promise<number> {
     options: {
       only: { type: "string", default: SCENARIOS.map(({ name }) => name).join(",") },
       kills: { type: "string" },
-      rate: { type: "string", default: "500" },
+      rate: { type: "string" },
       seed: { type: "string" },
       short: { type: "boolean", default: false },
       script: { type: "string", default: fileURLToPath(new URL("../../src/main.ts", import.meta.url)) },
@@ -51,8 +69,8 @@ async function main(): Promise<number> {
     return 0;
   }
   const scenarios = values.only.split(",").map(scenarioNamed);
-  const kills = wholeNumber("--kills", values.kills ?? (values.short ? "5" : "30"));
-  const rate = wholeNumber("--rate", values.rate);
+  const kills = values.kills === undefined ? null : wholeNumber("--kills", values.kills);
+  const rate = values.rate === undefined ? null : wholeNumber("--rate", values.rate);
   const seed = wholeNumber("--seed", values.seed ?? String(1 + systemRandom.below(2 ** 31)));
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -64,15 +82,20 @@ async function main(): Promise<number> {
   say(`seed ${seed}`);
   const reports: Report[] = [];
   const untested: string[] = [];
+  const leftOut = (name: string, why: string): void => void untested.push(`NOT TESTED: ${name}. ${why}`);
   for (const scenario of scenarios) {
     if (scenario.mounts && !mounts) {
-      untested.push(scenario.name);
+      leftOut(scenario.name, "This machine lets nobody mount a tmpfs, neither root nor unshare -rm.");
+      continue;
+    }
+    if (scenario === replicas && withoutRedis) {
+      leftOut(scenario.name, "There is no redis-server: apt-get install redis-server.");
       continue;
     }
     const { short, script } = values;
-    const report = await run(scenario, {
-      kills,
-      rate,
+    const report = await scenario.run({
+      kills: kills ?? (short ? scenario.shortKills : KILLS),
+      rate: rate ?? scenario.rate,
       seed,
       short,
       script,
@@ -84,11 +107,7 @@ async function main(): Promise<number> {
   process.stdout.write(`\n${formatReports(reports)}\n`);
   const broken = reports.map(formatViolations).filter((text) => text !== "");
   for (const text of broken) process.stdout.write(`\n${text}\n`);
-  for (const name of untested) {
-    process.stdout.write(
-      `\nNOT TESTED: ${name}. This machine lets nobody mount a tmpfs, neither root nor unshare -rm.\n`,
-    );
-  }
+  for (const text of untested) process.stdout.write(`\n${text}\n`);
   process.stdout.write(`\nseed ${seed}: ${broken.length === 0 ? "nothing was broken" : "BROKEN"}\n`);
   return broken.length > 0 || (untested.length > 0 && process.env.CI === "true") ? 1 : 0;
 }
@@ -100,7 +119,7 @@ function again(command: readonly string[]): never {
   throw new Error("this runtime has no execve");
 }
 
-function scenarioNamed(name: string): Scenario {
+function scenarioNamed(name: string): Torture {
   const found = SCENARIOS.find((one) => one.name === name);
   if (found === undefined)
     throw new Error(`no scenario ${name}; there are ${SCENARIOS.map((one) => one.name).join(", ")}`);

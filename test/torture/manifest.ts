@@ -9,14 +9,17 @@ export interface ManifestValues {
   readonly appUrl: string;
   /** Which start of the sidecar this is: the app sees it in X-Life. */
   readonly life: number;
+  /** Where several share a spool, and all else that can be shared. */
+  readonly redisUrl: string | null;
 }
 
 /** The sidecar's manifest: quick retries, so that what fails is tried again within the run, and many, so that none is given up. */
-export function manifest({ proxyPort, dataDir, appUrl, life }: ManifestValues): string {
+export function manifest({ proxyPort, dataDir, appUrl, life, redisUrl }: ManifestValues): string {
+  const shared = redisUrl === null ? "" : `redis: { url: "${redisUrl}" }\nspool: { driver: redis }\n`;
   return `version: 1
 listen: { proxy: "127.0.0.1:${proxyPort}", admin: "127.0.0.1:0" }
 data_dir: ${JSON.stringify(dataDir)}
-apps:
+${shared}apps:
   torture:
     owner: dev@torture.example
     url: ${appUrl}

@@ -115,7 +115,12 @@ export function createRack(
         await during();
         await rack.flowing();
       } finally {
-        outages.push({ kind, from, to: machineMs() });
+        outages.push({
+          kind,
+          from,
+          to: machineMs(),
+          ...(sidecar.replica !== undefined && { replica: sidecar.replica }),
+        });
       }
     },
   };

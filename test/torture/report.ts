@@ -1,5 +1,5 @@
 import { formatTable, number } from "../../bench/lib/table.ts";
-import { type Report, rateOf } from "./run.ts";
+import { type Report, rateOf } from "./finish.ts";
 import type { ViolationKind } from "./violation.ts";
 
 /** Of each kind of violation this many are printed; the file in the kept folder has all. */

@@ -13,6 +13,8 @@ export interface Sidecar {
   readonly proxyUrl: string;
   readonly dataDir: string;
   readonly lives: readonly Life[];
+  /** Which of several; undefined where it is alone. */
+  readonly replica: number | undefined;
   /** How long a start took, the last one that became ready. */
   readonly startMs: number;
   /** The one that runs or starts; throws where none does. */
@@ -43,19 +45,35 @@ export interface SidecarOptions {
   readonly dataDir: string;
   readonly appUrl: string;
   readonly proxyPort: number;
+  /** Where it is one of several. */
+  readonly among?: Among;
+}
+
+/** What several sidecars have in common, and which of them it is. */
+export interface Among {
+  readonly replica: number;
+  readonly redisUrl: string;
+  /** Of all of them, so that no two starts have the same number. */
+  readonly lives: OpenLife[];
+}
+
+export interface OpenLife extends Life {
+  endedAt: number;
 }
 
 /** Of what a process says on stderr this much is kept. */
 const KEPT_CHARS = 4_000;
 
 export function createSidecar(options: SidecarOptions): Sidecar {
-  const lives: { n: number; endedAt: number }[] = [];
+  const { among } = options;
+  const lives: OpenLife[] = among?.lives ?? [];
   let current: Start | null = null;
   let startMs = 500;
   return {
     proxyUrl: `http://127.0.0.1:${options.proxyPort}`,
     dataDir: options.dataDir,
     lives,
+    replica: among?.replica,
     get startMs() {
       return startMs;
     },
@@ -64,7 +82,8 @@ export function createSidecar(options: SidecarOptions): Sidecar {
       return current;
     },
     start() {
-      const life = { n: lives.length + 1, endedAt: Number.POSITIVE_INFINITY };
+      const own = among === undefined ? {} : { replica: among.replica };
+      const life: OpenLife = { n: lives.length + 1, endedAt: Number.POSITIVE_INFINITY, ...own };
       lives.push(life);
       const startedAt = machineMs();
       current = launch(options, life);
@@ -79,10 +98,10 @@ export function createSidecar(options: SidecarOptions): Sidecar {
   };
 }
 
-function launch(options: SidecarOptions, life: { n: number; endedAt: number }): Start {
-  const { dir, dataDir, appUrl, proxyPort } = options;
+function launch(options: SidecarOptions, life: OpenLife): Start {
+  const { dir, dataDir, appUrl, proxyPort, among } = options;
   const file = join(dir, "outrigger.yaml");
-  writeFileSync(file, manifest({ proxyPort, dataDir, appUrl, life: life.n }));
+  writeFileSync(file, manifest({ proxyPort, dataDir, appUrl, life: life.n, redisUrl: among?.redisUrl ?? null }));
   const args = [...options.nodeArgs, options.script, "serve", "-c", file, ...options.scriptArgs];
   const child = spawn(process.execPath, args, {
     stdio: ["ignore", "pipe", "pipe"],

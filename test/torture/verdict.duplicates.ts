@@ -26,7 +26,7 @@ export function judgeDuplicates(
   visitsById: ReadonlyMap<string, readonly Visit[]>,
   report: (evidence: string) => void,
 ): Duplicates {
-  const endOfLife = new Map(facts.lives.map(({ n, endedAt }) => [n, endedAt]));
+  const lives = new Map(facts.lives.map((life) => [life.n, life]));
   const byLife = new Map<number, number>();
   let outage = 0;
   let longestUnsettledMs = 0;
@@ -36,12 +36,13 @@ export function judgeDuplicates(
     for (const [i, second] of good.entries()) {
       const first = good[i - 1];
       if (first === undefined) continue;
-      const killedAt = endOfLife.get(first.life) ?? Number.POSITIVE_INFINITY;
-      const killed = first.life < second.life && killedAt - first.endedAt <= SETTLE_MS;
+      const { endedAt: killedAt = Number.POSITIVE_INFINITY, replica } = lives.get(first.life) ?? {};
+      // Another sidecar may have been living long before it.
+      const killed = second.arrivedAt >= killedAt && killedAt - first.endedAt <= SETTLE_MS;
       if (killed) {
         byLife.set(first.life, (byLife.get(first.life) ?? 0) + 1);
         longestUnsettledMs = Math.max(longestUnsettledMs, killedAt - first.endedAt);
-      } else if (facts.outages.some((one) => covers(one, first, second))) outage++;
+      } else if (facts.outages.some((one) => covers(one, replica, first, second))) outage++;
       else report(`${first.id} (${first.route} ${first.number}): ${history(visits)}`);
     }
   }
@@ -50,6 +51,7 @@ export function judgeDuplicates(
   return { kill, outage, mostOfOneKill: Math.max(0, ...kills), longestUnsettledMs };
 }
 
-function covers({ from, to }: Outage, first: Visit, second: Visit): boolean {
+function covers({ from, to, ...of }: Outage, replica: number | undefined, first: Visit, second: Visit): boolean {
+  if (of.replica !== undefined && of.replica !== replica) return false;
   return from <= first.endedAt + SETTLE_MS && to >= first.arrivedAt && from <= second.arrivedAt;
 }

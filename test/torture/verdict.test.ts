@@ -132,6 +132,32 @@ test("a duplicate in one life is explained by an outage at its first answer only
   expect(kinds({ visits, outages: [{ kind: "disk", from: 0, to: 50 }] })).toEqual(["duplicate"]);
 });
 
+test("of several sidecars the death of one explains what it had in flight, whoever sends it again, and nothing else", () => {
+  const lives = [
+    { n: 1, replica: 0, endedAt: Number.POSITIVE_INFINITY },
+    { n: 2, replica: 1, endedAt: 1_000 },
+  ];
+  const again = (first: number, second: number) => [
+    visit("good", 900, { life: first }),
+    visit("good", 9_000, { life: second }),
+  ];
+  expect(kinds({ lives, visits: again(2, 1) })).toEqual([]);
+  expect(kinds({ lives, visits: again(1, 2) })).toEqual(["duplicate"]);
+  // It came before the death.
+  expect(kinds({ lives, visits: [visit("good", 900, { life: 2 }), visit("good", 950)] })).toEqual(["duplicate"]);
+});
+
+test("a wire that is cut explains what its own sidecar could not tell", () => {
+  const lives = [0, 1].map((replica) => ({ n: replica + 1, replica, endedAt: Number.POSITIVE_INFINITY }));
+  const cut = { kind: "cut" as const, replica: 1, from: 105, to: 2_000 };
+  const again = (first: number, second: number) => [
+    visit("good", 100, { life: first }),
+    visit("good", 9_000, { life: second }),
+  ];
+  expect(kinds({ lives, outages: [cut], visits: again(2, 1) })).toEqual([]);
+  expect(kinds({ lives, outages: [cut], visits: again(1, 2) })).toEqual(["duplicate"]);
+});
+
 test("what was not acknowledged may come or not, late or twice after a kill, but not twice in one life", () => {
   expect(kinds({ acks: [second], visits: [visit("good", 0, second), visit("good", 50, first)] })).toEqual([]);
   expect(kinds({ acks: [], visits: [visit("good", 990), visit("good", 1_500, { life: 2 })], lives: twoLives })).toEqual(

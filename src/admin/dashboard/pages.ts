@@ -7,6 +7,7 @@ import { Deliveries } from "./pages/deliveries.ts";
 import { DeliveryPage } from "./pages/delivery.ts";
 import { DeadLetters } from "./pages/dlq.ts";
 import { ManifestPage } from "./pages/manifest.ts";
+import { NotificationPage } from "./pages/notification.ts";
 import { Overview } from "./pages/overview.ts";
 import { RoutePage } from "./pages/route.ts";
 
@@ -29,7 +30,10 @@ export function pageOf(segments: readonly string[], query: URLSearchParams): Pag
     return { title: `Delivery ${first}`, section, view: html`<${DeliveryPage} key=${first} id=${first} />` };
   if (section === "deliveries") return { title: "Deliveries", section, view: html`<${Deliveries} query=${query} />` };
   if (section === "dlq") return { title: "Dead letters", section, view: html`<${DeadLetters} query=${query} />` };
-  if (section === "alerts") return { title: "Alerts", section, view: html`<${AlertsPage} query=${query} />` };
+  if (section === "notifications" && first !== undefined)
+    return { title: "Notification", section: "alerts", view: html`<${NotificationPage} key=${first} id=${first} />` };
+  if (section === "alerts" || section === "notifications")
+    return { title: "Alerts", section: "alerts", view: html`<${AlertsPage} query=${query} />` };
   if (section === "manifest") return { title: "Manifest", section, view: html`<${ManifestPage} query=${query} />` };
   if (section === "audit") return { title: "Audit", section, view: html`<${AuditPage} />` };
   return { title: "Nothing here", section: "none", view: html`<${Nowhere} />` };

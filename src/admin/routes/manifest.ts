@@ -129,9 +129,10 @@ const revisionRoute = createRoute({
 export function manifestRoutes({ manifest, audit, clock }: AdminServices) {
   return new OpenAPIHono<AdminEnv>()
     .openapi(currentRoute, (c) => {
-      const { appliedAt, warnings, ...rest } = manifest.current();
+      const { appliedAt, warnings, manifest: masked, ...rest } = manifest.current();
       const body: z.infer<typeof currentSchema> = {
         ...rest,
+        manifest: masked(),
         applied_at: timeText(appliedAt),
         warnings: [...warnings],
       };

@@ -67,6 +67,21 @@ const listRoute = createRoute({
   responses: { 200: jsonResponse(listSchema(notificationSchema), "Newest first."), ...COMMON_ERRORS, 503: AWAY },
 });
 
+const showRoute = createRoute({
+  method: "get",
+  path: "/notifications/{id}",
+  operationId: "showNotification",
+  summary: "One of them: what the link in a message leads to",
+  tags,
+  request: { params },
+  responses: {
+    200: jsonResponse(notificationSchema, "As it is now."),
+    ...COMMON_ERRORS,
+    404: errorResponse("There is none, or no longer."),
+    503: AWAY,
+  },
+});
+
 const readRoute = createRoute({
   method: "post",
   path: "/notifications/{id}/read",
@@ -137,12 +152,19 @@ export function notificationRoutes({ notifications, audit, clock, mask }: AdminS
       });
       return c.json({ channel, ...result, detail: result.detail === null ? null : mask(result.detail) }, 200);
     })
+    .openapi(showRoute, async (c) => {
+      const { id } = c.req.valid("param");
+      return c.json(view(there(await asked(notifications.find(id)))), 200);
+    })
     .openapi(readRoute, async (c) => {
       const { id } = c.req.valid("param");
-      const found = await asked(notifications.read(id, c.get("who").name));
-      if (found === null) throw refusal(404, "not-found", "No such notification", "it is gone, or never was");
-      return c.json(view(found), 200);
+      return c.json(view(there(await asked(notifications.read(id, c.get("who").name)))), 200);
     });
+}
+
+function there(found: StoredNotification | null): StoredNotification {
+  if (found === null) throw refusal(404, "not-found", "No such notification", "it is gone, or never was");
+  return found;
 }
 
 function view({ readAt, readBy, deliveries, at, severity, ...row }: StoredNotification): NotificationView {

@@ -1,6 +1,8 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Random } from "../../core/random.ts";
+import type { Io } from "../command.ts";
 import type { Narrator } from "./narrator.ts";
+import type { DemoRedis } from "./redis.ts";
 import type { Promised } from "./score.ts";
 import type { Sidecar } from "./sidecar.ts";
 import type { ToyApp } from "./toy.ts";
@@ -16,9 +18,11 @@ export interface Stage {
   toyApp(secret: string, port?: number): Promise<ToyApp>;
   /**
    * Writes the manifest into the demo's own directory and starts Outrigger with it, in its own process. Once the last
-   * one is gone, the next has the same data directory.
+   * one of a name is gone, the next of that name has the same data directory.
    */
-  sidecar(manifest: string): Promise<Sidecar>;
+  sidecar(manifest: string, name?: string): Promise<Sidecar>;
+  /** Starts a Redis, empty, that has every write on the disk before it answers. */
+  redis(): Promise<DemoRedis>;
 }
 
 /** What is left when a chapter has been played. */
@@ -34,5 +38,7 @@ export interface Played {
 
 /** One story, a file each in `chapters/`. */
 export interface Chapter {
+  /** What this machine lacks for it and how to get that, for people; null where it has all. */
+  missing?(env: Io["env"]): string | null;
   play(stage: Stage): Promise<Played>;
 }

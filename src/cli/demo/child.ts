@@ -22,6 +22,8 @@ export interface Child {
 export interface ChildOptions {
   /** What it is to the reader: `the toy app`. */
   readonly what: string;
+  /** Node where it is not said; anything else has no channel. */
+  readonly program?: string;
   readonly args: readonly string[];
   readonly env: Io["env"];
   readonly clock: Clock;
@@ -42,10 +44,10 @@ export function moduleUrl(name: string): URL {
  * Starts Node in a process group of its own, so that Ctrl-C reaches the demo alone, which then ends its children in
  * order. A channel ties it to the demo: it ends when the demo is gone, even killed.
  */
-export async function startChild({ what, args, env, clock, onDeath }: ChildOptions): Promise<Child> {
-  const child = spawn(process.execPath, [...args], {
+export async function startChild({ what, program, args, env, clock, onDeath }: ChildOptions): Promise<Child> {
+  const child = spawn(program ?? process.execPath, [...args], {
     detached: true,
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
+    stdio: ["ignore", "pipe", "pipe", ...(program === undefined ? ["ipc" as const] : [])],
     env: plainEnv(env),
   });
   let ending = false;
@@ -87,7 +89,7 @@ export function modulePath(name: string): string {
 }
 
 // What a process needs to run, and none of the reader's own settings of Outrigger, which would change the demo.
-function plainEnv(env: Io["env"]): Record<string, string> {
+export function plainEnv(env: Io["env"]): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const name of ["PATH", "HOME", "TMPDIR", "TZ"]) {
     const value = env[name];

@@ -19,6 +19,10 @@ const CHAPTERS: Readonly<Record<string, { readonly about: string; readonly load:
     about: "the primary dies, hangs, breaks; its backup answers; it comes back",
     load: async () => (await import("./chapters/failover.ts")).failover,
   },
+  redis: {
+    about: "three sidecars on one Redis; one dies, and the others finish for it",
+    load: async () => (await import("./chapters/redis.ts")).redis,
+  },
 };
 const FIRST = "sync";
 const PAUSE_MS = 250;
@@ -52,7 +56,7 @@ Everything runs on this machine, on free ports of 127.0.0.1, in a temporary
 directory that is removed at the end. Every number is measured.
 
 Exit code 0: every promise was kept. 1: one was broken, and the demo says which,
-or something that it started died.
+or something that it started died, or is not installed.
 `;
 }
 
@@ -61,6 +65,11 @@ or something that it started died.
  * died. An unfinished chapter proves nothing, so with `once` an interrupt is a problem too.
  */
 export async function playChapter(chapter: Chapter, once: boolean, io: Io, edge: Edge): Promise<ExitCode> {
+  const missing = chapter.missing?.(io.env) ?? null;
+  if (missing !== null) {
+    io.stderr(`demo: ${missing}\n`);
+    return 1;
+  }
   const stage = await openStage(io, edge);
   let code: ExitCode = once ? 1 : 0;
   try {

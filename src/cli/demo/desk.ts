@@ -3,6 +3,7 @@ import { statusSchema } from "../../admin/routes/status.ts";
 import type { SpoolView } from "../../admin/spool.ts";
 import type { Result } from "../../core/result.ts";
 import { appsCommand } from "../apps.ts";
+import { breakerCommand } from "../breaker.ts";
 import { createClient } from "../client.ts";
 import { dlqCommand } from "../dlq.ts";
 import { failoverCommand } from "../failover.ts";
@@ -66,7 +67,7 @@ export function createDesk({ admin, token, manifest }: Sidecar, { clock, signal 
           cwd: manifest,
           signal,
         },
-        [appsCommand, dlqCommand(clock), failoverCommand],
+        [appsCommand, breakerCommand, dlqCommand(clock), failoverCommand],
       );
       if (code !== 0) throw new Error(`outrigger ${args.join(" ")} ended with exit code ${code}:\n${printed}`);
       return printed;

@@ -23,7 +23,7 @@ export interface Load {
 }
 
 export interface LoadOptions {
-  readonly caller: Caller;
+  readonly caller: Pick<Caller, "call">;
   readonly hook: (n: number) => Hook;
   readonly everyMs: number;
   readonly clock: Clock;

@@ -6,6 +6,7 @@ import type { Random } from "../../core/random.ts";
 import type { Io } from "../command.ts";
 import type { Stage } from "./chapter.ts";
 import { createNarrator } from "./narrator.ts";
+import { startDemoRedis } from "./redis.ts";
 import { startSidecar } from "./sidecar.ts";
 import { startToyApp } from "./toy.ts";
 
@@ -60,11 +61,21 @@ export async function openStage(io: Io, { clock, random }: Edge): Promise<OpenSt
       signal.throwIfAborted();
       return keep(startToyApp({ secret, port, env: io.env, clock, onDeath }), (app) => app.kill());
     },
-    async sidecar(text) {
-      const manifest = join(dir, "outrigger.yaml");
+    async sidecar(text, name = "") {
+      const home = join(dir, name);
+      await mkdir(home, { recursive: true });
+      const manifest = join(home, "outrigger.yaml");
       await writeFile(manifest, text);
       signal.throwIfAborted();
       return keep(startSidecar({ manifest, log, env: io.env, clock, signal, onDeath }), (sidecar) => sidecar.stop());
+    },
+    async redis() {
+      const home = join(dir, "redis");
+      await mkdir(home);
+      signal.throwIfAborted();
+      return keep(startDemoRedis({ dir: home, log: join(logs, "redis.log"), env: io.env, clock, onDeath }), (redis) =>
+        redis.stop(),
+      );
     },
     guard: (work) => Promise.race([work, aborted]),
     async close({ keepFiles }) {

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import nodemailer from "nodemailer";
+import type { Transporter } from "nodemailer";
 import { isMailAddress } from "../../core/mail.address.ts";
 import type { ChannelSettings } from "../../core/settings.service.ts";
 import type { CallDeps, Destination } from "../call.ts";
@@ -23,7 +23,7 @@ export interface EmailDeps extends CallDeps {
 export function createEmailChannel(settings: EmailSettings, { clock, connector, mask }: EmailDeps): Channel {
   const { name, retry, perMinute, timeoutMs, from, to } = settings;
   const server = serverOf(settings.smtp);
-  const transport = nodemailer.createTransport({
+  const transportOptions = {
     host: server.to.hostname,
     port: server.to.port,
     secure: server.to.secure,
@@ -45,7 +45,13 @@ export function createEmailChannel(settings: EmailSettings, { clock, connector, 
         else callback(null, { connection: socket, secured: server.to.secure });
       });
     },
-  });
+  };
+  let made: Promise<Transporter> | null = null;
+  // Loaded with the first mail: who sends none has no use for it.
+  const transport = (): Promise<Transporter> => {
+    made ??= import("nodemailer").then(({ default: nodemailer }) => nodemailer.createTransport(transportOptions));
+    return made;
+  };
   const send = async (notice: Notice, recipients: readonly string[], signal: AbortSignal): Promise<TryResult> => {
     const cut = new AbortController();
     const timer = clock.after(timeoutMs, () => cut.abort(new Error(`not sent within ${timeoutMs} ms`)), undefined);
@@ -53,7 +59,7 @@ export function createEmailChannel(settings: EmailSettings, { clock, connector, 
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
     try {
-      await transport.sendMail({ ...letter(notice, from, recipients), signal: cut.signal });
+      await (await transport()).sendMail({ ...letter(notice, from, recipients), signal: cut.signal });
       return { kind: "sent", status: 250 };
     } catch (error) {
       return judgeMail(cut.signal.aborted ? cut.signal.reason : error, mask);

@@ -1,27 +1,18 @@
 import type { Clock } from "../../core/clock.ts";
-import { parseId } from "../../core/job.id.ts";
+import { OWN_APP } from "../../core/job.ts";
 import type { Random } from "../../core/random.ts";
 import type { Seal } from "../../core/seal.ts";
 import type { Movable } from "../../spool/move/port.ts";
-import type { AnswerStore, Lease, LeasedJob, NewJob, Receipt, Settlement, Spool } from "../../spool/port.ts";
+import type { AnswerStore, Lease, LeasedJob, Settlement, Spool } from "../../spool/port.ts";
 import type { RedisLink } from "../connection.ts";
 import { answerStore } from "./answers.ts";
+import { type PutArgs, putArgs, receiptOf, settleArgs } from "./args.ts";
+import { createGatherer } from "./gather.ts";
 import { createLeases, LOCK_MS } from "./leases.ts";
 import { redisMover } from "./mover.ts";
 import { othersIn } from "./presence.ts";
 import { readJob } from "./read.job.ts";
-import {
-  countsOf,
-  headText,
-  leasedJobOf,
-  leasedPollOf,
-  list,
-  num,
-  routesOf,
-  statesOf,
-  summaryOf,
-  text,
-} from "./read.ts";
+import { countsOf, leasedJobOf, leasedPollOf, list, num, routesOf, statesOf, summaryOf } from "./read.ts";
 import { type Arg, createRunner, type Reply, type ScriptName } from "./scripts.ts";
 import { checkSeal } from "./seal.ts";
 import { openTime } from "./time.ts";
@@ -46,7 +37,8 @@ export interface RedisSpoolBounds {
 }
 
 export interface RedisSpoolDeps {
-  readonly link: Pick<RedisLink, "client" | "prefix">;
+  /** `onBack`: without it leases are renewed by the clock only, as for who is there for a moment. */
+  readonly link: Pick<RedisLink, "client" | "prefix"> & Partial<Pick<RedisLink, "onBack">>;
   readonly clock: Clock;
   readonly random: Random;
   readonly seal: Seal;
@@ -54,8 +46,13 @@ export interface RedisSpoolDeps {
   readonly instance: string;
   /** What Redis's clock would say, in Unix milliseconds. For tests, which have a time of their own. */
   readonly serverMs?: number;
+  /** Leases that others have by now, or may have: what of these has not begun must not begin. Told more than once. */
+  readonly lost?: (ids: ReadonlySet<string>) => void;
 }
 
+/** Jobs put or settled in one script, and bytes of them: some milliseconds of Redis. */
+const GATHERED = 64;
+const GATHERED_BYTES = 1 << 20;
 const SWEEP_STEP = 100;
 /** Jobs changed in one script: Redis does nothing else meanwhile. */
 const CHANGE_STEP = 50;
@@ -79,31 +76,46 @@ export async function openRedisSpool(deps: RedisSpoolDeps, first: RedisSpoolBoun
     return reply;
   };
   const busy = async (): Promise<readonly string[]> => link.client.hkeys(`${link.prefix}busy`);
-  const leases = createLeases({ instance, clock, ask, busy });
+  const leases = createLeases({ instance, clock, ask, busy, lost: deps.lost ?? (() => undefined) });
   const summaries = (reply: Reply | undefined) => list(reply).map((one) => summaryOf(one, time.wall));
   const hold = async (held: readonly Lease[]): Promise<void> => {
     leases.set(held);
     await ask("hold", [instance, ...held.flatMap(({ id, attempt }) => [id, attempt])]);
   };
+  const puts = createGatherer(
+    async (all: readonly PutArgs[]) => {
+      const args = all.flatMap(({ fields, content }) => [fields, content]);
+      const [, ...receipts] = await ask("put", [bounds.maxJobs, bounds.maxBytes, ...args]);
+      return receipts;
+    },
+    { most: GATHERED, bytes: GATHERED_BYTES, sizeOf: ({ fields, content }) => fields.length + content.length },
+  );
+  const ends = createGatherer(async (all: readonly string[]) => (await ask("settle", all)).slice(1), {
+    most: GATHERED,
+    bytes: GATHERED_BYTES,
+    sizeOf: (fields) => fields.length,
+  });
   const settle = async (lease: Lease, settlement: Settlement): Promise<boolean> => {
-    const [, done] = await ask("settle", [lease.id, lease.attempt, ...settleArgs(settlement)]);
-    leases.remove(lease.id);
+    const done = await ends.ask(settleArgs(lease, settlement));
+    leases.remove(lease);
     return num(done) === 1;
   };
   const find = async (id: string) => readJob(await ask("find", [id]), seal, time.wall);
-  await hold([]);
-  // Says that we are here.
-  await ask("renew", [LOCK_MS, instance]);
+  try {
+    await hold([]);
+    // Says that we are here.
+    await ask("renew", [LOCK_MS, instance]);
+  } catch (error) {
+    leases.stop();
+    throw error;
+  }
+  link.onBack?.(leases.renewNow);
 
   return {
-    async put(job) {
-      const known = job.dead === undefined ? null : parseId(job.dead.id);
-      if (job.dead !== undefined && known === null) throw new Error(`${job.dead.id} is no id of this spool`);
-      const id = job.dead?.id ?? random.bytes(6).toString("hex");
-      return receiptOf(await ask("put", putArgs(job, id, known?.seq ?? "", bounds, seal)));
-    },
+    put: async (job) => receiptOf(await puts.ask(putArgs(job, random, seal))),
     async claim({ app, capability, lane, max, maxBytes }) {
       const route = `${app}/${capability}`;
+      const askedAt = clock.now();
       const reply = await ask("claim", [route, lane, max, maxBytes, instance, LOCK_MS]);
       const [, more, next, expired, rows] = reply;
       const ended = summaries(expired);
@@ -118,7 +130,7 @@ export async function openRedisSpool(deps: RedisSpoolDeps, first: RedisSpoolBoun
           if (dead !== null) ended.push(dead);
         }
       }
-      for (const { lease } of [...jobs, ...polls]) leases.add(lease);
+      for (const { lease } of [...jobs, ...polls]) leases.add(lease, askedAt);
       const nextInMs = num(next) < 0 ? null : num(next);
       return { jobs, polls, more: num(more) === 1, nextInMs, expired: ended };
     },
@@ -148,7 +160,7 @@ export async function openRedisSpool(deps: RedisSpoolDeps, first: RedisSpoolBoun
       return { expired: summaries(expired), lapsed: summaries(lapsed), more: num(more) === 1 };
     },
     async survey() {
-      const [, flat, oldest] = await ask("survey", []);
+      const [, flat, oldest] = await ask("survey", [`${OWN_APP}/`]);
       const counts = countsOf(flat);
       const bytes = counts.get("bytes") ?? 0;
       const { maxJobs, maxBytes } = bounds;
@@ -177,68 +189,3 @@ const UNREADABLE: Settlement = {
   release: true,
   tries: [],
 };
-
-function putArgs(
-  job: NewJob,
-  id: string,
-  seq: number | "",
-  { maxJobs, maxBytes }: RedisSpoolBounds,
-  seal: Seal,
-): Arg[] {
-  const { key, dead, verify, body } = job;
-  const head = Buffer.from(headText(job.request, seal));
-  return [
-    maxJobs,
-    maxBytes,
-    id,
-    `${job.app}/${job.capability}`,
-    job.requestId ?? "",
-    job.at,
-    Math.ceil(job.maxAgeMs),
-    job.sends,
-    job.inDoubt ? 1 : 0,
-    job.origin,
-    body.length,
-    head.length,
-    job.orderKey ?? "",
-    job.blocks === true ? 1 : 0,
-    key?.hash ?? "",
-    key?.bodyHash ?? "",
-    key === null ? "" : Math.ceil(key.ttlMs),
-    dead?.reason ?? "",
-    dead?.detail ?? "",
-    verify === undefined ? "" : JSON.stringify(verify.poll),
-    verify === undefined ? "" : Math.ceil(verify.delayMs),
-    verify === undefined ? "" : Math.ceil(verify.forMs),
-    verify === undefined ? Buffer.concat([head, body]) : "",
-    seq,
-    ...job.tries.map((one) => JSON.stringify(one)),
-  ];
-}
-
-function receiptOf([, kind, more]: readonly Reply[]): Receipt {
-  const said = text(kind);
-  if (said === "queued" || said === "duplicate") return { kind: said, id: text(more) };
-  if (said === "full") return { kind: said, bound: text(more) === "jobs" ? "jobs" : "bytes" };
-  return { kind: "conflict" };
-}
-
-function settleArgs(s: Settlement): Arg[] {
-  const tries = s.tries.map((one) => JSON.stringify(one));
-  switch (s.kind) {
-    case "delivered":
-      return [s.kind, "", "", "", ...tries];
-    case "again":
-      return [s.kind, Math.ceil(s.delayMs), s.spent ? 1 : 0, s.inDoubt ? 1 : 0, ...tries];
-    case "verifying":
-      return [
-        s.kind,
-        JSON.stringify(s.poll),
-        Math.ceil(s.delayMs),
-        s.forMs === null ? "" : Math.ceil(s.forMs),
-        ...tries,
-      ];
-    case "dead":
-      return [s.kind, s.reason, s.detail ?? "", s.release ? 1 : 0, ...tries];
-  }
-}

@@ -10,31 +10,39 @@ import { CHANGE, RECALL, REMEMBER, SWEEP } from "./lua/tend.ts";
 
 /** Each verb of the port is one script: what it does is done whole or not at all. What goes in and out stands with each. */
 const SCRIPTS = {
-  put: BULL + MOVES + PUT,
-  claim: BULL + BULL_ACTIVE + MOVES + CLAIM,
-  settle: BULL + MOVES + SETTLE,
-  hold: BULL + MOVES + HOLD,
-  renew: BULL + BULL_STALLED + RENEW,
-  stalled: BULL + BULL_STALLED + MOVES + STALLED,
-  change: BULL + MOVES + CHANGE,
-  sweep: BULL + MOVES + SWEEP,
-  remember: REMEMBER,
-  recall: RECALL,
-  giveJobs: GIVE_JOBS,
-  takeJob: BULL + MOVES + TAKE_JOB,
-  giveKept: GIVE_KEPT,
-  takeKey: TAKE_KEY,
-  empty: BULL + MOVES + EMPTY,
-  open: OPEN,
-  find: BULL + MOVES + FIND,
-  list: BULL + MOVES + LIST,
-  survey: SURVEY,
+  put: { library: BULL + MOVES, verb: PUT },
+  claim: { library: BULL + BULL_ACTIVE + MOVES, verb: CLAIM },
+  settle: { library: BULL + MOVES, verb: SETTLE },
+  hold: { library: BULL + MOVES, verb: HOLD },
+  renew: { library: BULL + BULL_STALLED, verb: RENEW },
+  stalled: { library: BULL + BULL_STALLED + MOVES, verb: STALLED },
+  change: { library: BULL + MOVES, verb: CHANGE },
+  sweep: { library: BULL + MOVES, verb: SWEEP },
+  remember: { library: "", verb: REMEMBER },
+  recall: { library: "", verb: RECALL },
+  giveJobs: { library: "", verb: GIVE_JOBS },
+  takeJob: { library: BULL + MOVES, verb: TAKE_JOB },
+  giveKept: { library: "", verb: GIVE_KEPT },
+  takeKey: { library: "", verb: TAKE_KEY },
+  empty: { library: BULL + MOVES, verb: EMPTY },
+  open: { library: "", verb: OPEN },
+  find: { library: BULL + MOVES, verb: FIND },
+  list: { library: BULL + MOVES, verb: LIST },
+  survey: { library: "", verb: SURVEY },
 };
 export type ScriptName = keyof typeof SCRIPTS;
 
+/** What was done until an error is counted, too. */
+const END = `
+local well, reply = pcall(main)
+writeCounts()
+if not well then error(reply) end
+return reply
+`;
+
 const READY = new Map(
   Object.entries(SCRIPTS).map(([name, text]) => {
-    const lua = RECORD + text;
+    const lua = `${RECORD}${text.library}\nlocal function main()${text.verb}end\n${END}`;
     return [name, { lua, sha: createHash("sha1").update(lua).digest("hex") }] as const;
   }),
 );

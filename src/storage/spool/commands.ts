@@ -1,5 +1,5 @@
 import { parseId } from "../../core/job.id.ts";
-import type { JobSummary, StoredJob, TryRecord } from "../../core/job.ts";
+import { type JobSummary, OWN_APP, type StoredJob, type TryRecord } from "../../core/job.ts";
 import { PRINT_CHARS } from "../../core/seal.ts";
 import type { Lease, Survey } from "../../spool/port.ts";
 import type { Connection } from "../connection.ts";
@@ -168,25 +168,31 @@ function doTo(table: JobTable, act: ChangeCommand["act"], row: JobRow, now: numb
 }
 
 function surveyCommand(db: Connection, state: SpoolState, room: ReturnType<typeof createRoom>) {
-  const next = db.prepare<[number, number], { seq: number; state: number; since: number }>(
-    "SELECT seq, state, since FROM jobs WHERE seq > ? ORDER BY seq LIMIT ?",
+  const next = db.prepare<[number, number], { seq: number; state: number; since: number; route: number }>(
+    "SELECT seq, state, since, route FROM jobs WHERE seq > ? ORDER BY seq LIMIT ?",
   );
   const lowest = db.prepare<[], number | null>("SELECT min(seq) FROM jobs WHERE state = 0").pluck();
   const highest = db.prepare<[], number | null>("SELECT max(seq) FROM jobs").pluck();
   const { reach } = state;
-  /** The oldest that has not ended: rows below the floor have, and it rises as they do. */
+  const isOwn = (route: number): boolean => state.routeName(route).startsWith(`${OWN_APP}/`);
+  /**
+   * The oldest of an app that has not ended: rows below the floor have, and it rises as they do. Our own that wait
+   * hold it where it is.
+   */
   const oldest = (): number | null => {
     if (state.waiting() === 0) {
       reach.floor = highest.get() ?? 0;
       return null;
     }
+    let from = reach.floor;
     for (let steps = 0; steps < 20; steps++) {
-      const rows = next.all(reach.floor, 500);
-      const first = rows.find((row) => row.state === QUEUED);
+      const rows = next.all(from, 500);
+      const first = rows.find((row) => row.state === QUEUED && !isOwn(row.route));
       if (first !== undefined) return first.since;
       const last = rows.at(-1);
       if (last === undefined) break;
-      reach.floor = last.seq;
+      if (reach.floor === from && rows.every((row) => row.state !== QUEUED)) reach.floor = last.seq;
+      from = last.seq;
     }
     // There are very many ended ones: the next survey goes on from here.
     if (next.get(reach.floor, 1) === undefined) reach.floor = Math.max(0, (lowest.get() ?? 1) - 1);

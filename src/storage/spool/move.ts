@@ -29,11 +29,11 @@ export interface MovedRow extends Omit<MovedJob, "payload" | "tries"> {
 }
 export type MovedAnswerRow = Omit<MovedAnswer, "answer"> & { readonly answer: AnswerRow<StoredAnswer> };
 
-interface At<T> {
+export interface At<T> {
   readonly now: number;
   readonly items: readonly T[];
 }
-interface Ask {
+export interface Ask {
   readonly now: number;
   readonly after: number;
 }

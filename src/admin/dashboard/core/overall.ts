@@ -26,13 +26,14 @@ const KNOWN: ReadonlySet<string> = new Set([
   "route_gone",
   "route_parked",
   "manifest_rejected",
+  "alert_firing",
 ]);
 
 const TITLES: Readonly<Record<string, string>> = {
   low_success: "Too few good answers",
   dlq_growing: "Dead letters are growing",
   storage_failing: "A store fails",
-  history_away: "The history does not answer",
+  redis_away: "Redis does not answer",
 };
 
 /** What else is wrong. */

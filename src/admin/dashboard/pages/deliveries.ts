@@ -26,7 +26,9 @@ export function Deliveries({ query }: { query: URLSearchParams }): VNode {
       <${Loaded} of=${list.first} what="list of deliveries" rows=${6}>
         ${() =>
           list.items.length === 0
-            ? html`<${Empty} title=${text === "" ? "Nothing was accepted for later yet" : `None ${text}`} hint=${text === "" ? "Calls of routes with mode: async are stored here. Send one:" : "Fewer filters show more."} command=${text === "" ? "outrigger send APP CAPABILITY --data @body.json" : undefined} />`
+            ? list.more
+              ? html`<${Empty} title=${`None ${text} among the newest`} hint="Older ones are not looked through yet." /><${More} list=${list} />`
+              : html`<${Empty} title=${text === "" ? "Nothing was accepted for later yet" : `None ${text}`} hint=${text === "" ? "Calls of routes with mode: async are stored here. Send one:" : "Fewer filters show more."} command=${text === "" ? "outrigger send APP CAPABILITY --data @body.json" : undefined} />`
             : html`<${JobTable} dead=${false} items=${list.items} /><${More} list=${list} />`}
       <//>
     <//>

@@ -35,7 +35,9 @@ export function DeadLetters({ query }: { query: URLSearchParams }): VNode {
         ${() =>
           any
             ? html`<${JobTable} dead items=${list.items} act=${retry} /><${More} list=${list} />`
-            : html`<${Empty} title=${text === "" ? "No dead letters" : `None ${text}`} hint=${text === "" ? "Everything that was accepted has arrived, or is on its way." : "Fewer filters show more."} />`}
+            : list.more
+              ? html`<${Empty} title=${`None ${text} among the newest`} hint="Older ones are not looked through yet." /><${More} list=${list} />`
+              : html`<${Empty} title=${text === "" ? "No dead letters" : `None ${text}`} hint=${text === "" ? "Everything that was accepted has arrived, or is on its way." : "Fewer filters show more."} />`}
       <//>
     <//>
     <p class="quiet">To take them elsewhere: <code>outrigger dlq export > dead.ndjson</code></p>

@@ -3,7 +3,7 @@ import type { Notification } from "../core/alerts.ts";
 import { post } from "../core/api.ts";
 import { plain, words } from "../core/format.ts";
 import { html } from "../core/html.ts";
-import { apiPath, toWith } from "../core/router.ts";
+import { apiPath, to, toWith } from "../core/router.ts";
 import { Act } from "../parts/ask.ts";
 import { More, useList } from "../parts/more.ts";
 import { Empty, Loaded, Panel } from "../parts/panel.ts";
@@ -15,11 +15,6 @@ import { say } from "../parts/toast.ts";
 export function Notifications({ query }: { query: URLSearchParams }): VNode {
   const unread = query.get("unread") === "true";
   const list = useList<Notification>(`/notifications?limit=20${unread ? "&unread=true" : ""}`, always);
-  const read = async (id: string): Promise<void> => {
-    const answer = await post(`${apiPath("notifications", id)}/read`);
-    say(answer.ok ? "Marked as read." : answer.failure.title);
-    list.first.reload();
-  };
   const choice = unread
     ? html`<a class="button" href=${toWith(["alerts"], {})}>Show all</a>`
     : html`<a class="button" href=${toWith(["alerts"], { unread: "true" })}>Show unread</a>`;
@@ -29,7 +24,7 @@ export function Notifications({ query }: { query: URLSearchParams }): VNode {
         list.items.length === 0
           ? html`<${Empty} title=${unread ? "All are read" : "Nobody was to be told anything yet"} hint=${unread ? undefined : "Channels and rules are set under notify of the manifest."} />`
           : html`<ul class="incidents">
-              ${list.items.map((one) => html`<${Item} key=${one.id} one=${one} read=${() => void read(one.id)} />`)}
+              ${list.items.map((one) => html`<${Item} key=${one.id} one=${one} after=${list.first.reload} />`)}
             </ul><${More} list=${list} />`}
     <//>
   <//>`;
@@ -39,23 +34,31 @@ const always = (): boolean => true;
 
 const STATES: Readonly<Record<string, Level>> = { sent: "good", waiting: "idle", failed: "bad", dropped: "warn" };
 
-function Item({ one, read }: { one: Notification; read: () => void }): VNode {
-  const { severity, title, text, command, at, read_at: readAt, read_by: readBy, deliveries } = one;
+async function markRead(id: string, after: () => void): Promise<void> {
+  const answer = await post(`${apiPath("notifications", id)}/read`);
+  say(answer.ok ? "Marked as read." : answer.failure.title);
+  after();
+}
+
+export function Item({ one, after, whole }: { one: Notification; after: () => void; whole?: boolean }): VNode {
+  const { id, severity, title, text, command, at, read_at: readAt, read_by: readBy, deliveries } = one;
+  const name = html`<strong>${plain(title)}</strong>`;
   return html`<li>
     <${Shape} level=${severity === "good" ? "good" : levelOf(severity)} />
     <div>
-      <p><strong>${plain(title)}</strong> <span class="quiet">${severity}, <${Time} at=${at} /></span></p>
+      <p>${whole ? name : html`<a href=${to("notifications", id)}>${name}</a>`} <span class="quiet">${severity}, <${Time} at=${at} /></span></p>
       <p>${plain(text)}</p>
       ${command && html`<p><code>${plain(command)}</code></p>`}
       <p>
         ${deliveries.map(
-          ({ channel, state, detail }) => html`<span key=${channel} title=${detail ? plain(detail) : undefined}>
-            <${Badge} level=${STATES[state] ?? "idle"} text=${`${channel}: ${words(state)}`} />${" "}
+          ({ channel, state, detail }) => html`<span key=${channel}>
+            <${Badge} level=${STATES[state] ?? "idle"} text=${`${channel}: ${words(state)}`} />
+            ${detail && state !== "sent" && html` <span class="quiet">${plain(detail)}</span>`}${" "}
           </span>`,
         )}
         ${readAt && html`<span class="quiet">read by ${readBy ?? "somebody"}, <${Time} at=${readAt} /></span>`}
       </p>
     </div>
-    ${readAt === null && html`<${Act} label="Mark as read" name=${`Mark as read: ${title}`} onClick=${read} />`}
+    ${readAt === null && html`<${Act} label="Mark as read" name=${`Mark as read: ${title}`} onClick=${() => void markRead(id, after)} />`}
   </li>`;
 }

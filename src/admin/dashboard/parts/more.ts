@@ -1,6 +1,6 @@
 import type { ComponentChildren, VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { type Failure, get } from "../core/api.ts";
+import { type Answer, type Failure, get } from "../core/api.ts";
 import { html } from "../core/html.ts";
 import type { LiveEvent } from "../core/live.ts";
 import { type Resource, useResource } from "../core/resource.ts";
@@ -37,7 +37,7 @@ export function useList<T>(path: string, about?: (event: LiveEvent) => boolean, 
   const next = later ? later.next : (first.data?.next ?? null);
   const load = async (cursor: string): Promise<void> => {
     setBusy(true);
-    const answer = await get<Part<T>>(`${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}`);
+    const answer = await further<T>(path, cursor);
     setBusy(false);
     if (!answer.ok) return setFailure(answer.failure);
     setFailure(null);
@@ -48,10 +48,22 @@ export function useList<T>(path: string, about?: (event: LiveEvent) => boolean, 
   return { first, items, more, failure, busy };
 }
 
+/** A part of a filtered list may hold nothing though there is more behind it: it is looked for a while. */
+const LOOKS = 20;
+
+async function further<T>(path: string, from: string): Promise<Answer<Part<T>>> {
+  let cursor = from;
+  for (let looks = 1; ; looks++) {
+    const answer = await get<Part<T>>(`${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}`);
+    if (!answer.ok || answer.value.items.length > 0 || answer.value.next === null || looks === LOOKS) return answer;
+    cursor = answer.value.next;
+  }
+}
+
 export function More<T>({ list, children }: { list: Listed<T>; children?: ComponentChildren }): VNode | null {
   if (!list.more && !list.failure && !children) return null;
   return html`<div class="more">
-    ${list.more && html`<button type="button" disabled=${list.busy} onClick=${list.more}>${list.busy ? "Loading…" : "Show more"}</button>`}
+    ${list.more && html`<button type="button" disabled=${list.busy} onClick=${list.more}>${list.busy ? "Loading…" : list.items.length === 0 ? "Look further back" : "Show more"}</button>`}
     ${list.failure && html`<span class="bad" role="status">${list.failure.title}</span>`} ${children}
   </div>`;
 }

@@ -5,6 +5,13 @@
  * poll and ms left for it.
  */
 export const CLAIM: string = `
+-- Grows with the time: a Redis that has lost its last writes must not give a number that somebody has got before.
+local function nextFence(now)
+  local fence = string.format('%.0f', math.max(tonumber(rcall('GET', P .. 'fence') or 0) + 1, now * 1000))
+  rcall('SET', P .. 'fence', fence)
+  return fence
+end
+
 local now = tick(ARGV[1])
 local route, lane, max, maxBytes = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local q = queueOf(route, lane)
@@ -14,13 +21,13 @@ for _ = 1, max do
   if not id then break end
   local r = load(id)
   if r and lane ~= 'verify' and #jobs > 0 and size + r.size > maxBytes then break end
-  local fence = rcall('INCR', P .. 'fence')
-  if lockNext(q, now, tostring(fence), tonumber(ARGV[7])) ~= id then rest = true; break end
+  local fence = nextFence(now)
+  if lockNext(q, now, fence, tonumber(ARGV[7])) ~= id then rest = true; break end
   if not r then leaveLeased({id = id, route = route, lane = lane}, now)
   else
     local content = lane == 'verify' and r.poll or rcall('GET', P .. 'b:' .. id)
     unindex(r)
-    r.held = '1'; r.inst = ARGV[6]; r.fence = tostring(fence); r.q = nil
+    r.held = '1'; r.inst = ARGV[6]; r.fence = fence; r.q = nil
     if lane ~= 'verify' then r.state = 'leased' end
     index(r); save(r)
     if lane ~= 'verify' and tonumber(r.exp) <= now then
@@ -43,30 +50,47 @@ return {now, id and not rest and 1 or 0, not id and at and at - now or rest and 
 `;
 
 /**
- * In: now, id, fence, kind, three values of it, tries. Of `again`: delay, spent, doubt; of `verifying`: poll, delay, ms
- * in all or empty; of `dead`: reason, detail, release. Out: the time, and 1 where it was this lease.
+ * In: now, then of each lease a list in JSON: id, fence, kind, three values of it, tries. Of `again`: delay, spent,
+ * doubt; of `verifying`: poll, delay, ms in all or empty; of `dead`: reason, detail, release. Out: the time, and for
+ * each 1 where it was this lease. Of one that was cancelled under it the tries are kept.
  */
 export const SETTLE: string = `
 local now = tick(ARGV[1])
-local kind, a, b, c = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local r = load(ARGV[2])
-if not r or not r.held or r.fence ~= ARGV[3] then return {now, 0} end
-local asked = r.state == 'verifying'
-lift(r, now)
-local n = addTries(r, 8)
-if kind == 'again' then
-  local back = n == 0 and a == '0' and not asked
-  r.att = r.att + b; r.doubt = c
-  queueAgain(r, now, back and r.due or now + a, back)
-elseif kind == 'verifying' then
-  r.state = 'verifying'; r.lane = 'verify'; r.poll = a; r.due = now + b
-  if c ~= '' then r.til = now + c end
-  place(r, now, false)
-else
-  if n > 0 or asked then r.att = r.att + 1 end
-  if kind == 'dead' then finish(r, now, a, b ~= '' and b or nil, c == '0') else finish(r, now) end
+
+local function settle(f)
+  local kind, a, b, c = f[3], f[4], f[5], f[6]
+  local r = load(f[1])
+  if not r or not r.held or r.fence ~= f[2] then
+    -- Cancelled while it was out: an operator who looks at it must see what its app may have.
+    if r and r.state == 'cancelled' and r.late == f[2] and #f >= 7 then
+      addTries(r, f, 7)
+      if kind == 'again' and c == '1' then r.doubt = '1' end
+      r.late = nil
+      save(r)
+    end
+    return 0
+  end
+  local asked = r.state == 'verifying'
+  lift(r, now)
+  local n = addTries(r, f, 7)
+  if kind == 'again' then
+    local back = n == 0 and a == '0' and not asked
+    r.att = r.att + b; r.doubt = c
+    queueAgain(r, now, back and r.due or now + a, back)
+  elseif kind == 'verifying' then
+    r.state = 'verifying'; r.lane = 'verify'; r.poll = a; r.due = now + b
+    if c ~= '' then r.til = now + c end
+    place(r, now, false)
+  else
+    if n > 0 or asked then r.att = r.att + 1 end
+    if kind == 'dead' then finish(r, now, a, b ~= '' and b or nil, c == '0') else finish(r, now) end
+  end
+  return 1
 end
-return {now, 1}
+
+local reply = {now}
+for i = 2, #ARGV do reply[#reply + 1] = settle(cjson.decode(ARGV[i])) end
+return reply
 `;
 
 /** In: now, instance, then id and fence of each lease that it has. Others of its leases are taken back. Out: the time. */
@@ -103,15 +127,19 @@ end
 return {now, lost}
 `;
 
-/** In: now, ms between two checks of a queue, route, lane. Takes back what nobody renewed. Out: the time, their number. */
+/**
+ * In: now, ms between two checks of a queue, ms in which nobody is taken for dead after Redis was away, route, lane.
+ * Takes back what nobody renewed. Out: the time, their number.
+ */
 export const STALLED: string = `
 local now = tick(ARGV[1])
-local q = queueOf(ARGV[3], ARGV[4])
+if serverMs() - (rcall('HGET', P .. 'clock', 'back') or 0) < tonumber(ARGV[3]) then return {now, 0} end
+local q = queueOf(ARGV[4], ARGV[5])
 local ids = stalledOf(q, now, tonumber(ARGV[2]))
 for _, id in ipairs(ids) do
   local r = load(id)
   -- BullMQ has put it back; here it enters anew, so that its record and its queue agree.
-  leaveWaiting({id = id, route = ARGV[3], lane = ARGV[4]})
+  leaveWaiting({id = id, route = ARGV[4], lane = ARGV[5]})
   if r and r.held then
     unindex(r)
     r.held = nil; r.inst = nil

@@ -58,8 +58,22 @@ end
 return {now, #found >= step and found[#found][2] or -1, items}
 `;
 
-/** In: now. Out: the time, all counts by name, and when the oldest that has not ended was accepted, or false. */
+/**
+ * In: now, and what routes of our own begin with. Out: the time, all counts by name, and when the oldest of an app that
+ * has not ended was accepted, or false. Of our own there are few: it is found, or nearly so.
+ */
 export const SURVEY: string = `
 local now = tick(ARGV[1])
-return {now, rcall('HGETALL', COUNTS), rcall('ZRANGE', P .. 'old', 0, 0, 'WITHSCORES')[2] or false}
+local function oldest()
+  for from = 0, 1900, 100 do
+    local flat = rcall('ZRANGE', P .. 'old', from, from + 99, 'WITHSCORES')
+    for i = 1, #flat, 2 do
+      local r = load(flat[i])
+      if r and string.sub(r.route, 1, #ARGV[2]) ~= ARGV[2] then return flat[i + 1] end
+    end
+    if #flat == 0 then return false end
+  end
+  return false
+end
+return {now, rcall('HGETALL', COUNTS), oldest()}
 `;

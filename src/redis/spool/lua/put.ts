@@ -1,8 +1,9 @@
 /**
- * In: now, max jobs, max bytes, id or (of a new one) its last digits, route, request id, at, age, sends, doubt, origin, size, bytes of the head, order
- * key, blocks, hash of the key, of the body, time of the key, dead reason, detail, poll, its delay, its time in all,
- * head and body, seq of the id it has, tries; what is not there is empty. Out: the time, and `queued` or `duplicate`
- * with an id, `conflict`, or `full` with a bound.
+ * In: now, max jobs, max bytes, then of each job its fields as a list in JSON, and its head with body. The fields, of
+ * which what is not there is empty: id or (of a new one) its last digits, route, request id, at, age, sends, doubt,
+ * origin, size, bytes of the head, order key, blocks, hash of the key, of the body, time of the key, dead reason,
+ * detail, poll, its delay, its time in all, seq of the id it has, tries. Out: the time, and of each `queued` or
+ * `duplicate` with an id, `conflict`, or `full` with a bound.
  */
 export const PUT: string = String.raw`
 local function room(more, max, now)
@@ -41,58 +42,63 @@ local function idOf(seq, tail)
   return string.format('%08x-%04x-7%03x-8000-%s', math.floor(ms / 65536), ms % 65536, seq % 4096, tail)
 end
 
+local lastSeq = nil
 local now = tick(ARGV[1])
-local id, route, dead = ARGV[4], ARGV[5], ARGV[19]
-local key = ARGV[16] ~= '' and P .. 'k:' .. route .. '\n' .. ARGV[16]
-if key then
-  local known = rcall('HMGET', key, 'body', 'id', 'til')
-  if known[1] and tonumber(known[3]) > now then
-    if known[1] == ARGV[17] then return {now, 'duplicate', known[2]} end
-    return {now, 'conflict'}
-  end
-end
-if dead ~= '' and rcall('EXISTS', P .. 'j:' .. id) == 1 then return {now, 'conflict'} end
-if dead == '' and counted('waiting') >= tonumber(ARGV[2]) then return {now, 'full', 'jobs'} end
-local bytes = tonumber(ARGV[12]) + tonumber(ARGV[13])
-if not room(bytes + ROW, tonumber(ARGV[3]), now) then return {now, 'full', 'bytes'} end
+local maxJobs, maxBytes = tonumber(ARGV[2]), tonumber(ARGV[3])
 
-local seq = tonumber(ARGV[25])
-if dead == '' then
-  seq = math.max(tonumber(rcall('GET', P .. 'seq') or 0) + 1, (now - EPOCH) * 4096)
-  id = idOf(seq, id)
-  rcall('SET', P .. 'seq', seq)
+local function put(f, content)
+  local id, route, dead = f[1], f[2], f[16]
+  local key = f[13] ~= '' and P .. 'k:' .. route .. '\n' .. f[13]
+  if key then
+    local known = rcall('HMGET', key, 'body', 'id', 'til')
+    if known[1] and tonumber(known[3]) > now then
+      if known[1] == f[14] then return {'duplicate', known[2]} end
+      return {'conflict'}
+    end
+  end
+  if dead ~= '' and rcall('EXISTS', P .. 'j:' .. id) == 1 then return {'conflict'} end
+  if dead == '' and counted('waiting') >= maxJobs then return {'full', 'jobs'} end
+  local bytes = tonumber(f[9]) + tonumber(f[10])
+  if not room(bytes + ROW, maxBytes, now) then return {'full', 'bytes'} end
+
+  local seq = tonumber(f[21])
+  if dead == '' then
+    lastSeq = math.max((lastSeq or tonumber(rcall('GET', P .. 'seq') or 0)) + 1, (now - EPOCH) * 4096)
+    seq = lastSeq
+    id = idOf(seq, id)
+  end
+  local rid = f[3] ~= '' and f[3] or id
+  local poll = f[18] ~= ''
+  local r = {new = true, id = id, route = route, rid = rid, seq = seq, at = f[4], since = now, age = f[5],
+    exp = now + f[5], att = 0, sends = f[6] - (#f - 21), doubt = f[7], origin = f[8], size = f[9],
+    due = now + (poll and f[19] or 0)}
+  if f[11] ~= '' then r.okey = f[11] end
+  if f[12] == '1' then r.blocks = '1' end
+  if poll then
+    r.poll = f[18]; r.til = now + f[20]; r.state = 'verifying'; r.lane = 'verify'
+    count('bytes', ROW)
+  else
+    r.hl = f[10]
+    rcall('SET', P .. 'b:' .. id, content)
+    count('bytes', ROW + bytes)
+  end
+  rcall('ZADD', P .. 'all', seq, id)
+  rcall('ZADD', P .. 'q:' .. rid, seq, id)
+  addTries(r, f, 22)
+  if dead ~= '' then
+    r.lane = 'first'
+    finish(r, now, dead, f[17] ~= '' and f[17] or nil, false)
+  elseif poll then place(r, now, false)
+  else queueAgain(r, now, now, false) end
+  if key then
+    rcall('HSET', key, 'body', f[14], 'id', id, 'til', now + f[15])
+    rcall('ZADD', P .. 'keys', now + f[15], key)
+  end
+  return {'queued', id}
 end
-local rid = ARGV[6] ~= '' and ARGV[6] or id
-local poll = ARGV[21] ~= ''
-local r = {id = id, route = route, rid = rid, seq = seq, at = ARGV[7], since = now, age = ARGV[8],
-  exp = now + ARGV[8], att = 0, sends = ARGV[9] - (#ARGV - 25), doubt = ARGV[10], origin = ARGV[11], size = ARGV[12],
-  due = now + (poll and ARGV[22] or 0)}
-if ARGV[14] ~= '' then r.okey = ARGV[14] end
-if ARGV[15] == '1' then r.blocks = '1' end
-if poll then
-  r.poll = ARGV[21]; r.til = now + ARGV[23]; r.state = 'verifying'; r.lane = 'verify'
-  count('bytes', ROW)
-else
-  r.hl = ARGV[13]
-  rcall('SET', P .. 'b:' .. id, ARGV[24])
-  count('bytes', ROW + bytes)
-end
-local fixed = {}
-for _, f in ipairs(FIXED) do
-  if r[f] ~= nil then fixed[#fixed + 1] = f; fixed[#fixed + 1] = r[f] end
-end
-rcall('HSET', P .. 'j:' .. id, unpack(fixed))
-rcall('ZADD', P .. 'all', seq, id)
-rcall('ZADD', P .. 'q:' .. rid, seq, id)
-addTries(r, 26)
-if dead ~= '' then
-  r.lane = 'first'
-  finish(r, now, dead, ARGV[20] ~= '' and ARGV[20] or nil, false)
-elseif poll then place(r, now, false)
-else queueAgain(r, now, now, false) end
-if key then
-  rcall('HSET', key, 'body', ARGV[17], 'id', id, 'til', now + ARGV[18])
-  rcall('ZADD', P .. 'keys', now + ARGV[18], key)
-end
-return {now, 'queued', id}
+
+local reply = {now}
+for i = 4, #ARGV, 2 do reply[#reply + 1] = put(cjson.decode(ARGV[i]), ARGV[i + 1]) end
+if lastSeq then rcall('SET', P .. 'seq', lastSeq) end
+return reply
 `;

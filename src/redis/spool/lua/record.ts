@@ -6,7 +6,8 @@
  * that have not ended by when they came; `paid` the delivered ones that have their payload yet. `q:{request}` finds the
  * jobs of a request, `held:{instance}` what a sidecar has leased. `counts` is written with every change.
  * Fields: `route lane state held fence inst due exp age since at att sends doubt origin size hl okey blocks blk reason
- * detail ended poll til rid seq tb`; `q` is 1 while it stands in a queue of BullMQ.
+ * detail ended poll til rid seq tb late`; `q` is 1 while it stands in a queue of BullMQ, `late` the fence of the lease under
+ * which it was cancelled, until its worker has said what was sent.
  */
 export const RECORD: string = String.raw`
 local P = KEYS[1]
@@ -14,21 +15,38 @@ local rcall = redis.call
 local COUNTS = P .. 'counts'
 local ROW = 512
 local LAPSE = 60000
+-- Somebody asks each second: where nobody did for so long, Redis was away.
+local AWAY = 3000
+
+local function serverMs()
+  local server = rcall('TIME')
+  return server[1] * 1000 + math.floor(server[2] / 1000)
+end
 
 -- The time of the store: goes on with the fastest of those who use it, and never back.
 local function tick(now)
   now = tonumber(now)
-  local last = tonumber(rcall('HGET', P .. 'clock', 'now') or 0)
+  local before = rcall('HMGET', P .. 'clock', 'now', 'at')
+  local last = tonumber(before[1] or 0)
   if last > now then now = last end
-  local server = rcall('TIME')
-  rcall('HSET', P .. 'clock', 'now', now, 'at', server[1] * 1000 + math.floor(server[2] / 1000))
+  local server = serverMs()
+  if before[2] and server - before[2] > AWAY then rcall('HSET', P .. 'clock', 'back', server) end
+  rcall('HSET', P .. 'clock', 'now', now, 'at', server)
   return now
 end
 
-local function count(field, n)
-  if n ~= 0 and rcall('HINCRBY', COUNTS, field, n) == 0 then rcall('HDEL', COUNTS, field) end
+-- What one script adds to the counts is written at its end, once for each: of many jobs most of it is the same.
+local pending, stored = {}, {}
+local function count(field, n) pending[field] = (pending[field] or 0) + n end
+local function counted(field)
+  if not stored[field] then stored[field] = tonumber(rcall('HGET', COUNTS, field) or 0) end
+  return stored[field] + (pending[field] or 0)
 end
-local function counted(field) return tonumber(rcall('HGET', COUNTS, field) or 0) end
+local function writeCounts()
+  for field, n in pairs(pending) do
+    if n ~= 0 and rcall('HINCRBY', COUNTS, field, n) == 0 then rcall('HDEL', COUNTS, field) end
+  end
+end
 
 local function load(id)
   local flat = rcall('HGETALL', P .. 'j:' .. id)
@@ -40,14 +58,20 @@ end
 
 local FIXED = {'route', 'rid', 'seq', 'at', 'since', 'age', 'origin', 'size', 'hl', 'okey', 'blocks'}
 local CHANGING = {'lane', 'state', 'held', 'fence', 'inst', 'due', 'exp', 'att', 'sends', 'doubt', 'blk', 'reason',
-  'detail', 'ended', 'poll', 'til', 'q', 'tb'}
+  'detail', 'ended', 'poll', 'til', 'q', 'tb', 'late'}
 local function save(r)
   local set, gone = {}, {}
   for _, f in ipairs(CHANGING) do
     if r[f] ~= nil then set[#set + 1] = f; set[#set + 1] = r[f] else gone[#gone + 1] = f end
   end
+  -- Of a new one what does not change is still to be written.
+  if r.new then
+    for _, f in ipairs(FIXED) do
+      if r[f] ~= nil then set[#set + 1] = f; set[#set + 1] = r[f] end
+    end
+  end
   rcall('HSET', P .. 'j:' .. r.id, unpack(set))
-  if #gone > 0 then rcall('HDEL', P .. 'j:' .. r.id, unpack(gone)) end
+  if #gone > 0 and not r.new then rcall('HDEL', P .. 'j:' .. r.id, unpack(gone)) end
 end
 
 local function waits(r) return r.state == 'queued' or r.state == 'leased' or r.state == 'verifying' end
@@ -173,7 +197,7 @@ end
 
 local function queueAgain(r, now, due, front)
   r.state = 'queued'; r.lane = laneOf(r); r.due = due
-  r.reason = nil; r.detail = nil; r.ended = nil; r.blk = nil; r.poll = nil; r.til = nil
+  r.reason = nil; r.detail = nil; r.ended = nil; r.blk = nil; r.poll = nil; r.til = nil; r.late = nil
   place(r, now, front)
 end
 
@@ -199,15 +223,15 @@ local function trimTries(r)
   end
 end
 
-local function addTries(r, from)
-  for i = from, #ARGV do
-    rcall('RPUSH', P .. 't:' .. r.id, ARGV[i])
-    r.tb = (r.tb or 0) + #ARGV[i]
-    count('bytes', #ARGV[i])
+local function addTries(r, tries, from)
+  for i = from, #tries do
+    rcall('RPUSH', P .. 't:' .. r.id, tries[i])
+    r.tb = (r.tb or 0) + #tries[i]
+    count('bytes', #tries[i])
     r.sends = r.sends + 1
   end
   trimTries(r)
-  return #ARGV - from + 1
+  return #tries - from + 1
 end
 
 -- For the list: what is null is false.

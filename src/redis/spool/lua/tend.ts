@@ -14,9 +14,12 @@ for i = 3, #ARGV do
   local able = r and FROM[act][r.state] and not (act == 'resend' and r.origin == 'sync')
   if able and (r.hl or act == 'delete' or r.origin == 'sync') then
     changed[#changed + 1] = summary(r)
+    local fence = r.state == 'leased' and r.fence or nil
     lift(r, now)
     if act == 'delete' then drop(r, now)
-    elseif act == 'cancel' then finish(r, now, 'cancelled', 'by an operator', false)
+    elseif act == 'cancel' then
+      r.late = fence
+      finish(r, now, 'cancelled', 'by an operator', false)
     else
       r.att = 0; r.exp = now + r.age
       queueAgain(r, now, now, false)
