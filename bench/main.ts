@@ -35,7 +35,7 @@ npm run profile [-- CASE… OPTIONS]     the same with --profile
 npm run soak [-- OPTIONS]              its case soak
 
 Cases (${USUAL.map(({ name }) => name).join(", ")}, in the short form, if none is named):
-${CASES.map(({ name, about }) => `  ${name.padEnd(10)}${about}`).join("\n")}
+${CASES.map(({ name, about }) => `  ${name.padEnd(12)}${about}`).join("\n")}
 
   --short         one pair of each, shorter runs, smaller sizes
   --full          more and longer pairs, whole sizes; writes bench/results.md

@@ -11,7 +11,7 @@ import { machineTime } from "../lib/processor-time.ts";
 import { nginxVersion } from "../peers/nginx.ts";
 import { oursVersion } from "../peers/ours.ts";
 
-const CURVES: readonly Curve[] = [concurrency, body, routes, waiting, history];
+export const CURVES: readonly Curve[] = [concurrency, body, routes, waiting, history];
 
 /** Whether a request costs the same when there is more of everything: pictures for `docs/curves`. */
 export const curves: Case = {
