@@ -80,7 +80,9 @@ test.each([
   "/dashboard/tsconfig.json",
 ])("%s is no file of it", async (path) => {
   const admin = await startAdmin();
-  expect((await call(admin.url + path, { method: "GET" })).status).toBe(404);
+  // A path that may be read in two ways does not come so far: 400.
+  const refused = path.includes("%2f") ? 400 : 404;
+  expect((await call(admin.url + path, { method: "GET" })).status).toBe(refused);
 });
 
 test("a name that is not this listener's own gets no page", async () => {
