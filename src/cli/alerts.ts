@@ -1,6 +1,7 @@
-import { type AlertRulesView, type AlertView, alertRulesSchema, alertSchema } from "../admin/alerts.ts";
+import { type AlertView, alertSchema } from "../admin/alerts.ts";
 import { ok } from "../core/result.ts";
 import { parseDuration } from "../manifest/units.ts";
+import { registerRules } from "./alerts.rules.ts";
 import { type Command, type ExitCode, type Io, paint, usage } from "./command.ts";
 import { jsonText, type RemoteOptions, remotely, remoteOptions } from "./remote.ts";
 import { type Cell, table } from "./table.ts";
@@ -14,9 +15,7 @@ export const alertsCommand: Command = {
       .option("--state <state>", `only these: ${STATES.join(", ")}`)
       .option("--app <app>", "only of this app")
       .action(async (options: ListOptions) => settle(await list(io, options)));
-    remoteOptions(alerts.command("rules").description("the rules in force, and where they come from")).action(
-      async (options: RemoteOptions) => settle(await rules(io, options)),
-    );
+    registerRules(alerts, io, settle);
     remoteOptions(alerts.command("silence <id>").description("send nothing of an alert for a while"))
       .requiredOption("--for <duration>", "for this long, as in 30m or 2h")
       .option("--reason <text>", "why, for those who see it")
@@ -53,16 +52,6 @@ async function list(io: Io, { state, app, ...options }: ListOptions): Promise<Ex
   });
 }
 
-function rules(io: Io, options: RemoteOptions): Promise<ExitCode> {
-  return remotely(io, options, async (client) => {
-    const answer = await client.get("/alerts/rules", alertRulesSchema);
-    if (!answer.ok) return answer;
-    if (options.json) io.stdout(jsonText(answer.value));
-    else io.stdout(rulesText(answer.value));
-    return ok(0);
-  });
-}
-
 async function silence(io: Io, id: string, { for: span, reason, ...options }: SilenceOptions): Promise<ExitCode> {
   const ms = parseDuration(span);
   if (ms === null || ms < 1000) return usage(io, `${span} is no such duration`, "Try: --for 30m, or --for 2h");
@@ -93,22 +82,4 @@ function alertTable(views: readonly AlertView[], io: Io): string {
       alert.silence === null ? "" : `silenced until ${alert.silence.until} by ${alert.silence.by}`,
     ]);
   return table(["STATE", "SINCE", "ALERT", "WHAT", ""], rows);
-}
-
-function rulesText({ source, set_by: by, set_at: at, ...all }: AlertRulesView): string {
-  const from = source === "manifest" ? "of the manifest" : `set by ${by} at ${at}, in place of the manifest's`;
-  const rows = all.rules.map(({ name, metric, below, above, over, for: span, min_samples: least, ...rule }): Cell[] => [
-    name,
-    metric,
-    [below === undefined ? [] : [`below ${below}`], above === undefined ? [] : [`above ${above}`]].flat().join(", ") ||
-      "any",
-    String(over ?? "-"),
-    String(span ?? "-"),
-    String(least ?? "-"),
-    [...(rule.apps ?? []), ...(rule.capabilities ?? [])].join(", "),
-  ]);
-  const head = `${from}; checked every ${all.interval}, repeated every ${all.repeat_every}\n`;
-  return rows.length === 0
-    ? `no rules, ${head}`
-    : head + table(["RULE", "METRIC", "TROUBLE", "OVER", "FOR", "SAMPLES", "ONLY"], rows);
 }

@@ -9,6 +9,7 @@ export interface Client extends AsyncDisposable {
   get<T>(path: string, schema: z.ZodType<T>): Promise<Result<T, Failure>>;
   /** `timeoutMs`: for what takes longer than an answer from memory. */
   post<T>(path: string, body: object, schema: z.ZodType<T>, timeoutMs?: number): Promise<Result<T, Failure>>;
+  put<T>(path: string, body: object, schema: z.ZodType<T>): Promise<Result<T, Failure>>;
   del<T>(path: string, schema: z.ZodType<T>): Promise<Result<T, Failure>>;
   /** Sends lines of JSON. */
   send<T>(path: string, lines: Uint8Array, schema: z.ZodType<T>): Promise<Result<T, Failure>>;
@@ -45,7 +46,7 @@ const JSON_BODY = { "Content-Type": "application/json" };
 const LINES_BODY = { "Content-Type": "application/x-ndjson" };
 
 interface Asked {
-  readonly method?: "GET" | "POST" | "DELETE";
+  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly body?: string | Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
@@ -110,6 +111,7 @@ export function createClient(target: Target, signal: AbortSignal): Client {
     get,
     post: (path, body, schema, timeoutMs) =>
       ask(path, { method: "POST", body: JSON.stringify(body), headers: JSON_BODY }, schema, timeoutMs),
+    put: (path, body, schema) => ask(path, { method: "PUT", body: JSON.stringify(body), headers: JSON_BODY }, schema),
     del: (path, schema) => ask(path, { method: "DELETE" }, schema),
     send: (path, lines, schema) =>
       ask(path, { method: "POST", body: lines, headers: LINES_BODY }, schema, SEND_TIMEOUT_MS),

@@ -73,7 +73,9 @@ test("a browser that has a file is told so instead of being sent it again", asyn
 
 test.each(["/dashboard/nothing.ts", "/dashboard/", "/dashboard/tsconfig.json"])("%s is no file of it", async (path) => {
   const admin = await startAdmin();
-  expect((await call(admin.url + path, { method: "GET" })).status).toBe(404);
+  // A path that may be read in two ways does not come so far: 400.
+  const refused = path.includes("%2f") ? 400 : 404;
+  expect((await call(admin.url + path, { method: "GET" })).status).toBe(refused);
 });
 
 test.each(["/dashboard/../package.json", "/dashboard/%2e%2e/app.ts", "/dashboard/..%2fapp.ts"])(

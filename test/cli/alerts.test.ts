@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { AdminServices } from "../../src/admin/services.ts";
 import { alertsCommand } from "../../src/cli/alerts.ts";
@@ -6,6 +8,7 @@ import { systemClock } from "../../src/core/clock.ts";
 import { OPERATOR, startAdmin, VIEWER } from "../help/admin.ts";
 import { alertOf, testAlerts } from "../help/alerts.ts";
 import { createIo } from "../help/io.ts";
+import { tempDir } from "../storage/support.ts";
 
 async function run(line: string, services: Partial<AdminServices> = {}, token = OPERATOR) {
   const admin = await startAdmin(services);
@@ -85,4 +88,49 @@ test("what can't be done ends with 1, wrong usage with 2, each with a hint", asy
   expect(await run("alerts silence low-success:quiz:winner --for soon", { alerts })).toMatchObject({ code: 2 });
   expect(await run("alerts silence low-success:quiz:winner", { alerts })).toMatchObject({ code: 2 });
   expect(await run("alerts list --state loud", { alerts })).toMatchObject({ code: 2 });
+});
+
+test("alerts rules set puts those of a file in place, as YAML or as alerts rules --json printed them; reset takes them back", async () => {
+  const set: unknown[] = [];
+  let resets = 0;
+  const alerts = testAlerts([], {
+    setRules: async (rules) => {
+      set.push(rules);
+      return [];
+    },
+    resetRules: async () => {
+      resets++;
+      return true;
+    },
+  });
+  const dir = tempDir();
+  const [yaml, json] = [join(dir, "rules.yaml"), join(dir, "rules.json")];
+  writeFileSync(yaml, "- { name: dead, metric: dlq_size, above: 10 }\n");
+  writeFileSync(json, (await run("alerts rules --json")).out);
+  expect(await run(`alerts rules set ${yaml}`, { alerts })).toMatchObject({
+    code: 0,
+    audit: [{ action: "alerts.rules", by: "ops" }],
+  });
+  expect((await run(`alerts rules set ${json} --json`, { alerts })).out).toContain('"source"');
+  expect(set).toEqual([
+    [{ name: "dead", metric: "dlq_size", above: 10 }],
+    [{ name: "low-success", metric: "success_rate", below: 95, over: "1h", min_samples: 20 }],
+  ]);
+  expect(await run("alerts rules reset", { alerts })).toMatchObject({ code: 0 });
+  expect(resets).toBe(1);
+});
+
+test("rules that are none are refused with what is wrong, and a viewer may set none", async () => {
+  const dir = tempDir();
+  const [text, odd] = [join(dir, "text"), join(dir, "odd.yaml")];
+  writeFileSync(text, "not: [a list");
+  writeFileSync(odd, "- { name: dead, metric: nothing }");
+  expect((await run(`alerts rules set ${join(dir, "away")}`)).err).toContain("cannot be read");
+  expect((await run(`alerts rules set ${text}`)).err).toContain("cannot be read");
+  const alerts = testAlerts([], { setRules: async () => [{ path: [0, "metric"], message: "unknown metric" }] });
+  expect(await run(`alerts rules set ${odd}`, { alerts })).toMatchObject({
+    code: 1,
+    err: expect.stringContaining("unknown metric"),
+  });
+  expect((await run(`alerts rules set ${odd}`, {}, VIEWER)).code).toBe(1);
 });

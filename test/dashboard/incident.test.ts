@@ -142,6 +142,24 @@ withBrowser("an operator", (open) => {
     expect(wrongs).toEqual([]);
   });
 
+  test("edits the rules of alerts, is told what is wrong with them, and goes back to the manifest's", async () => {
+    const sidecar = await startQuiz([await toyHere("primary")]);
+    const { page, wrongs } = await open(sidecar.adminUrl, { token, at: "#/alerts" });
+    await page.getByRole("button", { name: "Edit the rules of alerts" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Rules").fill('[{ "name": "dead", "metric": "nothing" }]');
+    await dialog.getByRole("button", { name: "Set these rules" }).click();
+    await dialog.getByRole("alert").getByText("metric").waitFor();
+    await dialog.getByLabel("Rules").fill('[{ "name": "dead", "metric": "dlq_size", "above": 3 }]');
+    await dialog.getByRole("button", { name: "Set these rules" }).click();
+    await page.getByText("dlq size above 3").waitFor();
+    await page.getByText("set by ops in place of the manifest's").waitFor();
+    await page.getByRole("button", { name: "Back to the manifest's…" }).click();
+    await dialog.getByRole("button", { name: "Go back" }).click();
+    await page.getByText("breaker open").waitFor();
+    expect(wrongs).toEqual([]);
+  });
+
   test("pauses the deliveries of an app and lets them go on", async () => {
     const [primary, backup] = [await toyHere("primary"), await toyHere("backup")];
     const sidecar = await startQuiz([primary, backup], STORED);

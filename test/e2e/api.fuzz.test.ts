@@ -4,6 +4,7 @@ import formats from "ajv-formats";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestApp, type TestApp } from "../help/app.ts";
+import { call } from "../help/call.ts";
 import { type Description, type Made, type Operation, requestsOf, wrongRequestsOf } from "../help/openapi.ts";
 import { type Sidecar, startSidecar } from "../help/sidecar.ts";
 
@@ -79,14 +80,15 @@ interface Answer {
   readonly text: string;
 }
 
+/** Each over a connection of its own: one that is kept may be closed in the moment it is used again. */
 async function ask(method: string, { path, headers, body }: Made): Promise<Answer> {
-  const response = await fetch(`${sidecar.adminUrl}${path}`, {
+  const answer = await call(`${sidecar.adminUrl}${path}`, {
     method,
     headers: { ...headers, Authorization: `Bearer ${TOKEN}` },
     ...(body !== null && method !== "GET" && { body }),
   });
-  const [type = ""] = (response.headers.get("content-type") ?? "").split(";");
-  return { status: response.status, type, text: await response.text() };
+  const [type = ""] = (answer.headers["content-type"] ?? "").split(";");
+  return { status: answer.status, type, text: answer.text };
 }
 
 /** What is wrong with an answer; null where nothing is. */

@@ -129,9 +129,12 @@ notify:
   cleanUp.push(() => reader.socket.terminate());
   reader.socket.pause();
   for (let i = 0; i < 20; i++) own.app.bus.emit(i % 2 === 0 ? breakerMoved() : upstreamMoved());
+  const later = Array.from({ length: 50 }, (_, n) => post(`${own.url}/quiz/later`, { n }));
   const answers = await Promise.all(Array.from({ length: 200 }, () => post(`${own.url}/quiz/winner`, {})));
   expect(new Set(answers.map(({ status, outcome }) => `${status} ${outcome}`))).toEqual(new Set(["200 ok"]));
-  expect(quiz.got).toHaveLength(200);
+  expect((await Promise.all(later)).map(({ status }) => status)).toEqual(Array(50).fill(202));
+  // Calls and deliveries, each once.
+  await quiz.received(250);
   // In order, each once; the chat is told once it works again.
   await hook.received(20);
   const types = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? "breaker.opened" : "failover"));
@@ -146,6 +149,9 @@ notify:
   await expect.poll(() => sentTo("chat"), { timeout: 30_000 }).toBe(20);
   expect(await sentTo("hook")).toBe(20);
   expect(hook.got).toHaveLength(20);
+  expect(new Set(hook.got.map(({ headers }) => headers["webhook-id"])).size).toBe(20);
+  const bodies = quiz.got.filter(({ url }) => url === "/later").map(({ body }) => String(body));
+  expect([quiz.got.length, bodies.length, new Set(bodies).size]).toEqual([250, 50, 50]);
 });
 
 test("what waits to be told is no delivery: lists, counts and metrics of deliveries do not show it", async () => {

@@ -45,6 +45,10 @@ export function post<T>(path: string, body: object = {}): Promise<Answer<T>> {
   return ask("POST", path, body);
 }
 
+export function put<T>(path: string, body: object): Promise<Answer<T>> {
+  return ask("PUT", path, body);
+}
+
 export function del<T>(path: string): Promise<Answer<T>> {
   return ask("DELETE", path);
 }
@@ -72,9 +76,20 @@ async function ask<T>(method: string, path: string, body?: object, signal?: Abor
   }
 }
 
+/** What a refusal says, and of a body, where it is wrong. */
+interface Problem {
+  readonly title?: string;
+  readonly detail?: string;
+  readonly issues?: readonly { readonly path: string; readonly message: string }[];
+}
+
+const SHOWN_ISSUES = 5;
+
 async function failureOf(response: Response): Promise<Failure> {
-  const said = (await response.json().catch(() => ({}))) as { title?: string; detail?: string };
-  return { status: response.status, title: said.title ?? `Status ${response.status}`, detail: said.detail ?? "" };
+  const said = (await response.json().catch(() => ({}))) as Problem;
+  const issues = (said.issues ?? []).slice(0, SHOWN_ISSUES).map(({ path, message }) => `${path}: ${message}`);
+  const detail = issues.length > 0 ? issues.join("; ") : (said.detail ?? "");
+  return { status: response.status, title: said.title ?? `Status ${response.status}`, detail };
 }
 
 /** Tries a token, and keeps it for this tab where it is good. Returns why not, or null. */

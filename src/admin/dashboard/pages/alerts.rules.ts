@@ -5,6 +5,7 @@ import { html } from "../core/html.ts";
 import { useResource } from "../core/resource.ts";
 import { Empty, Loaded, Panel } from "../parts/panel.ts";
 import { type Column, Table } from "../parts/table.ts";
+import { RulesActions } from "./alerts.rules.edit.ts";
 
 type Rule = AlertRules["rules"][number];
 
@@ -19,7 +20,8 @@ export function AlertRulesPanel(): VNode {
   const rules = useResource<AlertRules>("/alerts/rules", ({ type }) => type === "manifest.applied");
   const from =
     rules.data?.source === "api" ? `set by ${rules.data.set_by} in place of the manifest's` : "from the manifest";
-  return html`<${Panel} title="Rules" note=${rules.data && `${from}, checked every ${rules.data.interval}`}>
+  return html`<${Panel} title="Rules" note=${rules.data && `${from}, checked every ${rules.data.interval}`}
+    actions=${rules.data && html`<${RulesActions} data=${rules.data} reload=${rules.reload} />`}>
     <${Loaded} of=${rules} what="rules of alerts">
       ${(data: AlertRules) =>
         data.rules.length === 0
