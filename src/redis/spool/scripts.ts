@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Cluster, Redis } from "ioredis";
+import { BASE } from "./lua/base.ts";
 import { BULL, BULL_ACTIVE, BULL_STALLED } from "./lua/bull.ts";
 import { CLAIM, HOLD, RENEW, SETTLE, STALLED } from "./lua/lease.ts";
 import { FIND, LIST, OPEN, SURVEY } from "./lua/look.ts";
@@ -42,7 +43,7 @@ return reply
 
 const READY = new Map(
   Object.entries(SCRIPTS).map(([name, text]) => {
-    const lua = `${RECORD}${text.library}\nlocal function main()${text.verb}end\n${END}`;
+    const lua = `${BASE}${RECORD}${text.library}\nlocal function main()${text.verb}end\n${END}`;
     return [name, { lua, sha: createHash("sha1").update(lua).digest("hex") }] as const;
   }),
 );

@@ -4,50 +4,12 @@
  * `j:{id}` is the job's record (a hash), `b:{id}` its head and body as they are, `t:{id}` its tries. `all` and
  * `s:{state}` order ids by arrival; `exp`, `done` and `dead` by when something is to be done about them; `old` those
  * that have not ended by when they came; `paid` the delivered ones that have their payload yet. `q:{request}` finds the
- * jobs of a request other than one whose own id that is, `held:{instance}` what a sidecar has leased. `counts` is written with every change.
+ * jobs of a request other than one whose own id that is, `held:{instance}` what a sidecar has leased.
  * Fields: `route lane state held fence inst due exp age since at att sends doubt origin size hl okey blocks blk reason
  * detail ended poll til rid seq tb late`; `q` is 1 while it stands in a queue of BullMQ, `late` the fence of the lease under
  * which it was cancelled, until its worker has said what was sent.
  */
 export const RECORD: string = String.raw`
-local P = KEYS[1]
-local rcall = redis.call
-local COUNTS = P .. 'counts'
-local ROW = 512
-local LAPSE = 60000
--- Somebody asks each second: where nobody did for so long, Redis was away.
-local AWAY = 3000
-
-local function serverMs()
-  local server = rcall('TIME')
-  return server[1] * 1000 + math.floor(server[2] / 1000)
-end
-
--- The time of the store: goes on with the fastest of those who use it, and never back.
-local function tick(now)
-  now = tonumber(now)
-  local before = rcall('HMGET', P .. 'clock', 'now', 'at')
-  local last = tonumber(before[1] or 0)
-  if last > now then now = last end
-  local server = serverMs()
-  if before[2] and server - before[2] > AWAY then rcall('HSET', P .. 'clock', 'back', server) end
-  rcall('HSET', P .. 'clock', 'now', now, 'at', server)
-  return now
-end
-
--- What one script adds to the counts is written at its end, once for each: of many jobs most of it is the same.
-local pending, stored = {}, {}
-local function count(field, n) pending[field] = (pending[field] or 0) + n end
-local function counted(field)
-  if not stored[field] then stored[field] = tonumber(rcall('HGET', COUNTS, field) or 0) end
-  return stored[field] + (pending[field] or 0)
-end
-local function writeCounts()
-  for field, n in pairs(pending) do
-    if n ~= 0 and rcall('HINCRBY', COUNTS, field, n) == 0 then rcall('HDEL', COUNTS, field) end
-  end
-end
-
 local function load(id)
   local flat = rcall('HGETALL', P .. 'j:' .. id)
   if #flat == 0 then return nil end
