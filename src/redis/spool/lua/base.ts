@@ -1,5 +1,5 @@
 /** What every script begins with: the store's time, and counts, which are written with every change. */
-export const BASE: string = String.raw`
+export const BASE: string = `
 local P = KEYS[1]
 local rcall = redis.call
 local COUNTS = P .. 'counts'
