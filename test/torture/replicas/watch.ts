@@ -8,7 +8,7 @@ export interface Watch {
   names(): Promise<readonly string[]>;
   /** How many jobs one of that name has leased. */
   leasesOf(name: string): Promise<number>;
-  /** Milliseconds until none is leased to that name any more; rejects after `ms`. */
+  /** Milliseconds until none is leased to that name any more; rejects after `ms`, or a little later where Redis was away. */
   untilFree(name: string, ms: number): Promise<number>;
   /** What is there that should not be once all has ended: sentences for people. */
   leftovers(): Promise<readonly string[]>;
@@ -18,6 +18,8 @@ export interface Watch {
 }
 
 const LOOK_MS = 100;
+/** After Redis was away, nobody is taken for dead for so long. */
+const GRACE_MS = 6_000;
 
 /** `prefix` as the sidecars have it. */
 export function openWatch(port: number, prefix: string): Watch {
@@ -25,6 +27,12 @@ export function openWatch(port: number, prefix: string): Watch {
   const redis = new Redis({ port, host: "127.0.0.1", maxRetriesPerRequest: null, retryStrategy: () => LOOK_MS });
   redis.on("error", () => {});
   const leasesOf = (name: string): Promise<number> => redis.scard(`${prefix}held:${name}`);
+  /** How much later it may be where Redis seemed away to those who use it, just before or since. */
+  const graceMs = async (sinceMs: number): Promise<number> => {
+    const [seconds] = await redis.time();
+    const back = Number((await redis.hget(`${prefix}clock`, "back")) ?? 0);
+    return Number(seconds) * 1000 - back < sinceMs + GRACE_MS ? GRACE_MS : 0;
+  };
   return {
     names: () => redis.zrange(`${prefix}up`, "0", "-1"),
     leasesOf,
@@ -33,7 +41,8 @@ export function openWatch(port: number, prefix: string): Watch {
       for (;;) {
         const left = await leasesOf(name);
         const took = machineMs() - from;
-        if (took > ms) throw new Error(`${left} leases of a dead sidecar were not taken over within ${ms / 1000} s`);
+        if (took > ms + (await graceMs(took)))
+          throw new Error(`${left} leases of a dead sidecar were not taken over within ${ms / 1000} s`);
         if (left === 0) return took;
         await pause(LOOK_MS);
       }

@@ -133,8 +133,13 @@ return {now, lost}
  */
 export const STALLED: string = `
 local now = tick(ARGV[1])
-if serverMs() - (rcall('HGET', P .. 'clock', 'back') or 0) < tonumber(ARGV[3]) then return {now, 0} end
 local q = queueOf(ARGV[4], ARGV[5])
+if serverMs() - (rcall('HGET', P .. 'clock', 'back') or 0) < tonumber(ARGV[3]) then
+  -- Marked as BullMQ marks them, so that the first check after this time finds who has not renewed.
+  local active = rcall('LRANGE', q .. 'active', 0, 999)
+  if #active > 0 then rcall('SADD', q .. 'stalled', unpack(active)) end
+  return {now, 0}
+end
 local ids = stalledOf(q, now, tonumber(ARGV[2]))
 for _, id in ipairs(ids) do
   local r = load(id)
