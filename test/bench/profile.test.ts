@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type CpuProfile, summarizeProfile } from "../../bench/lib/profile.ts";
+import { type CpuProfile, summarizeProfile, threadOf } from "../../bench/lib/profile.ts";
 
 const source = (path: string): string => new URL(`../../${path}`, import.meta.url).href;
 const node = (id: number, functionName: string, url: string, children: number[] = []): CpuProfile["nodes"][number] => ({
@@ -43,4 +43,11 @@ test("parts are our folders, packages and the runtime; idling is no work", () =>
 
 test("only what lies between the two moments counts", () => {
   expect(summarizeProfile(profile, 1_020, 1_040).busyUs).toBe(30);
+});
+
+test("the thread that answers requests is told from the one that writes files", () => {
+  expect(threadOf(summarizeProfile(profile, 1_000, 1_120))).toBe("main");
+  const nodes = [node(1, "(root)", "", [2]), node(2, "putOne", source("src/storage/spool/put.ts"))];
+  const storage = { nodes, startTime: 0, samples: [2, 2], timeDeltas: [0, 10] };
+  expect(threadOf(summarizeProfile(storage, 0, 100))).toBe("storage");
 });

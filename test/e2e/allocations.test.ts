@@ -20,8 +20,8 @@ async function allocated(capability: string): Promise<Allocated> {
 }
 
 test.each([
-  ["a synchronous call", "answer", { objects: 195, bytes: 8_700 }],
-  ["a request taken for later, with its delivery,", "later", { objects: 740, bytes: 31_800 }],
+  ["a synchronous call", "answer", { objects: 168, bytes: 8_100 }],
+  ["a request taken for later, with its delivery,", "later", { objects: 700, bytes: 31_800 }],
 ])("%s makes so few objects of ours, and no more", async (_, capability, bound) => {
   const { objects, bytes, most } = await allocated(capability);
   // A profile that sees nothing would pass anything.
