@@ -50,6 +50,12 @@ export const SETTLE: string = `
 local now = tick(ARGV[1])
 local kind, a, b, c = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local r = load(ARGV[2])
+if r and r.state == 'cancelled' and r.wd == ARGV[3] and #ARGV >= 8 then
+  r.wd = nil
+  addTries(r, 8)
+  if kind == 'again' and c == '1' then r.doubt = '1' end
+  save(r)
+end
 if not r or not r.held or r.fence ~= ARGV[3] then return {now, 0} end
 local asked = r.state == 'verifying'
 lift(r, now)

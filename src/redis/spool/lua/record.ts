@@ -6,7 +6,8 @@
  * that have not ended by when they came; `paid` the delivered ones that have their payload yet. `q:{request}` finds the
  * jobs of a request, `held:{instance}` what a sidecar has leased. `counts` is written with every change.
  * Fields: `route lane state held fence inst due exp age since at att sends doubt origin size hl okey blocks blk reason
- * detail ended poll til rid seq tb`; `q` is 1 while it stands in a queue of BullMQ.
+ * detail ended poll til rid seq tb wd`; `q` is 1 while it stands in a queue of BullMQ, `wd` the fence under which it was
+ * cancelled.
  */
 export const RECORD: string = String.raw`
 local P = KEYS[1]
@@ -40,7 +41,7 @@ end
 
 local FIXED = {'route', 'rid', 'seq', 'at', 'since', 'age', 'origin', 'size', 'hl', 'okey', 'blocks'}
 local CHANGING = {'lane', 'state', 'held', 'fence', 'inst', 'due', 'exp', 'att', 'sends', 'doubt', 'blk', 'reason',
-  'detail', 'ended', 'poll', 'til', 'q', 'tb'}
+  'detail', 'ended', 'poll', 'til', 'q', 'tb', 'wd'}
 local function save(r)
   local set, gone = {}, {}
   for _, f in ipairs(CHANGING) do
@@ -173,7 +174,7 @@ end
 
 local function queueAgain(r, now, due, front)
   r.state = 'queued'; r.lane = laneOf(r); r.due = due
-  r.reason = nil; r.detail = nil; r.ended = nil; r.blk = nil; r.poll = nil; r.til = nil
+  r.reason = nil; r.detail = nil; r.ended = nil; r.blk = nil; r.poll = nil; r.til = nil; r.wd = nil
   place(r, now, front)
 end
 

@@ -14,6 +14,8 @@ for i = 3, #ARGV do
   local able = r and FROM[act][r.state] and not (act == 'resend' and r.origin == 'sync')
   if able and (r.hl or act == 'delete' or r.origin == 'sync') then
     changed[#changed + 1] = summary(r)
+    -- Whoever had it may still say what it had sent by then.
+    if act == 'cancel' and r.state == 'leased' then r.wd = r.fence end
     lift(r, now)
     if act == 'delete' then drop(r, now)
     elseif act == 'cancel' then finish(r, now, 'cancelled', 'by an operator', false)
