@@ -84,8 +84,8 @@ const FALLBACK_MEANS: Readonly<Record<string, string>> = {
 };
 
 const dlqAdded: Say = ({ text, number, route }) => ({
-  title: `${route}: a delivery is dead (${text("reason")})`,
-  what: `Delivery ${text("id")} to ${route} was given up after ${number("sends") ?? 0} tries: ${text("reason").replaceAll("_", " ")}${text("detail") === "" ? "" : ` (${text("detail")})`}.`,
+  title: `${route}: a delivery is dead (${text("reason").replaceAll("_", " ")})`,
+  what: `Delivery ${text("id")} to ${route} was given up after ${number("sends") === 1 ? "1 try" : `${number("sends") ?? 0} tries`}: ${text("reason").replaceAll("_", " ")}${text("detail") === "" ? "" : ` (${text("detail")})`}.`,
   meaning: "The app has not got it. It is kept whole in the dead-letter queue, and nothing more happens by itself.",
   next: "See why, mend the app, then retry it.",
   command: ["dlq", "show", text("id")],

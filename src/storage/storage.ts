@@ -177,10 +177,7 @@ export async function openStorage(
       markNotification: writers.marks.save,
       notifications: (query) => call("notifications.list", query),
       notification: (id) => call("notifications.find", id),
-      async readNotification(read) {
-        await call("notifications.read", read);
-        return call("notifications.find", read.id);
-      },
+      readNotification: (read) => call("notifications.read", read).then(() => call("notifications.find", read.id)),
       meta: (key) => call("meta.get", key),
       setMeta: (key, value) => call("meta.set", [key, value]),
     },

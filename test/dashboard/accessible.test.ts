@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { breakerInfo, startAdmin } from "../help/admin.ts";
 import { storedJob, testDeliveries } from "../help/deliveries.ts";
 import { appHealth, testFailover, upstreamHealth } from "../help/failover.ts";
+import { notification, testNotifications } from "../help/notifications.ts";
 import { audit, walk } from "./audit.ts";
 import { withBrowser } from "./browser.ts";
 
@@ -17,6 +18,7 @@ const PAGES = [
   ["#/dlq", "job-1"],
   ["#/deliveries/job-1", "X-Hub-Signature-256"],
   ["#/alerts", "Rules"],
+  ["#/notifications/019b76da-a800-7000-8000-000000000001", "What was told"],
   ["#/manifest", "What runs"],
   ["#/audit", "Who changed what"],
 ] as const;
@@ -37,6 +39,7 @@ function services() {
       reset: () => "done" as const,
       trip: () => "done" as const,
     },
+    notifications: testNotifications([notification()]),
     deliveries: testDeliveries(storedJob(), storedJob({ id: "job-2", state: "delivered", reason: null, detail: null })),
   };
 }

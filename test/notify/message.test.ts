@@ -60,7 +60,7 @@ test.each<[string, OutriggerEvent, { title: string; command: string | null; seve
     "a dead letter",
     { type: "dlq.added", ...about, reason: "attempts_exhausted", detail: "the app answered 500", sends: 3 },
     {
-      title: "quiz/winner: a delivery is dead (attempts_exhausted)",
+      title: "quiz/winner: a delivery is dead (attempts exhausted)",
       command: `outrigger dlq show ${about.id}`,
       severity: "critical",
     },

@@ -14,7 +14,7 @@ import { say } from "../parts/toast.ts";
 /** What people were to be told, and whether they were. */
 export function Notifications({ query }: { query: URLSearchParams }): VNode {
   const unread = query.get("unread") === "true";
-  const list = useList<Notification>(`/notifications?limit=20${unread ? "&unread=true" : ""}`, always);
+  const list = useList<Notification>(`/notifications?limit=10${unread ? "&unread=true" : ""}`, always);
   const choice = unread
     ? html`<a class="button" href=${toWith(["alerts"], {})}>Show all</a>`
     : html`<a class="button" href=${toWith(["alerts"], { unread: "true" })}>Show unread</a>`;
