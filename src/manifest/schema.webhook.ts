@@ -184,7 +184,7 @@ export const webhookShape = {
 
 const entry = block("Keys of a webhook entry.", {}, { ...webhookShape, url: value.upstreamUrl });
 
-/** Defaults: any key of a webhook entry. */
+/** Every key of a webhook entry, as a default. */
 export const entrySchema = entry.meta({ id: "webhook", description: "Keys of a webhook entry." });
 
 /** A webhook: its path or whole URL, or a map. */

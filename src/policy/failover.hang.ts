@@ -99,7 +99,7 @@ export function createHangWatch(deps: HangDeps): HangWatch {
       const silent = provedAt === asked;
       // Either it lives, or traffic leaves it, or there is nowhere to go: what waits still is suspected anew later.
       if (silent) alive(clock.now());
-      // Where the request was answered meanwhile, the probe's failure counts as any other's.
+      // Where the request was answered meanwhile, the probe's failure counts as every other one's.
       if (silent && oldestAt(waiting) === sentAt) onHang(sentAt);
       look();
     }

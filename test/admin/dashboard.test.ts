@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { EVENT_TYPES } from "../../src/core/events.ts";
 import { startAdmin } from "../help/admin.ts";
 import { call } from "../help/call.ts";
 
@@ -96,4 +98,12 @@ test("nothing is changed by it: another method is refused", async () => {
   const admin = await startAdmin();
   const { status, headers } = await call(`${admin.url}/`, { method: "POST" });
   expect([status, headers.allow]).toEqual([405, "GET, HEAD"]);
+});
+
+test("the page hears of every event but those that come by the thousand", () => {
+  const [, list = ""] =
+    /const TYPES = \[([^\]]*)\]/.exec(readFileSync("src/admin/dashboard/core/live.ts", "utf8")) ?? [];
+  const heard = [...list.matchAll(/"([^"]+)"/g)].map(([, name]) => name);
+  const many = (type: string): boolean => /^(request|delivery|fallback)\./.test(type);
+  expect(heard).toEqual(EVENT_TYPES.filter((type) => !many(type)));
 });

@@ -14,7 +14,7 @@ export interface Stage {
   readonly say: Narrator;
   /** Aborted when the demo ends early: the person's wish, or something that it started died. */
   readonly signal: AbortSignal;
-  /** Starts a toy app in its own process, at `port` (0: any free one). */
+  /** Starts a toy app in its own process, at `port` (0: a free one). */
   toyApp(secret: string, port?: number): Promise<ToyApp>;
   /**
    * Writes the manifest into the demo's own directory and starts Outrigger with it, in its own process. Once the last

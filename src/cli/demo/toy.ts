@@ -20,7 +20,7 @@ export interface ToyApp {
 
 export interface ToyAppOptions {
   readonly secret: string;
-  /** 0: any free port. */
+  /** 0: a free port. */
   readonly port: number;
   readonly env: Io["env"];
   readonly clock: Clock;

@@ -26,6 +26,8 @@ const TYPES = [
   "manifest.rejected",
   "spool.full",
   "storage.failing",
+  "redis.lost",
+  "redis.back",
 ];
 const RETRY_MS = 2_000;
 const RETRY_MAX_MS = 15_000;
