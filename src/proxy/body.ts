@@ -9,10 +9,15 @@ export async function readBody(call: Call): Promise<BodyEnd> {
   // Here the parser has only come to the end of the head. Once it has been through the packet, most bodies are there
   // whole: then neither listeners nor a timer are needed.
   await PARSED;
-  return call.req.complete ? readHeld(call) : readComing(call);
+  return isWhole(call.req) ? readHeld(call) : readComing(call);
 }
 
 const PARSED = Promise.resolve();
+
+/** The parser says so itself only with its next step, after all that waits here. */
+function isWhole(req: IncomingMessage): boolean {
+  return req.complete || req.readableLength === Number(req.headers["content-length"]);
+}
 
 function readHeld(call: Call): BodyEnd {
   const body = call.req.read() as Buffer | null;
