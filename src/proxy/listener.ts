@@ -9,8 +9,9 @@ import type { Address } from "../core/settings.ts";
 import { bind } from "./listener.bind.ts";
 import { type Cap, capConnections } from "./listener.cap.ts";
 import type { ServerTls } from "./listener.tls.ts";
+import { dropStalled } from "./stalled.ts";
 import type { Refuser } from "./wire.refusal.ts";
-import { dropStalled, isEnding, isWebSocket, mayUpgrade, prepareServer, serverOptions } from "./wire.server.ts";
+import { isEnding, isWebSocket, mayUpgrade, prepareServer, serverOptions } from "./wire.server.ts";
 
 export interface ListenerHandlers {
   readonly request: (req: IncomingMessage, res: ServerResponse, expectsContinue: boolean) => void;
@@ -50,7 +51,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const server = makeServer(options);
   prepareServer(server, refuser);
   const cap = capConnections(server, tls === null ? "connection" : "secureConnection", { limits, refuser });
-  dropStalled(server, options.stalledMs ?? STALLED_MS);
+  dropStalled(server, options.stalledMs ?? STALLED_MS, refuser.clock);
   const request = (expectsContinue: boolean) => (req: IncomingMessage, res: ServerResponse) => {
     if (!isEnding(req.socket)) handlers.request(req, res, expectsContinue);
   };

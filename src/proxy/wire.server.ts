@@ -66,14 +66,6 @@ export function prepareServer(server: Server, refuser: Refuser): void {
   });
 }
 
-/** Drops callers that take nothing of their answer for so long. */
-export function dropStalled(server: Server, stalledMs: number): void {
-  // Silence is no fault of a caller that waits for an app with a long timeout. Idle kept connections come here, too.
-  server.setTimeout(stalledMs, (socket: Socket) => {
-    if (pendingResponse(socket) === undefined || socket.writableLength > 0) socket.destroy();
-  });
-}
-
 /** Set on a connection whose last answer is decided. */
 const ENDING: unique symbol = Symbol("ending");
 

@@ -3,8 +3,9 @@ import type { Socket } from "node:net";
 import type { Clock } from "../core/clock.ts";
 import { PROBLEM_JSON, problem } from "../core/problem.ts";
 import { bind } from "./listener.bind.ts";
+import { dropStalled } from "./stalled.ts";
 import { type Refusal, type Refuser, refusal } from "./wire.refusal.ts";
-import { dropStalled, endWith, isEnding, prepareServer } from "./wire.server.ts";
+import { endWith, isEnding, prepareServer } from "./wire.server.ts";
 import { checkRequest, parseTarget } from "./wire.ts";
 
 /**
@@ -26,7 +27,7 @@ export function strictWire(clock: Clock, stalledMs = STALLED_MS) {
     prepare(server: Server, fields: Fields): void {
       const refuser: Refuser = { clock, told: () => "", own: fields };
       prepareServer(server, refuser);
-      dropStalled(server, stalledMs);
+      dropStalled(server, stalledMs, clock);
     },
     /** What is wrong with a request on the wire, or null. */
     wrong: refusalOf,

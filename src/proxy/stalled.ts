@@ -1,0 +1,57 @@
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+import type { Clock, Timer } from "../core/clock.ts";
+
+/** Looks in the time after which a caller is dropped: it is so much late at most. */
+const LOOKS = 4;
+
+interface Mark {
+  /** Bytes that its caller has not taken. */
+  readonly left: number;
+  readonly since: number;
+}
+
+/**
+ * Drops callers that take nothing of their answer for `stalledMs`. They are looked for: a timer on each socket would be
+ * set anew several times a request. Silence is no fault of a caller that waits for an app with a long timeout, and idle
+ * connections are closed by Node's keep-alive timeout.
+ */
+export function dropStalled(server: Server, stalledMs: number, clock: Clock): void {
+  const open = new Set<Socket>();
+  let marks = new Map<Socket, Mark>();
+  let timer: Timer | null = null;
+
+  const look = (): void => {
+    timer = null;
+    const now = clock.now();
+    const next: typeof marks = new Map();
+    for (const socket of open) {
+      const left = untaken(socket);
+      if (left === 0) continue;
+      const before = marks.get(socket);
+      const mark = before?.left === left ? before : { left, since: now };
+      if (now - mark.since >= stalledMs) socket.destroy();
+      else next.set(socket, mark);
+    }
+    marks = next;
+    if (open.size > 0) again();
+  };
+  const again = (): void => {
+    timer ??= clock.after(stalledMs / LOOKS, look, undefined);
+  };
+  const keep = (socket: Socket): void => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+    again();
+  };
+  server.on("connection", keep).on("secureConnection", keep);
+  server.on("close", () => {
+    if (timer !== null) clock.cancel(timer);
+  });
+}
+
+/** What Node and libuv still hold; libuv's part shows that a large piece is on its way. */
+function untaken(socket: Socket): number {
+  const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly writeQueueSize?: number } | null };
+  return socket.writableLength + (handle?.writeQueueSize ?? 0);
+}
