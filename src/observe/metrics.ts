@@ -4,6 +4,7 @@ import type { UpstreamMoved } from "../core/events.health.ts";
 import type { BreakerMoved, FallbackUsed, Listener } from "../core/events.ts";
 import type { Attempt, RouteRef } from "../core/exchange.ts";
 import type { RouteName } from "../core/job.ts";
+import { createDeliveryCounts, type DeliveryCounts } from "./metrics.deliveries.ts";
 import { defineFamilies, defineGauges, type Families, type Gauges, type MetricSources } from "./metrics.families.ts";
 import { type LabelValues, observe } from "./metrics.family.ts";
 import { createRouteSeries, type RouteSeries } from "./metrics.route.ts";
@@ -71,13 +72,16 @@ export function createMetrics(sources: MetricSources): Metrics {
     series.set(route, made);
     return made;
   };
+  const allow = (labels: LabelValues): boolean => names === null || names.allow(labels);
+  const deliveries = createDeliveryCounts(families.deliveries, allow);
   return {
-    record: createRecorder(families, gauges, seriesOf, (labels) => names === null || names.allow(labels)),
+    record: createRecorder(families, gauges, seriesOf, deliveries, allow),
     refused: (reason) => families.rejected.child({ app: NO_APP, reason }).value++,
     retain(routes, channels = []) {
       const kept = createNames(routes, new Set(channels));
       names = kept;
       series = new WeakMap();
+      deliveries.forget();
       for (const family of Object.values(families)) family.keep(kept.allow);
       // From zero on, so that the first failure is a rise.
       for (const channel of kept.channels)
@@ -108,6 +112,7 @@ function createRecorder(
   families: Families,
   gauges: Gauges,
   seriesOf: (route: RouteRef) => RouteSeries | null,
+  deliveries: DeliveryCounts,
   allow: (labels: LabelValues) => boolean,
 ): Listener {
   const fallback = ({ route: { app, capability }, strategy, reason }: FallbackUsed): void => {
@@ -117,10 +122,6 @@ function createRecorder(
   const breaker = ({ app, capability, upstream, type }: BreakerMoved): void => {
     const labels = { app, capability, upstream, to: TRANSITION[type] };
     if (allow(labels)) families.transitions.child(labels).value++;
-  };
-  const delivery = ({ app, capability }: RouteName, result: string): void => {
-    const labels = { app, capability, result };
-    if (allow(labels)) families.deliveries.child(labels).value++;
   };
   const moved = ({ type, app, from, to, reason, durationMs }: UpstreamMoved): void => {
     const labels = { app, from: from ?? "", to: to ?? "", reason };
@@ -146,14 +147,14 @@ function createRecorder(
       case "failback":
         return moved(event);
       case "delivery.queued":
-        return delivery(event, "queued");
+        return deliveries.count(event, "queued");
       case "delivery.delivered":
-        delivery(event, "delivered");
+        deliveries.count(event, "delivered");
         return observe(lag, event.lagMs / 1000);
       case "delivery.retry":
-        return delivery(event, "retry");
+        return deliveries.count(event, "retry");
       case "dlq.added":
-        return delivery(event, "dead");
+        return deliveries.count(event, "dead");
       case "manifest.applied":
         // The first manifest is a start, no reload.
         if (event.by !== "start") families.reloads.child({ result: "applied" }).value++;
