@@ -46,8 +46,8 @@ export interface RingSizes {
 /** A few MiB at most: an event is some hundred bytes. */
 const SIZES: RingSizes = { requests: 8_192, others: 2_048 };
 /**
- * Good requests are kept only while somebody follows, and so long after: holding on to each of thousands a second
- * costs the collector more than all else that is done with them. Who asks for them later is told of the gap.
+ * Good requests and deliveries are kept only while somebody follows, and so long after: holding on to each of thousands
+ * a second costs the collector more than all else that is done with them. Who asks for them later is told of the gap.
  */
 const RESUME_MS = 60_000;
 /** A refused manifest may have hundreds of problems; `outrigger check` tells them all. */
@@ -71,7 +71,7 @@ export function createEventRing(sizes: RingSizes = SIZES, mask: (text: string) =
   return {
     record(event) {
       if (wakers.size > 0) followedAt = event.at;
-      else if (event.type === "request.completed" && event.outcome === "ok" && event.at - followedAt > RESUME_MS) {
+      else if (isGood(event) && event.at - followedAt > RESUME_MS) {
         requests.skip(++lastId);
         return;
       }
@@ -96,6 +96,19 @@ export function createEventRing(sizes: RingSizes = SIZES, mask: (text: string) =
       return () => wakers.delete(wake);
     },
   };
+}
+
+/** Nothing that anybody would look for later: it went as it should. */
+function isGood(event: OutriggerEvent): boolean {
+  switch (event.type) {
+    case "request.completed":
+      return event.outcome === "ok" || event.outcome === "queued";
+    case "delivery.queued":
+    case "delivery.delivered":
+      return true;
+    default:
+      return false;
+  }
 }
 
 const unmasked = (text: string): string => text;

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createEventRing, type EventFilter } from "../../src/admin/ring.ts";
 import type { OutriggerEvent } from "../../src/core/events.ts";
+import { EVENT_SAMPLES } from "../help/event.samples.ts";
 import { breakerMoved, requestCompleted } from "../help/events.ts";
 
 const ANY: EventFilter = { app: null, types: null, room: null };
@@ -90,4 +91,12 @@ test("good requests are kept only while somebody follows and a minute after; who
   ring.record(requestCompleted({ at: 60_003 }));
   expect(ring.read(2, all, 10)).toMatchObject({ events: [{ id: 3 }, { id: 4 }], lost: true, cursor: 5 });
   expect(ring.read(5, all, 10)).toMatchObject({ events: [], lost: false, cursor: 5 });
+});
+
+test("of a job that goes well nothing is kept while nobody follows; what went wrong with it is", () => {
+  const ring = createEventRing();
+  ring.record(requestCompleted({ outcome: "queued", status: 202 }));
+  for (const type of ["delivery.queued", "delivery.delivered", "delivery.retry"] as const)
+    ring.record(EVENT_SAMPLES[type]);
+  expect(ring.read(0, ANY, 10)).toMatchObject({ events: [{ id: 4, type: "delivery.retry" }], lost: true, cursor: 4 });
 });
