@@ -70,7 +70,7 @@ function accept(call: Call, id: string, duplicate: boolean, deps: AsyncDeps): vo
   headers.push("X-Request-ID", call.id, "Outrigger-Outcome", QUEUED, "Content-Length", String(body.length));
   if (call.shared.closing()) sayClose(call.res, headers);
   call.res.writeHead(status, headers);
-  call.res.end(body.toString("latin1"), "latin1");
+  call.res.end(body, "latin1");
   complete(call, { outcome: "queued", reason: null, strategy: null, status }, deps.completion);
 }
 

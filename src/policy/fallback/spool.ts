@@ -11,17 +11,19 @@ export function spoolIt(later: Later): FallbackStrategy {
     async answer(x) {
       const id = await later.keep(x);
       if (id === null) return null;
-      return { ...queuedAnswer(id, false), delivery: id };
+      const { status, headers, body } = queuedAnswer(id, false);
+      return { status, headers, body: Buffer.from(body), delivery: id };
     },
     withdraw: ({ delivery }) => delivery !== undefined && later.cancel(delivery),
   };
 }
 
 /** 202 with the delivery's id, and where its state is told. */
-export function queuedAnswer(id: string, duplicate: boolean): { status: number; headers: string[]; body: Buffer } {
+export function queuedAnswer(id: string, duplicate: boolean): { status: number; headers: string[]; body: string } {
   return {
     status: 202,
     headers: ["Content-Type", "application/json", "Location", `${DELIVERIES_PATH}${id}`],
-    body: Buffer.from(`{"id":"${id}","status":"queued","duplicate":${duplicate}}`),
+    // ASCII, so that its length is that of its bytes.
+    body: `{"id":"${id}","status":"queued","duplicate":${duplicate}}`,
   };
 }
