@@ -20,10 +20,14 @@ async function allocated(capability: string): Promise<Allocated> {
 }
 
 test.each([
-  ["a synchronous call", "answer", { objects: 168, bytes: 8_100 }],
-  ["a request taken for later, with its delivery,", "later", { objects: 700, bytes: 31_800 }],
-])("%s makes so few objects of ours, and no more", async (_, capability, bound) => {
-  const { objects, bytes, most } = await allocated(capability);
+  ["a synchronous call", "answer", { objects: 165, bytes: 8_000 }],
+  ["a request taken for later, with its delivery,", "later", { objects: 610, bytes: 28_000 }],
+])("%s makes so few objects of ours, and no more", { timeout: 180_000 }, async (_, capability, bound) => {
+  // What fires meanwhile only adds: on a busy machine the least of a few counts.
+  let { objects, bytes, most } = await allocated(capability);
+  for (let again = 0; again < 2 && (objects >= bound.objects || bytes >= bound.bytes); again++) {
+    ({ objects, bytes, most } = await allocated(capability));
+  }
   // A profile that sees nothing would pass anything.
   expect(objects).toBeGreaterThan(bound.objects / 4);
   expect(objects, `objects a request, most of them in\n${most.join("\n")}`).toBeLessThan(bound.objects);

@@ -170,17 +170,17 @@ test("sixty answers made to be slow hold up nobody, and another app's answers ar
   const schema = { properties: { x: { type: "string", pattern: "^(a+)+$" } }, required: ["x"] };
   const hostile = checkOf({ schema });
   const other = checkOf({ schema: { ...schema } });
-  const before = performance.now();
+  let checked = 0;
   for (let i = 0; i < 60; i++) {
-    expect(judge(hostile, 200, `{"x":"${"a".repeat(60)}!"}`)).toMatchObject({
-      worth: "transient",
-      reason: "invalid_response",
-    });
+    const { worth, reason, detail } = judge(hostile, 200, `{"x":"${"a".repeat(60)}!"}`);
+    expect({ worth, reason }).toEqual({ worth: "transient", reason: "invalid_response" });
+    if (detail?.includes("took too long (more than")) checked++;
     expect(judge(other, 200, '{"x":"aaa"}').worth).toBe("ok");
     expect(judge(other, 200, "{}").detail).toBe("it breaks the schema's rule #/required");
   }
-  // Callers are promised an answer within timeout + 500 ms: a limit for each answer alone would make it 3 s.
-  expect(performance.now() - before).toBeLessThan(500);
+  // Callers are promised an answer within timeout + 500 ms. Each that is checked may take 25 ms: sixty would be too many.
+  expect(checked).toBeGreaterThan(0);
+  expect(checked).toBeLessThan(10);
 });
 
 test("a thousand honest answers in no time are all checked: watching a check is not held against them", () => {
