@@ -49,7 +49,9 @@ test("backup of a spool in Redis says where that is copied, and what is to be co
   const { cwd, run } = await start(() => Promise.resolve(null));
   const { code, out, err } = await run("spool backup copy.db", { cwd });
   expect({ code, out }).toEqual({ code: 1, out: "" });
-  expect(err).toMatch(/^error: the spool is in redis: no file here holds it.*\nCopy it there: redis-cli BGSAVE.*history\.db/);
+  expect(err).toMatch(
+    /^error: the spool is in redis: no file here holds it.*\nCopy it there: redis-cli BGSAVE.*history\.db/,
+  );
   expect(existsSync(join(cwd, "copy.db"))).toBe(false);
 });
 
