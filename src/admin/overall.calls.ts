@@ -47,8 +47,8 @@ function ofApp({ app, points, total }: CallSeries, dead: ReadonlyMap<string, num
   const now = dead === null ? null : (dead.get(app ?? "") ?? 0);
   if (total.dead > 0 && now !== 0) {
     const jobs = total.dead === 1 ? "1 job" : `${total.dead} jobs`;
-    const left = now === null ? "" : `; it holds ${now} of them and of older ones`;
-    say("dlq_growing", `${jobs} of app ${app} went to the dead-letter queue in the last minutes${left}.`);
+    const has = now === null ? "" : `; it has ${now} there now`;
+    say("dlq_growing", `${jobs} of app ${app} went to the dead-letter queue in the last minutes${has}.`);
   }
   return reasons;
 }

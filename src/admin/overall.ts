@@ -109,12 +109,13 @@ function byRedis(services: AdminServices): HealthReason[] {
 function byAlerts({ alerts, clock }: AdminServices): HealthReason[] {
   const now = clock.wall();
   const loud = alerts.list().filter((alert) => alert.phase === "firing" && !isSilenced(alert, now));
-  return loud.map(({ rule, app, capability, since, summary }) => ({
+  return loud.map(({ rule, app, capability, since, summary, knownAt }) => ({
     code: "alert_firing",
     severity: "degraded",
     app,
     capability,
-    message: `Alert ${rule} fires since ${timeText(since)}: ${summary}.`,
+    // Between two checks it may have ended.
+    message: `Alert ${rule} fires since ${timeText(since)}: ${summary} (checked at ${timeText(knownAt)}).`,
   }));
 }
 
@@ -122,7 +123,7 @@ function byManifest({ manifest }: AdminServices): HealthReason[] {
   const rejection = manifest.rejection();
   if (rejection === null) return [];
   const { at, by, problems } = rejection;
-  const message = `The manifest that ${by} brought at ${timeText(at)} was refused (${problems.length} problems): the one before it is in force.`;
+  const message = `The manifest that ${by} brought at ${timeText(at)} was refused (${problems.length === 1 ? "1 problem" : `${problems.length} problems`}): the one before it is in force.`;
   return [{ code: "manifest_rejected", severity: "degraded", app: null, capability: null, message }];
 }
 
