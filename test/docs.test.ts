@@ -53,7 +53,7 @@ test("each event has its line with every field that leaves the process, and no l
     return [type, ...sorted(Object.keys(rest))];
   });
   expect(rows("Event fields").map(([type = "", cell]) => [type, ...fields(cell)])).toEqual(known);
-  const all = new Set([...known.flat(), "type", "at", "from_url", "to_url", "count"]);
+  const all = new Set([...known.flat(), "type", "at", "from_url", "to_url", "count", "about"]);
   expect(NOTICE_FIELDS.filter((field) => !all.has(field))).toEqual([]);
 });
 

@@ -3,7 +3,7 @@ import type { OutriggerEvent, StorageFailing } from "../core/events.ts";
 import { isSilenced } from "./alerts.ts";
 import { byCalls } from "./overall.calls.ts";
 import { type HealthReason, ofRoute, ofService } from "./overall.reason.ts";
-import { type AdminServices, DeliveriesAway } from "./services.ts";
+import { type AdminServices, DeliveriesAway, type SpoolInfo } from "./services.ts";
 
 /**
  * Is all well? Judged anew with each request, from what the services know. `unhealthy`: the service itself fails, or
@@ -37,14 +37,15 @@ export async function judgeHealth(
   failings: ReturnType<typeof createFailings>,
 ): Promise<OverallHealth> {
   const since = services.clock.wall() - FAILING_MS;
+  const spool = await surveyed(services);
   const found = [
     ...failings
       .since(since)
       .map(({ store, detail, at }) =>
         ofService("storage_failing", `The store ${store} failed at ${timeText(at)}: ${detail}.`),
       ),
-    ...(await bySpool(services)),
-    ...(await byCalls(services)),
+    ...bySpool(spool),
+    ...(await byCalls(services, deadByApp(spool))),
     ...byRedis(services),
     ...byManifest(services),
     ...byApps(services),
@@ -56,22 +57,34 @@ export async function judgeHealth(
   return { status: reasons[0]?.severity ?? "healthy", reasons: reasons.slice(0, MAX_REASONS), total: reasons.length };
 }
 
-async function bySpool({ deliveries }: AdminServices): Promise<HealthReason[]> {
+/** Null while the spool does not answer. */
+async function surveyed({ deliveries }: AdminServices): Promise<SpoolInfo | null> {
   try {
-    const { full, routes } = await deliveries.survey();
-    const gone = routes.filter(({ parked }) => parked?.cause === "gone");
-    return [
-      ...(full === null ? [] : [ofService("spool_full", `The spool is full (max_${full}): new jobs are refused.`)]),
-      ...gone.map(({ app, capability, queued }) => ({
-        ...ofRoute("route_gone", app, capability),
-        message: `The app answered 410 (gone) for ${app}/${capability} again and again: ${queued} jobs wait for an operator.`,
-      })),
-    ];
+    return await deliveries.survey();
   } catch (error) {
-    if (error instanceof DeliveriesAway)
-      return [ofService("spool_away", "The spool does not answer: jobs are refused.")];
+    if (error instanceof DeliveriesAway) return null;
     throw error;
   }
+}
+
+function bySpool(spool: SpoolInfo | null): HealthReason[] {
+  if (spool === null) return [ofService("spool_away", "The spool does not answer: jobs are refused.")];
+  const { full, routes } = spool;
+  const gone = routes.filter(({ parked }) => parked?.cause === "gone");
+  return [
+    ...(full === null ? [] : [ofService("spool_full", `The spool is full (max_${full}): new jobs are refused.`)]),
+    ...gone.map(({ app, capability, queued }) => ({
+      ...ofRoute("route_gone", app, capability),
+      message: `The app answered 410 (gone) for ${app}/${capability} again and again: ${queued} jobs wait for an operator.`,
+    })),
+  ];
+}
+
+function deadByApp(spool: SpoolInfo | null): ReadonlyMap<string, number> | null {
+  if (spool === null) return null;
+  const dead = new Map<string, number>();
+  for (const { app, dead: some } of spool.routes) dead.set(app, (dead.get(app) ?? 0) + some);
+  return dead;
 }
 
 /** With the spool in it nothing can be accepted; else each replica goes on by what it knows itself. */
@@ -96,12 +109,13 @@ function byRedis(services: AdminServices): HealthReason[] {
 function byAlerts({ alerts, clock }: AdminServices): HealthReason[] {
   const now = clock.wall();
   const loud = alerts.list().filter((alert) => alert.phase === "firing" && !isSilenced(alert, now));
-  return loud.map(({ rule, app, capability, since, summary }) => ({
+  return loud.map(({ rule, app, capability, since, summary, knownAt }) => ({
     code: "alert_firing",
     severity: "degraded",
     app,
     capability,
-    message: `Alert ${rule} fires since ${timeText(since)}: ${summary}.`,
+    // Between two checks it may have ended.
+    message: `Alert ${rule} fires since ${timeText(since)}: ${summary} (checked at ${timeText(knownAt)}).`,
   }));
 }
 
@@ -109,7 +123,7 @@ function byManifest({ manifest }: AdminServices): HealthReason[] {
   const rejection = manifest.rejection();
   if (rejection === null) return [];
   const { at, by, problems } = rejection;
-  const message = `The manifest that ${by} brought at ${timeText(at)} was refused (${problems.length} problems): the one before it is in force.`;
+  const message = `The manifest that ${by} brought at ${timeText(at)} was refused (${problems.length === 1 ? "1 problem" : `${problems.length} problems`}): the one before it is in force.`;
   return [{ code: "manifest_rejected", severity: "degraded", app: null, capability: null, message }];
 }
 

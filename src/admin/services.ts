@@ -166,8 +166,11 @@ export interface DeliveryService {
   pause(app: string, capability: string | null, by: string): Parking | null;
   /** Also resumes a route that was parked by 410 answers. A route of an app that is paused goes on waiting. */
   resume(app: string, capability: string | null, by: string): Parking | null;
-  /** Writes a copy of the whole spool into a new file beside it and returns its path: the caller removes it. */
-  backup(): Promise<string>;
+  /**
+   * Writes a copy of the whole spool into a new file beside it and returns its path: the caller removes it. Null where
+   * the spool is in Redis, which is copied there.
+   */
+  backup(): Promise<string | null>;
 }
 
 /** What is so after a pause or a resume. */

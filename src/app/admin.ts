@@ -1,3 +1,4 @@
+import { dropAddress, noteAddress } from "../admin/address.ts";
 import { createAdminServer } from "../admin/server.ts";
 import type { ExplainResult } from "../admin/services.explain.ts";
 import type {
@@ -103,7 +104,15 @@ export async function openAdmin(parts: AdminParts): Promise<Admin> {
   const server = createAdminServer(services, strictWire(options.clock));
   address = await server.listen(listen.admin);
   parts.notifier.boundAt(dashboardAt(address));
-  return { address, close: () => server.close() };
+  // Without it commands go by the manifest.
+  await noteAddress(dataDir, address).catch((error: unknown) => log.warn({ err: error }, "admin-address not written"));
+  return {
+    address,
+    async close() {
+      await dropAddress(dataDir).catch(() => undefined);
+      await server.close();
+    },
+  };
 }
 
 /** A listener on all addresses, or on a file, has none that a link could name. */

@@ -90,6 +90,7 @@ export function deliveryService({ deliveries, clock, bus, routes, mask }: Delive
     survey: () => asked(survey(deliveries, routes())),
     ...parkingService({ pauses, deliverer, clock, routes }),
     async backup() {
+      if (spool.backup === null) return null;
       const path = deliveries.copyPath();
       await asked(spool.backup(path));
       return path;

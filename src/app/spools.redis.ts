@@ -86,7 +86,7 @@ export function onRedis(
       bounds = next;
       spool?.configure(next);
     },
-    backup: () => Promise.reject(new Error("a spool on Redis is copied with Redis's own means, such as BGSAVE")),
+    backup: null,
     close() {
       closed = true;
       spool?.close();

@@ -9,8 +9,8 @@ import type { RedisService } from "./redis.ts";
 /** The spool, whichever store the manifest names. */
 export interface AppSpool extends Spool, AnswerStore {
   configure(bounds: SpoolBounds): void;
-  /** Copies it while everything goes on; rejects where the store has ways of its own for that. */
-  backup(to: string): Promise<void>;
+  /** Copies it while everything goes on; null where the store has ways of its own for that. */
+  readonly backup: ((to: string) => Promise<void>) | null;
   /** Resolves when it can be used for the first time; until then its verbs reject. */
   readonly ready: Promise<void>;
   /** Why nothing can be put into it since the start; empty once it was open. */

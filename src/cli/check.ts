@@ -1,4 +1,7 @@
-import { formatProblem, loadManifest, type ManifestProblem } from "../manifest/load.ts";
+import { formatProblem, type LoadedManifest, loadManifest, type ManifestProblem } from "../manifest/load.ts";
+import { originOf } from "../manifest/origin.ts";
+import { PATIENT_RETRY, RESTART_MS, spreadOf, timelineOf } from "../manifest/timeline.ts";
+import { formatDuration } from "../manifest/units.ts";
 import { compileSchema } from "../policy/response.schema.ts";
 import { askRedis, type RedisAnswer } from "./check.redis.ts";
 import { type Command, type ExitCode, type Io, manifestPath, paint } from "./command.ts";
@@ -38,30 +41,52 @@ interface Checked {
 }
 
 /** Beside a spool on Redis: no manifest can say how that is configured. */
-const NOTE =
+const ON_REDIS =
   "jobs are as safe as Redis keeps them: with appendfsync always no acknowledged one is lost, with everysec those of the last two seconds may be; outrigger check --redis asks it";
 
 async function check(files: readonly string[], options: Options, io: Io): Promise<ExitCode> {
   const checked = await Promise.all(files.map((file) => checkOne(file, options.redis === true, io)));
   const ok = checked.every((one) => one.ok);
-  if (options.json) io.stdout(`${JSON.stringify({ ok, files: checked.map(({ note: _, ...one }) => one) }, null, 2)}\n`);
+  if (options.json)
+    io.stdout(`${JSON.stringify({ ok, files: checked.map(({ notes: _, ...one }) => one) }, null, 2)}\n`);
   else for (const one of checked) print(one, io);
   return ok ? 0 : 1;
 }
 
-async function checkOne(file: string, ask: boolean, io: Io): Promise<Checked & { readonly note: string | null }> {
+async function checkOne(file: string, ask: boolean, io: Io): Promise<Checked & { readonly notes: readonly string[] }> {
   const loaded = loadManifest(file, { env: io.env, cwd: io.cwd, checkSchema: compileSchema });
   if (!loaded.ok)
-    return { file, ok: false, hash: null, apps: 0, routes: 0, problems: loaded.error, redis: null, note: null };
+    return { file, ok: false, hash: null, apps: 0, routes: 0, problems: loaded.error, redis: null, notes: [] };
   const { manifest, hash, warnings } = loaded.value;
   const spools = manifest.spool.driver === "redis";
   const redis = ask && manifest.redis !== null ? await askRedis(manifest.redis, spools) : null;
   const ok = (redis?.refusals.length ?? 0) === 0;
   const counts = { apps: manifest.apps.length, routes: manifest.routes.length };
-  return { file, ok, hash, ...counts, problems: warnings, redis, note: spools && redis === null ? NOTE : null };
+  const notes = [...(spools && redis === null ? [ON_REDIS] : []), ...hastyRoutes(loaded.value)];
+  return { file, ok, hash, ...counts, problems: warnings, redis, notes };
 }
 
-function print({ file, ok, apps, routes, problems, redis, note }: Awaited<ReturnType<typeof checkOne>>, io: Io): void {
+const NAMED = 3;
+
+/** Nobody chose how long these are tried, and it is no longer than an app takes to restart. */
+function hastyRoutes({ origins }: LoadedManifest): readonly string[] {
+  const hasty = origins.routes.flatMap(({ settings, layers }) => {
+    const chosen = ["attempts", "initial", "max", "factor"].some(
+      (key) => originOf(layers, ["retry", key]).layer.kind !== "built-in",
+    );
+    const spreadMs = settings.mode === "async" && !chosen ? spreadOf(timelineOf(settings, "POST")) : RESTART_MS;
+    return spreadMs < RESTART_MS ? [{ key: settings.key, spreadMs }] : [];
+  });
+  const [first] = hasty;
+  if (first === undefined) return [];
+  const names = hasty.slice(0, NAMED).map(({ key }) => key);
+  const more = hasty.length > NAMED ? ` and ${hasty.length - NAMED} more` : "";
+  return [
+    `deliveries of ${names.join(", ")}${more} are dead within ${formatDuration(first.spreadMs)} where the app is down, as while it restarts; to wait for it, add ${PATIENT_RETRY}`,
+  ];
+}
+
+function print({ file, ok, apps, routes, problems, redis, notes }: Awaited<ReturnType<typeof checkOne>>, io: Io): void {
   const { red, green, yellow } = paint(io);
   for (const warning of redis?.warnings ?? []) io.stderr(`${yellow(`${file} redis: warning: ${warning}`)}\n`);
   for (const refusal of redis?.refusals ?? []) io.stderr(`${red(`${file} redis: ${refusal}`)}\n`);
@@ -79,5 +104,5 @@ function print({ file, ok, apps, routes, problems, redis, note }: Awaited<Return
     io.stderr(
       `${red("refused")} ${file}: ${count(errors, "error")}${aside}; mend them and run outrigger check ${file} again\n`,
     );
-  if (note !== null) io.stdout(`note: ${note}\n`);
+  for (const note of notes) io.stdout(`note: ${note}\n`);
 }

@@ -4,6 +4,7 @@ import type { RouteSettings } from "../core/settings.route.ts";
 import { type Explanation, explainRoute } from "../manifest/explain.ts";
 import { formatProblem, loadManifest } from "../manifest/load.ts";
 import type { Mask } from "../manifest/mask.ts";
+import { PATIENT_RETRY, RESTART_MS, spreadOf } from "../manifest/timeline.ts";
 import { formatDuration } from "../manifest/units.ts";
 import { compileSchema } from "../policy/response.schema.ts";
 import { createRouter } from "../proxy/router.ts";
@@ -146,14 +147,11 @@ function printTimeline(timeline: Explanation["timeline"], settings: RouteSetting
   }
 }
 
-/** What an app needs to start again, with some room. */
-const RESTART_MS = 60_000;
-
-/** An app that is down refuses at once: then the tries are as far apart as the waits between them, and no more. */
-function spreadText({ tries }: Explanation["timeline"], io: Io): string {
-  const spreadMs = tries.reduce((sum, { waitMs }) => sum + waitMs, 0);
-  const spread = `where the app refuses at once, ${tries.length === 1 ? "the one try is over" : `the ${tries.length} tries are over within ${formatDuration(spreadMs)}`}`;
+function spreadText(timeline: Explanation["timeline"], io: Io): string {
+  const { length } = timeline.tries;
+  const spreadMs = spreadOf(timeline);
+  const spread = `where the app refuses at once, ${length === 1 ? "the one try is over" : `the ${length} tries are over within ${formatDuration(spreadMs)}`}`;
   if (spreadMs >= RESTART_MS) return `${spread}; then the job is in the dead-letter queue\n`;
-  const advice = `an app that restarts may take longer: raise retry.attempts or retry.initial`;
+  const advice = `an app that restarts may take longer: give the route ${PATIENT_RETRY}`;
   return `${spread}, and the job is in the dead-letter queue; ${paint(io).yellow(advice)}\n`;
 }

@@ -2,6 +2,7 @@ import type { Command as Program } from "commander";
 import type { Result } from "../core/result.ts";
 import { type Client, createClient } from "./client.ts";
 import { CONFIG_OPTION, type ExitCode, type Io } from "./command.ts";
+import { printable } from "./table.ts";
 import { type Failure, findTarget, type TargetOptions } from "./target.ts";
 
 /** What every command that asks a running sidecar can be told. */
@@ -30,6 +31,7 @@ export async function remotely(
 ): Promise<ExitCode> {
   const target = findTarget(io, options);
   if (!target.ok) return failed(io, target.error);
+  if (target.value.note !== null) io.stderr(`note: ${printable(target.value.note)}\n`);
   await using client = createClient(target.value, io.signal);
   const done = await act(client);
   return done.ok ? done.value : failed(io, done.error);

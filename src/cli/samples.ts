@@ -39,7 +39,8 @@ async function samples(io: Io, app: string, capability: string, options: SampleO
     if (!answer.ok) return answer;
     const { items, more } = answer.value;
     if (options.json) io.stdout(jsonText({ items }));
-    else io.stdout(items.length === 0 ? "no calls are kept\n" : sampleTable(items, io));
+    else if (items.length > 0) io.stdout(sampleTable(items, io));
+    else io.stdout(`no ${options.failures ? "failed calls" : "calls"} are kept\n`);
     if (more) io.stderr(`there are more: see them with --limit ${Math.min(limit * 10, MAX_LIMIT)}\n`);
     return ok(0);
   });

@@ -81,9 +81,12 @@ function statusText(view: StatusView, io: Io): string {
 
 function redisLine({ server, up, since, shared, spool }: NonNullable<StatusView["redis"]>): string {
   const uses = [...(spool ? ["spool"] : []), ...shared].join(", ");
-  return up
-    ? `${server}, for ${uses}`
-    : `AWAY since ${since}: ${server}, for ${uses}; each replica goes by its own state`;
+  if (up) return `${server}, for ${uses}`;
+  const meaning = [
+    ...(spool ? ["asynchronous calls are refused"] : []),
+    ...(shared.length > 0 ? ["each replica goes by its own state"] : []),
+  ];
+  return [`AWAY since ${since}: ${server}, for ${uses}`, ...meaning].join("; ");
 }
 
 function appsLine(apps: NonNullable<StatusView["apps"]>, io: Io): string {

@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { readAddress } from "../admin/address.ts";
 import { TOKEN_FILE } from "../admin/token.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Address, Manifest } from "../core/settings.ts";
-import { loadManifest } from "../manifest/load.ts";
+import { formatProblem, loadManifest, type ManifestProblem } from "../manifest/load.ts";
 import { type Whereabouts, whereabouts } from "../manifest/place.ts";
+import { parseAddress } from "../manifest/schema.values.ts";
 import { type Io, manifestPath } from "./command.ts";
 
 /** The admin API of the sidecar that a command talks to. */
@@ -14,6 +16,11 @@ export interface Target {
   readonly socketPath: string | null;
   /** null: none was found; the sidecar will say that it wants one. */
   readonly token: string | null;
+}
+
+export interface FoundTarget extends Target {
+  /** What whoever asks must know of how it was found. */
+  readonly note: string | null;
 }
 
 export interface TargetOptions {
@@ -29,10 +36,10 @@ export interface Failure {
 }
 
 /**
- * Where the sidecar is and how to come in: the option, else `OUTRIGGER_ADMIN` and `OUTRIGGER_ADMIN_TOKEN`, else what
- * the manifest says. A token of the manifest is for the sidecar of that manifest: it is never sent to another machine.
+ * Where the sidecar is and how to come in: the option, else `OUTRIGGER_ADMIN` and `OUTRIGGER_ADMIN_TOKEN`, else where
+ * one listens that runs on the manifest's data directory, else what the manifest says. A token of the manifest is for the sidecar of that manifest: it is never sent to another machine.
  */
-export function findTarget(io: Io, options: TargetOptions): Result<Target, Failure> {
+export function findTarget(io: Io, options: TargetOptions): Result<FoundTarget, Failure> {
   const named = options.admin ?? io.env.OUTRIGGER_ADMIN;
   const token = options.token ?? io.env.OUTRIGGER_ADMIN_TOKEN ?? null;
   if (named === undefined) return fromManifest(io, options, token);
@@ -43,12 +50,12 @@ export function findTarget(io: Io, options: TargetOptions): Result<Target, Failu
       hint: "Try: --admin http://127.0.0.1:9090 or --admin unix:/path.sock",
     });
   const own = token === null && isThisMachine(place) ? fromManifest(io, options, null) : null;
-  return ok({ ...place, token: token ?? (own?.ok ? own.value.token : null) });
+  return ok({ ...place, token: token ?? (own?.ok ? own.value.token : null), note: null });
 }
 
 type Place = Omit<Target, "token">;
 
-function fromManifest(io: Io, options: TargetOptions, token: string | null): Result<Target, Failure> {
+function fromManifest(io: Io, options: TargetOptions, token: string | null): Result<FoundTarget, Failure> {
   const file = manifestPath(io, options.config);
   const loaded = loadManifest(file, { env: io.env, cwd: io.cwd });
   // After a reload that was refused the file is wrong, and the sidecar runs on as it said before.
@@ -59,13 +66,21 @@ function fromManifest(io: Io, options: TargetOptions, token: string | null): Res
       `prints when it is ready, and the token in admin-token of its data_dir; see also outrigger check ${file}`;
     return err({ wrong: `${file} does not say where the sidecar is: it cannot be loaded`, hint });
   }
-  const { admin } = place;
+  const admin = parseAddress(readAddress(place.dataDir) ?? "") ?? place.admin;
   if (admin.kind === "tcp" && admin.port === 0)
     return err({
-      wrong: `${file} leaves the admin port to chance (listen.admin has port 0)`,
-      hint: "Try: --admin URL, with the address in the line that serve prints when it is ready",
+      wrong: `no sidecar of ${file} runs here, and it leaves the admin port to chance (listen.admin has port 0)`,
+      hint: "Start it with: outrigger serve. Or try: --admin URL, with the address in the line that serve prints when it is ready",
     });
-  return ok({ ...placeOf(admin), token: token ?? place.token ?? readToken(join(place.dataDir, TOKEN_FILE)) });
+  const note = loaded.ok ? null : refusedNote(file, loaded.error);
+  return ok({ ...placeOf(admin), token: token ?? place.token ?? readToken(join(place.dataDir, TOKEN_FILE)), note });
+}
+
+function refusedNote(file: string, problems: readonly ManifestProblem[]): string {
+  const errors = problems.filter(({ severity }) => severity === "error");
+  const [first] = errors.map(formatProblem);
+  const more = errors.length > 1 ? `, and ${errors.length - 1} more` : "";
+  return `${file} is not valid: what runs goes by an earlier one. See outrigger check ${file}; ${first}${more}`;
 }
 
 function placeIn({ listen, admin, dataDir }: Manifest): Whereabouts {

@@ -5,7 +5,11 @@
  * notifications are made of the same parts.
  */
 
-/** What a template may name: single values of the record of some event, and the URLs of the upstreams of a move. */
+/**
+ * What a template may name: every field of the record of some event but `labels`, which have a way of their own, and
+ * `peer`, whose events nobody is told of; the URLs of the upstreams of a move; and of what stands for several its `count`
+ * and what they were `about`.
+ */
 export const NOTICE_FIELDS = [
   "type",
   "at",
@@ -32,16 +36,22 @@ export const NOTICE_FIELDS = [
   "outcome",
   "strategy",
   "count",
+  "about",
+  "attempts",
+  "retries",
   "denied",
   "origin",
   "until",
   "dry_run",
   "sends",
+  "result",
+  "polls",
   "lag_ms",
   "delay_ms",
   "overhead_ms",
   "revision",
   "hash",
+  "problems",
   "store",
   "level",
   "bound",

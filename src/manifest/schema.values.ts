@@ -80,13 +80,13 @@ export const statusRanges = scalar(
     ],
   },
   (value, fail): readonly StatusRange[] => {
-    const ranges = String(value)
-      .split(",")
-      .map((part) => {
-        const [, from, to] = /^\s*([1-5]\d\d)(?:-([1-5]\d\d))?\s*$/.exec(part) ?? [];
-        return { from: Number(from), to: Number(to ?? from) };
-      });
-    const good = (typeof value === "string" || typeof value === "number") && ranges.every((r) => r.from <= r.to);
+    // Not of whatever it is: a map has no prototype here, so that it can't be made a text.
+    const written = typeof value === "string" || typeof value === "number" ? String(value) : "";
+    const ranges = written.split(",").map((part) => {
+      const [, from, to] = /^\s*([1-5]\d\d)(?:-([1-5]\d\d))?\s*$/.exec(part) ?? [];
+      return { from: Number(from), to: Number(to ?? from) };
+    });
+    const good = ranges.every((range) => range.from <= range.to);
     return good ? ranges : fail(`expected statuses such as 200-299 or 200-299,404, got ${shown(value)}`);
   },
 );

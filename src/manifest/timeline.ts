@@ -25,6 +25,17 @@ export interface Timeline {
 
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 
+/** What an app needs to start again, with some room. */
+export const RESTART_MS = 60_000;
+
+/** A schedule that outlasts a restart of the app, and a short fault of its machine: up to 18 minutes. */
+export const PATIENT_RETRY = "retry: { attempts: 12, max: 5m }";
+
+/** An app that is down refuses at once: then the tries are as far apart as the waits between them, and no more. */
+export function spreadOf({ tries }: Pick<Timeline, "tries">): number {
+  return tries.reduce((sum, { waitMs }) => sum + waitMs, 0);
+}
+
 export function timelineOf(route: RouteSettings, method: string): Timeline {
   if (route.mode === "async") return asyncTimeline(route);
   const { timeoutMs } = route;

@@ -1,6 +1,7 @@
 import { type EventRecord, eventApp, eventRecord } from "../core/event.record.ts";
 import type { EventType, OutriggerEvent } from "../core/events.ts";
 import type { NoticeRef } from "../core/notice.ts";
+import type { JsonValue } from "../core/settings.route.ts";
 import type { Mask } from "./excerpt.ts";
 import { type Message, messageOf } from "./message.ts";
 
@@ -88,11 +89,18 @@ function mapTexts(value: unknown, change: (text: string) => string): unknown {
 /** Longer texts are cut: no event of ours needs more, and what is sent stays small whatever an app has said. */
 const LONGEST_VALUE = 4096;
 
-/** What a template names: a text, number or truth; null where this event has none. */
-export function noticeValue({ record }: Notice, ref: NoticeRef): string | number | boolean | null {
+/** What a template names, as JSON; null where this event has none. */
+export function noticeValue({ record }: Notice, ref: NoticeRef): JsonValue {
   const value = ref.kind === "label" ? own(record.labels, ref.name) : own(record, ref.name);
-  if (typeof value === "string") return value.slice(0, LONGEST_VALUE).toWellFormed();
-  return typeof value === "number" || typeof value === "boolean" ? value : null;
+  return (mapTexts(value, (text) => text.slice(0, LONGEST_VALUE).toWellFormed()) ?? null) as JsonValue;
+}
+
+/** The same within a text: of a list its texts, or how many there are. */
+export function noticeText(notice: Notice, ref: NoticeRef): string {
+  const value = noticeValue(notice, ref);
+  if (!Array.isArray(value)) return String(value ?? "");
+  const texts = value.length > 0 && value.every((one) => typeof one === "string");
+  return texts ? value.join("; ").slice(0, LONGEST_VALUE).toWellFormed() : String(value.length);
 }
 
 function own(holder: unknown, name: string): unknown {

@@ -1,6 +1,6 @@
 import { type NoticeTemplate, parseNoticeTemplate } from "../core/notice.ts";
 import type { JsonValue } from "../core/settings.route.ts";
-import { type Notice, noticeValue } from "./notice.ts";
+import { type Notice, noticeText, noticeValue } from "./notice.ts";
 
 /** Templates of notifications, compiled when the manifest is applied; see core/notice.ts for what they may hold. */
 
@@ -43,6 +43,6 @@ function partsOf(text: string): NoticeTemplate {
 
 function filled(parts: NoticeTemplate, notice: Notice, encode: (value: string) => string): string {
   let text = "";
-  for (const part of parts) text += typeof part === "string" ? part : encode(String(noticeValue(notice, part) ?? ""));
+  for (const part of parts) text += typeof part === "string" ? part : encode(noticeText(notice, part));
   return text;
 }

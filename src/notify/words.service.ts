@@ -64,7 +64,7 @@ const redis = (back: boolean): Say => {
     what: `Redis ${back ? "answers again" : "does not answer"}${text("detail") === "" ? "" : `: ${text("detail")}`}.`,
     meaning: back
       ? "State is shared between replicas again."
-      : "Each replica goes on with its own state; no request is refused for it.",
+      : "Each replica goes on with its own state. Asynchronous calls are refused with 503 if the spool is in it, no others.",
     next: back ? "There is nothing to do." : "Look at Redis and at the network on the way there.",
     command: ["status"],
     severity: back ? "good" : "critical",

@@ -91,6 +91,9 @@ export function createCallHistory({ clock, random, store, settings }: CallHistor
     await drain();
     held.collect();
     await drain();
+    await writeSamples();
+  };
+  const writeSamples = async (): Promise<void> => {
     for (let left = samples.size; left > 0; left -= SAMPLES_AT_ONCE) {
       const some = samples.take(SAMPLES_AT_ONCE);
       try {
@@ -141,7 +144,11 @@ export function createCallHistory({ clock, random, store, settings }: CallHistor
   return {
     ...createCallQueries({ store, held, alone, wall: clock.wall }),
     known: store.known,
-    samples: store.samples,
+    async samples(query) {
+      // Who looks at single calls has just made them: the newest are not to be missing for seconds.
+      if (query.cursor === null && samples.size > 0) await alone(writeSamples).catch(() => undefined);
+      return store.samples(query);
+    },
     record(event) {
       if (event.type === "request.completed") {
         call(event.route, event.at, event.durationMs, event, event.attempts.length, event.id);

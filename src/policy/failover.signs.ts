@@ -16,6 +16,8 @@ export interface Tally {
   readonly sums: Float64Array;
   /** Of live tries. */
   consecutive: number;
+  /** There were live tries since the newest probe. */
+  called: boolean;
   probeFailures: number;
   probeSuccesses: number;
   degraded: boolean;
@@ -58,6 +60,7 @@ export function createTally(windowMs: number, now: number): Tally {
     bads: new Float64Array(BUCKETS),
     sums: new Float64Array(BUCKETS),
     consecutive: 0,
+    called: false,
     probeFailures: 0,
     probeSuccesses: 0,
     degraded: false,
@@ -68,6 +71,7 @@ export function createTally(windowMs: number, now: number): Tally {
 
 /** Counts a live try. `ms` is null for one of an asynchronous job, whose time nobody waits for. */
 export function countTry(tally: Tally, good: boolean, ms: number | null, now: number): void {
+  tally.called = true;
   if (good) {
     tally.consecutive = 0;
     if (tally.probeFailures === 0) tally.troubleSince = null;
@@ -84,6 +88,7 @@ export function countTry(tally: Tally, good: boolean, ms: number | null, now: nu
  */
 export function countProbe(tally: Tally, report: ProbeReport, unhealthyAfter: number, now: number): void {
   const good = isGood(report);
+  tally.called = false;
   if (good && tally.probeFailures >= unhealthyAfter) forget(tally);
   tally.probeFailures = good ? 0 : tally.probeFailures + 1;
   tally.probeSuccesses = good ? tally.probeSuccesses + 1 : 0;
@@ -116,9 +121,9 @@ function forget(tally: Tally): void {
 
 /** The same with another window: what is in a row goes on, what was counted in the old one does not. */
 export function resized(tally: Tally, windowMs: number, now: number): Tally {
-  const { consecutive, probeFailures, probeSuccesses, degraded, objected, troubleSince } = tally;
+  const { consecutive, called, probeFailures, probeSuccesses, degraded, objected, troubleSince } = tally;
   const fresh = createTally(windowMs, now);
-  return Object.assign(fresh, { consecutive, probeFailures, probeSuccesses, degraded, objected, troubleSince });
+  return Object.assign(fresh, { consecutive, called, probeFailures, probeSuccesses, degraded, objected, troubleSince });
 }
 
 /** Traffic left: good probes from before its trouble say nothing of how it will be. */

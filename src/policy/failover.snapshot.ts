@@ -20,7 +20,10 @@ interface Whole {
 export function snapshot(whole: Whole, now: number, wall: number): AppHealth {
   const { app, members, state, rules, pin } = whole;
   const active = activeOf(state, rules);
-  const upstreams = members.map((own, i) => upstreamHealth(own, state.members[i] as Member, i === active, now, wall));
+  const single = members.length === 1;
+  const upstreams = members.map((own, i) =>
+    upstreamHealth(own, state.members[i] as Member, { active: i === active, single }, now, wall),
+  );
   upstreams.sort((a, b) => a.priority - b.priority);
   return {
     app: app.name,
@@ -35,7 +38,7 @@ export function snapshot(whole: Whole, now: number, wall: number): AppHealth {
 function upstreamHealth(
   own: UpstreamMember,
   member: Member,
-  active: boolean,
+  { active, single }: { readonly active: boolean; readonly single: boolean },
   now: number,
   wall: number,
 ): UpstreamHealth {
@@ -51,7 +54,7 @@ function upstreamHealth(
     standing: member.kind,
     since: wallOf(member.since),
     cause: member.kind === "serving" ? null : member.cause,
-    status: probe?.status ?? seenOf(signs, cell.failures),
+    status: statusNow(own, signs, single),
     active,
     consecutiveFailures: cell.failures,
     lastCheck: probe,
@@ -66,12 +69,25 @@ function upstreamHealth(
 /** Failures in a row that mean more than bad luck. */
 const DOWN_AFTER = 3;
 
-/** Before the first probe, which of a single upstream takes minutes: what live calls have shown. */
-function seenOf(signs: Signs, failures: number): HealthStatus {
-  if (failures >= DOWN_AFTER) return "unhealthy";
-  if (signs.total === 0) return "unknown";
-  if (failures === 0) return "healthy";
-  return successRate(signs) === 0 ? "unhealthy" : "degraded";
+/**
+ * What is known of it now. A single upstream is checked so seldom that calls since then know better: that it fails
+ * them, that it is there again, or how it is where a check can't tell. What the app itself said of its health stands.
+ */
+function statusNow({ probe, cell: { tally } }: UpstreamMember, signs: Signs, single: boolean): HealthStatus {
+  const seen = seenOf(signs, tally.called);
+  if (probe === null) return seen;
+  if (!single || !tally.called) return probe.status;
+  if (probe.status === "unknown" || tally.consecutive >= DOWN_AFTER) return seen;
+  if (!probe.answered && tally.consecutive === 0) return "healthy";
+  return probe.status;
+}
+
+/** As live calls found it. Those of deliveries are in no window. */
+function seenOf(signs: Signs, called: boolean): HealthStatus {
+  const { consecutive, total } = signs;
+  if (consecutive >= DOWN_AFTER) return "unhealthy";
+  if (consecutive === 0) return called || total > 0 ? "healthy" : "unknown";
+  return total === 0 || successRate(signs) === 0 ? "unhealthy" : "degraded";
 }
 
 function statusOf(upstreams: readonly UpstreamHealth[]): HealthStatus {

@@ -98,7 +98,7 @@ export const SPOOL_AWAY: Rejection = {
   status: 503,
   name: "storage",
   title: "The request could not be stored",
-  detail: "The disk is full, or storage failed or did not answer in time. Come back after Retry-After.",
+  detail: "The spool is not available, or did not answer in time. Come back after Retry-After.",
   reason: "storage",
   retryAfterMs: QUEUE_AGAIN_MS,
 };

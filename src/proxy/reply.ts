@@ -210,7 +210,7 @@ export function sayClose(res: ServerResponse, headers: string[]): void {
 
 /** The error type of RFC 9209 for a refusal of ours. */
 function refusalError({ status, reason }: Pick<Rejection, "status" | "reason">): ProxyError {
-  if (status === 503) return "connection_limit_reached";
+  if (status === 503 && reason !== null) return proxyErrorOf(reason);
   return reason === null && status !== 404 ? "http_request_error" : "http_request_denied";
 }
 

@@ -32,6 +32,16 @@ test("a backup is the copy byte for byte, with its length; the copy is gone then
   expect(admin.audit).toMatchObject([{ by: "ops", action: "spool.backup", target: "spool", detail: "300000 bytes" }]);
 });
 
+test("a spool in Redis is not copied here, and that is no failure of the spool", async () => {
+  const admin = await startAdmin({ deliveries: { ...testDeliveries(), backup: async () => null } });
+  for (let n = 0; n < 2; n++)
+    expect(await api(admin, "/spool/backup", undefined, "POST")).toMatchObject({
+      status: 409,
+      body: { type: "urn:outrigger:problem:spool-on-redis" },
+    });
+  expect(admin.audit).toEqual([]);
+});
+
 test("whoever leaves in the middle leaves no copy behind, and the next one may ask", async () => {
   const files = [copyOf(Buffer.alloc(20_000_000)), copyOf(Buffer.from("second"))];
   const [first = "", second = ""] = files;

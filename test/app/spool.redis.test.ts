@@ -54,6 +54,11 @@ describe.skipIf(withoutRedis)("with a spool on Redis", () => {
       headers: { Authorization: `Bearer ${TOKEN}` },
     });
     expect(await found.json()).toMatchObject({ id, state: "delivered", attempts: 2 });
+    const copy = await fetch(`${sidecar.adminUrl}/api/v1/admin/spool/backup`, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${TOKEN}` },
+    });
+    expect(await copy.json()).toMatchObject({ status: 409, type: "urn:outrigger:problem:spool-on-redis" });
   });
 
   test("a sidecar finds and delivers what another has accepted and can't deliver", async () => {
@@ -108,6 +113,9 @@ describe.skipIf(withoutRedis)("with a spool on Redis", () => {
     const refused = await fetch(`${sidecar.url}/quiz/winner`, { method: "POST", body: "meanwhile" });
     expect(refused.status).toBe(503);
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(refused.headers.get("outrigger-outcome")).toBe("rejected;reason=storage");
+    expect(refused.headers.get("proxy-status")).toBe("outrigger; error=proxy_internal_error");
+    expect(await refused.json()).toMatchObject({ detail: expect.stringMatching(/^The spool is not available/) });
     answer = 200;
     await own.restart();
     await sidecar.event("redis.back");

@@ -48,6 +48,30 @@ test("warnings are shown and do not fail", async () => {
   expect(err).toBe("warned.yaml:1:9 apps.a: warning: no owner: nobody is told when this app fails\n");
 });
 
+test("async routes that nobody gave time for a restart of their app are named, with what to add; those that chose are not", async () => {
+  const manifest = (note: string, more = ""): string => `${more}
+apps:
+  a:
+    owner: x@a.example
+    url: http://10.0.0.5
+    webhooks: { hook: /h, note: ${note}, b: { path: /b, async: true, retry: { attempts: 2 } } }
+`;
+  const file = join(cwd, "async.yaml");
+  writeFileSync(file, manifest("{ path: /n, async: true }"));
+  expect((await check(["async.yaml"])).out).toBe(
+    "ok async.yaml: 1 app, 3 routes\n" +
+      "note: deliveries of a/note are dead within 3s where the app is down, as while it restarts; " +
+      "to wait for it, add retry: { attempts: 12, max: 5m }\n",
+  );
+  expect(JSON.parse((await check(["async.yaml", "--json"])).out)).not.toHaveProperty("files.0.notes");
+  writeFileSync(file, manifest("{ path: /n, async: true, retry: { attempts: 12, max: 5m } }"));
+  expect((await check(["async.yaml"])).out).toBe("ok async.yaml: 1 app, 3 routes\n");
+  writeFileSync(file, manifest("{ path: /n, async: true }", "capabilities: { note: { retry: { attempts: 4 } } }"));
+  expect((await check(["async.yaml"])).out).toBe("ok async.yaml: 1 app, 3 routes\n");
+  writeFileSync(file, manifest("{ path: /n, async: true }"));
+  expect((await check(["async.yaml"], { env: { WEBHOOK_RETRY_MAX_ATTEMPTS: "3" } })).out).not.toContain("note:");
+});
+
 test("several files are all checked; one bad one is enough for 1", async () => {
   writeFileSync(join(cwd, "good.yaml"), GOOD);
   writeFileSync(join(cwd, "bad.yaml"), BAD);

@@ -60,7 +60,9 @@ test("of an async route it says how soon the tries are over, and warns where tha
   writeFileSync(join(cwd, "m.yaml"), own("{}"));
   const short = await explain(["POST", "/quiz/later"], { isTTY: true });
   expect(short.out).toContain("where the app refuses at once, the 3 tries are over within 3s, and the job is in the");
-  expect(short.out).toContain("\u001b[33man app that restarts may take longer: raise retry.attempts or retry.initial");
+  expect(short.out).toContain(
+    "\u001b[33man app that restarts may take longer: give the route retry: { attempts: 12, max: 5m }",
+  );
   writeFileSync(join(cwd, "m.yaml"), own("{ attempts: 8 }"));
   const long = await explain(["POST", "/quiz/later"]);
   expect(long.out).toContain("the 8 tries are over within 91s; then the job is in the dead-letter queue\n");

@@ -68,6 +68,13 @@ test("metrics asked wrongly says what to try", async () => {
   expect((await run("metrics quiz never", { clock, calls })).code).toBe(1);
 });
 
+test("samples of a route of which none failed says so, not that there are none", async () => {
+  const { clock, calls, called } = history();
+  called("quiz/winner", {});
+  await calls.stop();
+  expect((await run("samples quiz winner --failures", { clock, calls })).out).toBe("no failed calls are kept\n");
+});
+
 test("samples shows single calls, and how to see more", async () => {
   const { clock, calls, called } = history();
   called("quiz/winner", { id: "first" });

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { ADDRESS_FILE, dropAddress, noteAddress } from "../../src/admin/address.ts";
 import { ensureAdminToken } from "../../src/admin/token.ts";
 import { breakerCommand } from "../../src/cli/breaker.ts";
 import type { Io } from "../../src/cli/command.ts";
@@ -67,7 +68,11 @@ test("a manifest that is refused still says where its sidecar is, however it is 
   for (const wrong of ["nonsense: 1\n", "apps: { quiz: { url: [\n", "limits: { drain: soon }\n"]) {
     const { file } = manifestFor(listen, "", cwd);
     writeFileSync(file, `listen: { admin: "\${HERE}" }\ndata_dir: ./data\n${wrong}`);
-    expect(await run(`status -c ${file}`, { env: { HERE: listen } }), wrong).toMatchObject({ code: 0, err: "" });
+    const found = await run(`status -c ${file}`, { env: { HERE: listen } });
+    expect(found, wrong).toMatchObject({ code: 0, out: expect.stringContaining("ready") });
+    expect(found.err, wrong).toMatch(
+      /^note: .*outrigger.yaml is not valid: .* an earlier one\. See outrigger check .*outrigger.yaml; .*:\d+:\d+ .*\n$/,
+    );
     expect((await run(`status -c ${file}`)).err, wrong).toMatch(/Name the sidecar: --admin http.* --token TOKEN/);
   }
   const { file } = manifestFor(listen, "", cwd);
@@ -76,6 +81,26 @@ test("a manifest that is refused still says where its sidecar is, however it is 
     `listen: { admin: "${listen}" }\nadmin: { tokens: [{ role: operator, token: "${token}" }] }\nx: 1\n`,
   );
   expect((await run(`status -c ${file}`)).code).toBe(0);
+});
+
+test("a sidecar that runs is found where it listens, whatever its manifest says by now", async () => {
+  const cwd = folder();
+  const { token } = await ensureAdminToken(join(cwd, "data"), systemRandom);
+  const admin = await startAdmin({ tokens: () => [{ name: "admin-token", role: "operator", token }] });
+  const listen = new URL(admin.url).host;
+  await noteAddress(join(cwd, "data"), listen);
+  expect(statSync(join(cwd, "data", ADDRESS_FILE)).mode & 0o777).toBe(0o600);
+  for (const written of ["127.0.0.1:0", "127.0.0.1:1"]) {
+    const { file } = manifestFor(written, "", cwd);
+    expect(await run(`status -c ${file}`), written).toMatchObject({ code: 0, err: "" });
+  }
+  const { file } = manifestFor("127.0.0.1:0", "", cwd);
+  // A process that is gone; its number is beyond what Linux gives.
+  writeFileSync(join(cwd, "data", ADDRESS_FILE), `4194999 ${listen}\n`);
+  expect((await run(`status -c ${file}`)).err).toContain("leaves the admin port to chance");
+  await noteAddress(join(cwd, "data"), listen);
+  await dropAddress(join(cwd, "data"));
+  expect((await run(`status -c ${file}`)).code).toBe(1);
 });
 
 test("a token that the manifest configures is used, an operator's before a viewer's", async () => {

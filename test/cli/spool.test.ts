@@ -9,14 +9,14 @@ import { startRemote } from "../help/remote.ts";
 
 const bytes = Buffer.alloc(1_572_864, "spool");
 
-async function start() {
+async function start(given?: () => Promise<string | null>) {
   const cwd = mkdtempSync(join(tmpdir(), "outrigger-spool-"));
   onTestFinished(() => rmSync(cwd, { recursive: true }));
   const backup = async (): Promise<string> => {
     writeFileSync(join(cwd, "made"), bytes);
     return join(cwd, "made");
   };
-  const remote = await startRemote({ ...testDeliveries(), backup });
+  const remote = await startRemote({ ...testDeliveries(), backup: given ?? backup });
   return { cwd, ...remote };
 }
 
@@ -43,6 +43,16 @@ test("backup writes over nothing, and leaves no file where it was refused", asyn
   const viewer = await run(`spool backup new.db --token ${VIEWER}`, { cwd });
   expect(viewer).toMatchObject({ code: 1, err: expect.stringContaining("token of an operator") });
   expect(existsSync(join(cwd, "new.db"))).toBe(false);
+});
+
+test("backup of a spool in Redis says where that is copied, and what is to be copied here", async () => {
+  const { cwd, run } = await start(() => Promise.resolve(null));
+  const { code, out, err } = await run("spool backup copy.db", { cwd });
+  expect({ code, out }).toEqual({ code: 1, out: "" });
+  expect(err).toMatch(
+    /^error: the spool is in redis: no file here holds it.*\nCopy it there: redis-cli BGSAVE.*history\.db/,
+  );
+  expect(existsSync(join(cwd, "copy.db"))).toBe(false);
 });
 
 test("amounts are rounded for people", () => {

@@ -63,6 +63,9 @@ test("status says what Redis is used for, and loudly when it is away", async () 
   expect(await shown({ up: false, spool: false })).toContain(
     "\nredis      AWAY since 2026-01-01T00:00:00.000Z: 10.0.0.4:6379, for breaker, failover; each replica goes by its own state\n",
   );
+  expect(await shown({ up: false, shared: [] })).toContain(
+    "10.0.0.4:6379, for spool; asynchronous calls are refused\n",
+  );
 });
 
 test("status shows how many apps are how, and those that are not well or are served by a backup", async () => {

@@ -187,6 +187,7 @@ test("a full spool says 503 with Retry-After, and takes jobs again when it has d
   const refused = await post(sidecar, "3");
   expect(refused.status).toBe(503);
   expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+  expect(refused.headers.get("proxy-status")).toBe("outrigger; error=proxy_internal_error");
   expect(await sidecar.event("spool.full", ({ level }) => level === "full")).toMatchObject({ bound: "jobs" });
   expect((await fetch(`${sidecar.adminUrl}/readyz`)).status).toBe(200);
   await app.received(2);

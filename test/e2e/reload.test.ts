@@ -2,8 +2,11 @@ import { mkdirSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFile
 import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import { runCli } from "../../src/cli/program.ts";
+import { statusCommand } from "../../src/cli/status.ts";
 import { type Behaviour, hang, json, startTestApp, type TestApp } from "../help/app.ts";
 import { call, post } from "../help/call.ts";
+import { createIo } from "../help/io.ts";
 import { recordingUpstream } from "../help/raw.ts";
 import { type Sidecar, startSidecar } from "../help/sidecar.ts";
 
@@ -382,4 +385,21 @@ test("a refused reload is in the status until one goes well, be it the old file 
   });
   await apply(sidecar, good);
   expect(await rejected()).toBeNull();
+});
+
+test("by its manifest a command finds the sidecar on its free port, also after a refused reload, and says that it is one", async () => {
+  const app = await startApp();
+  const sidecar = await start(quiz(app.url));
+  const status = async (): Promise<{ code: number; out: string; err: string }> => {
+    const io = createIo();
+    const code = await runCli(["status", "-c", sidecar.file], io, [statusCommand]);
+    return { code, out: io.out(), err: io.err() };
+  };
+  expect(await status()).toMatchObject({ code: 0, out: expect.stringContaining(sidecar.app.admin), err: "" });
+  sidecar.write(quiz(app.url, "{ answer: { path: /a, timeout: never } }"));
+  const found = await status();
+  expect(found).toMatchObject({ code: 0, out: expect.stringContaining(sidecar.app.admin) });
+  expect(found.err).toMatch(/^note: .*outrigger.yaml is not valid: what runs goes by an earlier one.*:4:\d+ .*timeout/);
+  await sidecar.app.stop();
+  expect((await status()).err).toContain("no sidecar of");
 });

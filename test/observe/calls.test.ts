@@ -278,6 +278,19 @@ describe("samples", () => {
     expect(await sampled(calls)).toHaveLength(4);
   });
 
+  test("are there as soon as their calls have ended, in parts or not, though the store can't take them yet", async () => {
+    const { calls, away } = rig();
+    away.add("addSamples");
+    for (let n = 0; n < 3; n++) calls.record(requestCompleted({ at: START + n, id: `r${n}` }));
+    expect(await sampled(calls)).toEqual([]);
+    away.clear();
+    const first = await calls.samples({ ...WINNER, failures: false, limit: 2, cursor: null });
+    calls.record(requestCompleted({ at: START + 9, id: "r9" }));
+    const rest = await calls.samples({ ...WINNER, failures: false, limit: 2, cursor: first.next });
+    const ids = [...first.items, ...rest.items].map(({ requestId }) => requestId);
+    expect(ids).toEqual(["r2", "r1", "r0"]);
+  });
+
   test("that could not be written are kept, in their order, and are there once", async () => {
     const { calls, away, turn } = rig();
     away.add("addSamples");

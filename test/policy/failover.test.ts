@@ -95,7 +95,7 @@ function open(app = appOf(), stored: { rows?: StoredHealth[]; pin?: StoredPin } 
     if (own === null) throw new Error(`no upstream ${name}`);
     return own;
   };
-  const settle = (name: string, result: "good" | "bad", ms = 20): void => {
+  const settle = (name: string, result: "good" | "bad", ms: number | null = 20): void => {
     const { health } = of(name);
     health.settle(health.admit(true), result, ms, clock.now());
   };
@@ -180,6 +180,58 @@ describe("probes", () => {
     settle("only", "bad");
     settle("only", "bad");
     expect(failover.health(clock.now())).toMatchObject({ status: "unhealthy", upstreams: [{ lastCheck: null }] });
+  });
+
+  test("a single upstream of which only deliveries are known is shown as those found it", () => {
+    const { settle, failover, clock } = open(appOf([upstream("only", 0)]));
+    settle("only", "bad", null);
+    expect(failover.health(clock.now()).status).toBe("unhealthy");
+    settle("only", "good", null);
+    expect(failover.health(clock.now()).status).toBe("healthy");
+  });
+
+  describe("of a single upstream, which come seldom, give way to calls since then:", () => {
+    const seldom = () => open({ ...appOf([upstream("only", 0)]), health: { ...HEALTH, intervalMs: 300_000 } });
+
+    test("one that was well and fails its calls is unhealthy, until the next check is good", async () => {
+      const { settle, failover, clock, pass } = seldom();
+      await pass(330_100);
+      for (let n = 0; n < 2; n++) settle("only", "bad");
+      expect(failover.health(clock.now()).status).toBe("healthy");
+      settle("only", "bad");
+      expect(failover.health(clock.now()).status).toBe("unhealthy");
+      await pass(300_000);
+      expect(failover.health(clock.now()).status).toBe("healthy");
+    });
+
+    test("one that nobody answered at is healthy once it answers a call", async () => {
+      const { found, settle, failover, clock, pass } = seldom();
+      found.only = DEAD;
+      await pass(340_000);
+      settle("only", "bad");
+      expect(failover.health(clock.now()).status).toBe("unhealthy");
+      settle("only", "good");
+      expect(failover.health(clock.now()).status).toBe("healthy");
+    });
+
+    test("one that says itself that it is unwell stays so, whatever it answers to calls", async () => {
+      const { found, settle, failover, clock, pass } = seldom();
+      found.only = { status: "unhealthy", httpStatus: 503 };
+      await pass(340_000);
+      settle("only", "good");
+      expect(failover.health(clock.now()).status).toBe("unhealthy");
+    });
+
+    test("one without a path for checks is as its calls found it", async () => {
+      const { found, settle, failover, clock, pass } = seldom();
+      found.only = { status: "unknown", httpStatus: 404 };
+      await pass(340_000);
+      expect(failover.health(clock.now()).status).toBe("unknown");
+      settle("only", "good");
+      expect(failover.health(clock.now()).status).toBe("healthy");
+      for (let n = 0; n < 3; n++) settle("only", "bad");
+      expect(failover.health(clock.now()).status).toBe("unhealthy");
+    });
   });
 
   test("one that goes down for its calls is told as unhealthy, whatever its last check said", async () => {

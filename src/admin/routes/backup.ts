@@ -18,9 +18,11 @@ const backupRoute = createRoute({
       content: { "application/octet-stream": { schema: z.string().openapi({ format: "binary" }) } },
     },
     ...SPOOL_ERRORS,
-    409: errorResponse("Another copy is being made."),
+    409: errorResponse("Another copy is being made, or the spool is in Redis, which has its own ways to be copied."),
   },
 });
+
+const ON_REDIS = "no file here holds it, so it is copied where Redis keeps its data";
 
 export function backupRoutes({ deliveries, audit, clock, onError }: AdminServices) {
   // Each copy takes as much room as the spool: many at once would fill the disk that new jobs need.
@@ -29,7 +31,9 @@ export function backupRoutes({ deliveries, audit, clock, onError }: AdminService
     if (running) throw refusal(409, "backup-running", "A copy is being made", "one at a time: wait for the other one");
     running = true;
     try {
-      await using file = await openOnce(await deliveries.backup());
+      const path = await deliveries.backup();
+      if (path === null) throw refusal(409, "spool-on-redis", "The spool is in Redis", ON_REDIS);
+      await using file = await openOnce(path);
       const { size } = await file.stat();
       const detail = `${size} bytes`;
       audit.add({ at: clock.wall(), by: c.get("who").name, action: "spool.backup", target: "spool", detail });

@@ -15,6 +15,6 @@ export function tellHowToLook(say: Narrator, { sidecar, look }: Pick<Played, "si
     "",
     ...look.map((line) => line.replace(/^outrigger /, `${command} `)),
   ]);
-  say.line(`\nManifest, reloaded when you change it: ${manifest}`);
+  say.line(`\nManifest, reloaded when you change it; commands find all by it, too (-c):\n${manifest}`);
   say.line("Ctrl-C ends everything.");
 }
