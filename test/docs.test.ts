@@ -86,7 +86,7 @@ apps:
     upstreams: [{ name: dead, url: "http://127.0.0.1:1" }, { name: broken, url: "${app.url}", priority: 1 }]
     retry: { repeat: always, attempts: 3, initial: 1ms }
     webhooks:
-      answer: { path: /answer, breaker: { failures: 1 }, fallback: { strategy: static, body: sorry } }
+      answer: { path: /answer, breaker: { failures: 2 }, fallback: { strategy: static, body: sorry } }
       later: { async: true, path: /later }
   calm: { owner: a@b.example, url: "${app.url}", rate_limit: { rps: 0.001, burst: 1 }, webhooks: { answer: /answer } }
 `);

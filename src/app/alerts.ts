@@ -1,7 +1,8 @@
 import { type AlertService, openAlerts } from "../alerts/alerts.ts";
 import type { AlertSources } from "../alerts/port.ts";
+import type { AlertMetric } from "../core/alert.ts";
 import type { Clock } from "../core/clock.ts";
-import type { EventBus } from "../core/events.ts";
+import type { EventBus, EventType } from "../core/events.ts";
 import type { Manifest } from "../core/settings.ts";
 import { readAlertRules } from "../manifest/prove.alerts.ts";
 import type { CallHistory } from "../observe/calls.ts";
@@ -20,7 +21,7 @@ export interface Alerting extends Omit<AlertService, "apply"> {
 
 export interface AlertingDeps {
   readonly clock: Clock;
-  readonly bus: Pick<EventBus, "emit">;
+  readonly bus: EventBus;
   readonly log: Pick<Log, "warn">;
   readonly history: Pick<History, "alerts" | "moves" | "verificationsSince">;
   readonly breakers: Pick<Breakers, "list">;
@@ -44,14 +45,29 @@ export async function openAlerting(deps: AlertingDeps): Promise<Alerting> {
     },
     warn: (message) => log.warn({}, message),
   });
+  const off = bus.on(({ type }) => {
+    const metric = HEALED[type];
+    if (metric === undefined) return;
+    if (alerts.list().some((alert) => alert.phase === "firing" && alert.metric === metric)) void alerts.check();
+  });
   return {
     ...alerts,
     apply(given) {
       manifest = given;
       alerts.apply(given.alerts);
     },
+    async [Symbol.asyncDispose]() {
+      off();
+      await alerts[Symbol.asyncDispose]();
+    },
   };
 }
+
+/** With these something is well again: what fires about it ends then, and not when the next check is due. */
+const HEALED: Readonly<Partial<Record<EventType, AlertMetric>>> = {
+  "upstream.up": "health_failures",
+  "breaker.closed": "breaker_open",
+};
 
 function parsed(text: string): unknown {
   try {

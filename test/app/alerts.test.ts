@@ -21,7 +21,7 @@ async function alertingOf(rule: AlertRule) {
   const told: OutriggerEvent[] = [];
   const deps: AlertingDeps = {
     clock,
-    bus: { emit: (event) => void told.push(event) },
+    bus: { emit: (event) => void told.push(event), on: () => () => undefined },
     log: { warn: () => undefined },
     history: storage.history,
     breakers: { list: () => [] },

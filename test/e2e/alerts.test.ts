@@ -13,28 +13,32 @@ const WEBHOOKS = `webhooks:
       answer: { path: /answer, retry: { attempts: 1 }, breaker: { enabled: false } }
       later: { path: /later, mode: async, retry: { attempts: 1 }, breaker: { enabled: false } }`;
 
-const yaml = (toy: Toy, rules: string): string => `admin: { tokens: [{ name: ops, role: operator, token: ${TOKEN} }] }
+const yaml = (
+  toy: Toy,
+  rules: string,
+  interval: string,
+): string => `admin: { tokens: [{ name: ops, role: operator, token: ${TOKEN} }] }
 apps:
   quiz:
     owner: a@b.example
     url: "${toy.url}"
     ${HEALTH}
     ${WEBHOOKS}
-alerts: { interval: 1s, repeat_every: 1h, rules: [${rules}] }
+alerts: { interval: ${interval}, repeat_every: 1h, rules: [${rules}] }
 `;
 
 const DOWN = "{ name: down, metric: health_failures, above: 1 }";
 const DEAD = "{ name: dead, metric: dlq_size, above: 0 }";
 
-async function setUp(): Promise<{ toy: Toy; start: (rules: string) => Promise<Sidecar> }> {
+async function setUp(): Promise<{ toy: Toy; start: (rules: string, interval?: string) => Promise<Sidecar> }> {
   const toy = await startToy("upstream-1");
   onTestFinished(() => toy.stop());
   const dir = mkdtempSync(join(tmpdir(), "outrigger-test-"));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   return {
     toy,
-    async start(rules) {
-      const sidecar = await startSidecar(yaml(toy, rules), { dir });
+    async start(rules, interval = "1s") {
+      const sidecar = await startSidecar(yaml(toy, rules, interval), { dir });
       onTestFinished(() => sidecar.stop());
       return sidecar;
     },
@@ -84,6 +88,19 @@ test("an app that fails fires an alert, in the API and the metric, through a res
   expect(second.events.filter(({ type }) => type === "alert.firing")).toHaveLength(1);
   expect(await items(second, "?state=resolved")).toMatchObject([{ id: event.id, cause: "recovered" }]);
   expect(await firing(second)).toEqual(["down 0", "dead 1"]);
+});
+
+test("what fires about an upstream ends as soon as that is up again, however far the next check is", async () => {
+  const { toy, start } = await setUp();
+  const sidecar = await start("", "1d");
+  await toy.behave({ kind: "status", status: 500 });
+  await sidecar.event("upstream.down");
+  // Set at run time, it is checked at once.
+  const rules = [{ name: "down", metric: "health_failures", above: 1 }];
+  expect((await ask(sidecar, "/alerts/rules", { rules }, "PUT")).status).toBe(200);
+  const { id } = await sidecar.event("alert.firing");
+  await toy.behave(WELL);
+  expect(await sidecar.event("alert.resolved")).toMatchObject({ id, cause: "recovered" });
 });
 
 test("nothing is said of a silenced alert, and operators see who keeps it quiet", async () => {
