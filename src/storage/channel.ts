@@ -5,9 +5,10 @@ import { StorageError } from "./error.ts";
 import type { FromThread, ToThread } from "./protocol.ts";
 
 /**
- * The main thread's side. All commands of one turn of the event loop leave in one message. Should the thread die,
- * everything unanswered fails at once (it may or may not have been done), and the thread is started again after a
- * wait that doubles while it keeps dying: storage that is away costs no request its answer.
+ * The main thread's side. All commands of one turn of the event loop leave in one message, and while two messages are
+ * under way, those of all turns until one is answered: the thread has enough to do, and each message costs a wake-up.
+ * Should the thread die, everything unanswered fails at once (it may or may not have been done), and the thread is
+ * started again after a wait that doubles while it keeps dying: storage that is away costs no request its answer.
  */
 export interface Channel {
   /** Rejects with a `StorageError`. An argument that is {@link Late} is made when the turn of the loop is over. */
@@ -45,6 +46,8 @@ interface Waiting {
 
 /** Calls without an answer: beyond them storage is too far behind, and the caller hears it at once. */
 export const MAX_WAITING = 65_536;
+/** With one, the thread would have nothing to do until its answer has been read. */
+const MOST_UNDER_WAY = 2;
 const RESTART_MIN_MS = 1_000;
 const RESTART_MAX_MS = 30_000;
 /** A thread that lived this long had not been dying of its start. */
@@ -68,6 +71,8 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
   let deaths = 0;
   let outgoing: Command[] = [];
   let waiting: Waiting[] = [];
+  /** Of each message under way, how many of its commands have no answer yet. */
+  let underWay: number[] = [];
 
   /** `overdue` is told in time even of a thread that hangs in the kernel, where nothing can end it. */
   function launch(
@@ -129,6 +134,14 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
   function settle(replies: Extract<FromThread, { kind: "replies" }>["replies"]): void {
     const answered = waiting.slice(0, replies.length);
     waiting = waiting.slice(replies.length);
+    for (let left = replies.length; left > 0 && underWay.length > 0; ) {
+      const [first = 0] = underWay;
+      if (first <= left) underWay.shift();
+      else underWay[0] = first - left;
+      left -= first;
+    }
+    // Those behind it work before what they lead to here.
+    post();
     for (const [i, { resolve, reject }] of answered.entries()) {
       const reply = replies[i];
       if (reply?.ok) resolve(reply.value);
@@ -151,6 +164,7 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
     const abandoned = waiting;
     waiting = [];
     outgoing = [];
+    underWay = [];
     for (const { reject } of abandoned) reject(error);
   }
 
@@ -163,6 +177,10 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
   }
 
   function post(): void {
+    if (underWay.length < MOST_UNDER_WAY) postAll();
+  }
+
+  function postAll(): void {
     if (outgoing.length === 0 || !worker) return;
     const leaving = outgoing;
     outgoing = [];
@@ -174,12 +192,13 @@ export async function openChannel(options: ChannelOptions): Promise<Channel> {
       return [name, made.arg];
     });
     const message: ToThread = { kind: "batch", commands };
+    underWay.push(commands.length);
     worker.postMessage(message, transfer);
   }
 
   async function end(): Promise<void> {
     if (restart) clock.cancel(restart);
-    post();
+    postAll();
     worker?.postMessage(CLOSE);
     const stalled = clock.after(CLOSE_MS, () => void current?.terminate(), undefined);
     await ended;

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { MessageChannel, Worker } from "node:worker_threads";
 import Sqlite from "better-sqlite3";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -53,6 +54,30 @@ test("all commands of one turn leave in one message and come back in order", asy
   expect(await rows).toEqual([breakerRow()]);
   expect(sent).toHaveLength(1);
   expect(sent[0]).toMatchObject({ kind: "batch", commands: { length: 5 } });
+});
+
+test("while two messages are under way, what comes in later turns leaves together once one is answered", async () => {
+  let held: (() => void)[] | null = [];
+  const { history, sent } = await setup(tempDir(), (options) => {
+    const thread = spawn("thread", options);
+    const post = thread.postMessage.bind(thread);
+    thread.postMessage = (message: ToThread) => (held === null ? post(message) : void held.push(() => post(message)));
+    return thread;
+  });
+  const written: Promise<void>[] = [];
+  for (let turn = 1; turn <= 6; turn++) {
+    written.push(history.setMeta("turn", String(turn)));
+    await nextTurn();
+  }
+  expect(sent).toMatchObject([{ commands: { length: 1 } }, { commands: { length: 1 } }]);
+  held[0]?.();
+  await written[0];
+  expect(sent).toMatchObject([{}, {}, { commands: { length: 4 } }]);
+  for (const post of held.slice(1)) post();
+  held = null;
+  await Promise.all(written);
+  expect(sent).toHaveLength(3);
+  expect(await history.meta("turn")).toBe("6");
 });
 
 test("a thread that opens no files is given up after a minute, with an error that says so", async () => {
