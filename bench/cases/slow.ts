@@ -32,7 +32,7 @@ const MIXES = [
 const OTHERS = [
   others("slowhttptest -H: 1,000 slow heads", "heads"),
   others("slowhttptest -B: 1,000 slow bodies", "bodies"),
-  others("slowhttptest -X: 1,000 slow readers", "readers"),
+  others("slowhttptest -X: 200 slow readers", "readers"),
 ];
 
 /** Whether callers who take their time are in the way of those who do not. */

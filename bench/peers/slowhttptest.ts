@@ -9,20 +9,18 @@ export const slowHttpTestVersion = (): string | null => nativeVersion("slowhttpt
 /** Its modes: heads that never end, bodies that never end, answers of which a byte is read each second. */
 export type SlowAttack = "heads" | "bodies" | "readers";
 
-const HELD = 1000;
-/** A few of them are always between an end by us and the next. */
-const ENOUGH = 900;
 /** Longer than any pair takes: it is ended before. */
 const SECONDS = 300;
 
-const MODES: Readonly<Record<SlowAttack, readonly string[]>> = {
-  // It opens none again, and heads are ended after 10 s: so a hundred are opened each second, in place of these.
-  heads: ["-H", "-r", String(HELD / 10), "-c", String(HELD * 6), "-u"],
-  bodies: ["-B", "-r", "500", "-c", String(HELD), "-s", "8192", "-u"],
-  readers: ["-X", "-r", "500", "-c", String(HELD), "-w", "1", "-y", "64", "-n", "1", "-z", "1", "-u"],
+const MODES: Readonly<Record<SlowAttack, { readonly held: number; readonly args: readonly string[] }>> = {
+  // It opens none again, and heads are ended after 10 s: so more are opened each second, in place of those.
+  heads: { held: 1000, args: ["-H", "-r", "125", "-c", "6000"] },
+  bodies: { held: 1000, args: ["-B", "-r", "500", "-c", "1000", "-s", "8192"] },
+  // More of them would have the kernel hold more unread bytes than all its TCP may (tcp_mem), and then all wait alike.
+  readers: { held: 200, args: ["-X", "-r", "500", "-c", "200", "-w", "1", "-y", "64", "-n", "1", "-z", "1"] },
 };
 
-/** Resolves once it says that about a thousand connections are open. */
+/** Resolves once it says that about as many connections are open: a few are always between an end by us and the next. */
 export async function holdBySlowHttpTest(
   bench: Bench,
   port: number,
@@ -30,11 +28,12 @@ export async function holdBySlowHttpTest(
 ): Promise<{ stop(): Promise<void> }> {
   const path = attack === "readers" ? PATHS.large : PATHS.path;
   const common = ["-i", "1", "-x", "16", "-l", String(SECONDS), "-p", "3", "-v", "1"];
-  const args = [...common, ...MODES[attack], `http://127.0.0.1:${port}${path}`];
-  const proc = bench.procs.start(`slowhttptest of ${attack}`, "slowhttptest", args);
+  const { held, args } = MODES[attack];
+  const url = `http://127.0.0.1:${port}${path}`;
+  const proc = bench.procs.start(`slowhttptest of ${attack}`, "slowhttptest", [...args, ...common, "-u", url]);
   await proc.line((line) => {
     const [, connected] = /^connected:\s+(\d+)/.exec(stripVTControlCharacters(line)) ?? [];
-    return Number(connected) >= ENOUGH ? connected : null;
+    return Number(connected) >= held * 0.9 ? connected : null;
   });
   return proc;
 }
