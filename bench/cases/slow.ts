@@ -1,4 +1,4 @@
-import type { Case } from "../lib/bench.ts";
+import type { Bench, Case } from "../lib/bench.ts";
 import { latencies, RATE } from "../lib/open-loop.ts";
 import { othersNote } from "../lib/others.ts";
 import { machineTime } from "../lib/processor-time.ts";
@@ -7,11 +7,32 @@ import { number } from "../lib/table.ts";
 import { nginxVersion, startUpstream } from "../peers/nginx.ts";
 import { holdSlow, startOursSlow } from "../peers/ours.slow.ts";
 import { oursVersion } from "../peers/ours.ts";
+import { holdBySlowHttpTest, type SlowAttack, slowHttpTestVersion } from "../peers/slowhttptest.ts";
+
+/** Who holds slow connections, until told to stop. */
+interface Mix {
+  readonly title: string;
+  hold(bench: Bench, port: number): Promise<{ stop(): Promise<void> }>;
+}
+
+const own = (title: string, heads: number, bodies: number, readers: number): Mix => ({
+  title,
+  hold: (bench, port) => holdSlow(bench, port, { heads, bodies, readers }),
+});
+const others = (title: string, attack: SlowAttack): Mix => ({
+  title,
+  hold: (bench, port) => holdBySlowHttpTest(bench, port, attack),
+});
 
 const MIXES = [
-  { title: "1,000 slow heads", heads: 1000, bodies: 0, readers: 0 },
-  { title: "1,000 slow bodies", heads: 0, bodies: 1000, readers: 0 },
-  { title: "400 heads, 400 bodies, 200 that read nothing", heads: 400, bodies: 400, readers: 200 },
+  own("1,000 slow heads", 1000, 0, 0),
+  own("1,000 slow bodies", 0, 1000, 0),
+  own("400 heads, 400 bodies, 200 that read nothing", 400, 400, 200),
+];
+const OTHERS = [
+  others("slowhttptest -H: 1,000 slow heads", "heads"),
+  others("slowhttptest -B: 1,000 slow bodies", "bodies"),
+  others("slowhttptest -X: 200 slow readers", "readers"),
 ];
 
 /** Whether callers who take their time are in the way of those who do not. */
@@ -21,17 +42,18 @@ export const slow: Case = {
   async run(bench) {
     const { pairs, seconds } = bench.options;
     const before = machineTime();
+    const attacker = slowHttpTestVersion();
     const upstream = await startUpstream(bench);
     const ours = await startOursSlow(bench, upstream.port);
     const measure = async () => (await latencies(bench, [ours], 1, seconds))[0]!;
     const rows = [];
     const figures = [];
-    for (const { title, ...counts } of MIXES) {
+    for (const { title, hold } of attacker === null ? MIXES : [...MIXES, ...OTHERS]) {
       const runs = { free: [await measure()], held: [] as Awaited<ReturnType<typeof measure>>[] };
       for (let pair = 1; pair <= pairs; pair++) {
         if (pair > 1) runs.free.push(await measure());
         bench.say(`pair ${pair} of ${pairs}: ${title}`);
-        const holder = await holdSlow(bench, ours.port, counts);
+        const holder = await hold(bench, ours.port);
         runs.held.push(await measure());
         await holder.stop();
       }
@@ -55,9 +77,10 @@ export const slow: Case = {
       ],
       notes: [
         "A slow head or body gets a byte each second; ended by us, it is opened again. Any normal answer but 200 fails the run.",
+        ...(attacker === null ? ["slowhttptest is left out: not installed (Debian package slowhttptest)"] : []),
         othersNote(before, machineTime()),
       ],
-      versions: [oursVersion(), `upstream ${nginxVersion()}`],
+      versions: [oursVersion(), `upstream ${nginxVersion()}`, ...(attacker === null ? [] : [attacker])],
       figures,
     };
   },

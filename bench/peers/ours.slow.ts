@@ -17,7 +17,7 @@ export interface SlowOptions {
 }
 
 const program = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-const PATHS = { path: "/bench/answer", large: "/bench/large" };
+export const PATHS = { path: "/bench/answer", large: "/bench/large" };
 
 /** Outrigger with a route for the load, and one whose answers are larger than what a kernel takes. */
 export async function startOursSlow(bench: Bench, upstreamPort: number): Promise<Target> {

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { type Fault, fault } from "../core/fault.ts";
 import { endToEnd, headerCount, type RawHeaders } from "../core/headers.ts";
 import { ConnectError, isTlsAlert } from "../upstream/connect.error.ts";
+import type { Framing } from "./passthrough.head.ts";
 import type { PassthroughExchange } from "./passthrough.relay.ts";
 
 /** A response's head may be this large; what is larger is no answer. */
@@ -41,16 +42,17 @@ const OURS_AND_LENGTH: ReadonlySet<string> = new Set([...OURS, "content-length"]
 
 /**
  * The head of an answer as the caller may have it, or null where it can't be trusted: Node's parser takes codings
- * other than chunked, of which we would strip the name and pass on the bytes.
+ * other than chunked, of which we would strip the name and pass on the bytes. `framing`: see {@link watchFraming}.
  */
-export function answerHead(method: string, answer: IncomingMessage): string[] | null {
+export function answerHead(method: string, answer: IncomingMessage, framing: Framing): string[] | null {
   const { rawHeaders } = answer;
   const status = answer.statusCode ?? 0;
   // Node hands over a bare 101 as if it were an answer.
   if (answer.httpVersionMajor !== 1 || status < 200 || status > 599) return null;
-  const coding = answer.headers["transfer-encoding"];
-  if (coding !== undefined && (coding.toLowerCase() !== "chunked" || headerCount(rawHeaders, "content-length") > 0)) {
-    return null;
+  if (answer.headers["transfer-encoding"] !== undefined) {
+    // Where the app speaks HTTP/1.0 it knows no chunks, and others would take them for the body (RFC 9112 section 6.1).
+    if (answer.httpVersionMinor === 0 || headerCount(rawHeaders, "content-length") > 0 || !framing.chunked())
+      return null;
   }
   const bodiless = method === "HEAD" || status === 204 || status === 304;
   return endToEnd(rawHeaders, bodiless ? OURS_AND_LENGTH : OURS);

@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { type Fault, fault } from "../core/fault.ts";
 import { endToEnd, type RawHeaders } from "../core/headers.ts";
+import { type Framing, watchFraming } from "./passthrough.head.ts";
 import { answerHead, badAnswer, CUT, callerGone, faultOfError, openRequest } from "./passthrough.out.ts";
 import type { PassthroughDeps, PassthroughExchange, PassthroughResult, Relay } from "./passthrough.relay.ts";
 import { createWatch, type Watch } from "./passthrough.watch.ts";
@@ -20,6 +21,7 @@ export class WebSocketRelay implements Relay {
   readonly #x: PassthroughExchange;
   readonly #idleMs: number;
   readonly #out: ClientRequest;
+  readonly #framing: Framing;
   readonly #watch: Watch;
   readonly #done: Promise<PassthroughResult>;
   #resolve: (result: PassthroughResult) => void = () => undefined;
@@ -49,6 +51,7 @@ export class WebSocketRelay implements Relay {
       this.#resolve = resolve;
     });
     this.#out = openRequest(x, "GET", UPGRADE);
+    this.#framing = watchFraming(this.#out);
     this.#watch = createWatch(deps.clock, x.timeoutMs, deps.totalMs, (what) => this.end(this.#lapse(what)));
     this.#listen();
     this.#out.end();
@@ -136,7 +139,7 @@ export class WebSocketRelay implements Relay {
   #onRefusal(answer: IncomingMessage): void {
     this.#answer = answer;
     answer.on("error", () => undefined);
-    const head = answerHead(this.#method, answer);
+    const head = answerHead(this.#method, answer, this.#framing);
     if (head === null) return this.end(badAnswer("the framing of the app's answer can't be trusted"));
     if (this.#over) return;
     const res = this.#res;

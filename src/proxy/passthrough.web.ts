@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import { type Fault, fault } from "../core/fault.ts";
+import { type Framing, watchFraming } from "./passthrough.head.ts";
 import { answerHead, badAnswer, CUT, callerGone, faultOfError, framingOf, openRequest } from "./passthrough.out.ts";
 import type { PassthroughDeps, PassthroughExchange, PassthroughResult, Relay } from "./passthrough.relay.ts";
 import { createWatch, type Watch } from "./passthrough.watch.ts";
@@ -17,6 +18,7 @@ export class WebRelay implements Relay {
   readonly #res: ServerResponse;
   readonly #x: PassthroughExchange;
   readonly #out: ClientRequest;
+  readonly #framing: Framing;
   readonly #watch: Watch;
   readonly #done: Promise<PassthroughResult>;
   readonly #idleMs: number;
@@ -36,6 +38,7 @@ export class WebRelay implements Relay {
       this.#resolve = resolve;
     });
     this.#out = openRequest(x, req.method ?? "", framingOf(req));
+    this.#framing = watchFraming(this.#out);
     this.#watch = createWatch(deps.clock, deps.idleMs, deps.totalMs, (what) => this.end(this.#lapse(what)));
     this.#idleMs = deps.idleMs;
     this.#listen();
@@ -59,6 +62,7 @@ export class WebRelay implements Relay {
     });
     // Interim answers are dropped, but for the one that nobody asked for.
     out.on("information", (info) => {
+      if (info.httpVersionMajor !== 1) this.end(badAnswer(`an answer in HTTP/${info.httpVersion}`));
       if (info.statusCode === 101) this.end(badAnswer("the app switched protocols unasked"));
     });
     out.on("upgrade", (_answer, socket) => {
@@ -95,7 +99,7 @@ export class WebRelay implements Relay {
   #onAnswer(answer: IncomingMessage): void {
     this.#answer = answer;
     answer.on("error", () => undefined);
-    const head = answerHead(this.#req.method ?? "", answer);
+    const head = answerHead(this.#req.method ?? "", answer, this.#framing);
     if (head === null) return this.end(badAnswer("the framing of the app's answer can't be trusted"));
     if (this.#over) return;
     this.#status = answer.statusCode ?? 0;

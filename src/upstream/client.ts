@@ -2,7 +2,7 @@ import { Client, type Dispatcher, Pool } from "undici";
 import type { UpstreamSettings } from "../core/settings.ts";
 import type { ConnectError } from "./connect.error.ts";
 import { type Connect, type ConnectDeps, createConnector, type TlsMaterial } from "./connect.ts";
-import { dropContinue } from "./interim.ts";
+import { guardHeads } from "./parser.ts";
 
 /** Connections to one upstream of one app: never shared with another app, whatever the address. */
 export interface UpstreamClient {
@@ -78,6 +78,6 @@ function forUndici(connect: Connect): Connect {
   return (options, callback) =>
     connect(options, (error, socket) => {
       callback(error, socket);
-      if (socket !== null) dropContinue(socket);
+      if (socket !== null) guardHeads(socket);
     });
 }

@@ -23,7 +23,7 @@ export interface AnswerHead {
   readonly headers: readonly string[];
   /** The declared length, -1 where there is none. */
   readonly length: number;
-  /** The body bears a coding beside one `chunked`: undici takes off that framing and hands us bytes that are still coded. */
+  /** The body bears a coding beside one `chunked`: undici hands us bytes that are still coded, or chunks. */
   readonly coded: boolean;
 }
 
@@ -41,10 +41,16 @@ interface Framing {
   coded: boolean;
 }
 
+/**
+ * What the parser takes for chunks, to the byte: what is before the value it has passed over, behind it it passes over
+ * spaces alone. Before a tab, `chunked` is to it a coding that it does not know, and the chunks are a body.
+ */
+const CHUNKED = /^chunked *$/i;
+
 function noteFraming(framing: Framing, lower: string, value: string): void {
   if (lower === "content-length") framing.length = Number(value);
   else if (lower === "transfer-encoding") {
-    framing.coded ||= framing.chunked || value.trim().toLowerCase() !== "chunked";
+    framing.coded ||= framing.chunked || !CHUNKED.test(value);
     framing.chunked = true;
   }
 }

@@ -135,6 +135,10 @@ export interface RecordingUpstream {
   received(count: number): Promise<void>;
   /** Resolves once every connection is closed. */
   idle(): Promise<void>;
+  /** Connections that are open now. */
+  open(): number;
+  /** Ends every connection. */
+  hangUp(): void;
   stop(): Promise<void>;
 }
 
@@ -195,6 +199,10 @@ export async function recordingUpstream(
     },
     received: (wanted) => until(() => count >= wanted),
     idle: () => until(() => open.size === 0),
+    open: () => open.size,
+    hangUp: () => {
+      for (const socket of open) socket.end();
+    },
     stop: async () => {
       for (const socket of open) socket.destroy();
       if (server.listening) await new Promise<void>((resolve) => server.close(() => resolve()));

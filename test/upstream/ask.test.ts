@@ -51,6 +51,12 @@ test("any status is an answer", async () => {
 test.each([
   ["a cut answer", { bytes: "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", end: "close" }, /^reset: /],
   ["what is no HTTP", { bytes: "SSH-2.0\r\n\r\n" }, /^invalid_response: /],
+  ["what is no HTTP of ours", { bytes: "HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\n{}" }, /^invalid_response: /],
+  [
+    "chunks that nobody takes off",
+    { bytes: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\t\r\n\r\n2\r\n{}\r\n0\r\n\r\n", end: "close" },
+    /^invalid_response: /,
+  ],
   ["an answer without end", answerOf(200, "x".repeat(300 * 1024)), /^its answer is larger than 262144 bytes$/],
 ] as const)("%s is none", async (_, answer, detail) => {
   const app = await appThat(answer as RawAnswer);

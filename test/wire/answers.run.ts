@@ -10,12 +10,14 @@ import {
   values,
 } from "../help/raw.ts";
 import { ANSWER_VECTORS, type AnswerVector } from "./answers.ts";
+import { findLevel, type Held, holdsNoMore, type Level } from "./level.ts";
 
 /** Something that forwards `/wire/*` to the upstream at a port, and whose breaker never opens. */
 export interface AnswerSubject {
   readonly port: number;
   /** The reason for which the request with this X-Request-ID failed, the nth from 0 that was sent. */
   readonly reasonOf: (id: string, n: number) => Promise<string | null>;
+  readonly held?: Held;
   readonly stop: () => Promise<void>;
 }
 
@@ -34,7 +36,10 @@ export async function scriptedUpstream() {
   return {
     port: upstream.port,
     stop: upstream.stop,
+    open: upstream.open,
+    hangUp: upstream.hangUp,
     answerOnce(answer: RawAnswer): void {
+      upstream.forget();
       next = answer;
       sockets = [];
     },
@@ -45,7 +50,7 @@ export async function scriptedUpstream() {
 
 /**
  * Runs every answer vector against what `start` gives: the upstream's next answer is the vector's; a second request
- * must then be answered well. `streaming`: heads are relayed before the body is whole.
+ * must then be answered well, and nothing be left of both. `streaming`: heads are relayed before the body is whole.
  */
 export function runAnswerVectors(
   title: string,
@@ -55,10 +60,14 @@ export function runAnswerVectors(
   describe(title, () => {
     let upstream: Awaited<ReturnType<typeof scriptedUpstream>>;
     let subject: AnswerSubject;
+    let level: Level;
     let sent = 0;
     beforeAll(async () => {
       upstream = await scriptedUpstream();
       subject = await start(upstream.port);
+      sent++;
+      await exchange(subject.port, "GET", "first");
+      level = await findLevel(subject.held, upstream);
     });
     afterAll(async () => {
       await subject.stop();
@@ -77,8 +86,18 @@ export function runAnswerVectors(
         const [first, then, ...more] = upstream.sockets();
         expect([then === undefined, more]).toEqual([false, []]);
         if (vector.connectionLost) expect(then).not.toBe(first);
+        await level.returned(1);
       });
     }
+    test("holds no more memory for all of them", async () => {
+      await holdsNoMore(async () => {
+        for (const [i, { answer, method = "GET" }] of ANSWER_VECTORS.entries()) {
+          upstream.answerOnce(answer);
+          await exchange(subject.port, method, `again-${i}`);
+          await level.returned(1);
+        }
+      });
+    });
   });
 }
 

@@ -53,9 +53,40 @@ const cut = (name: string, bytes: string, end: "close" | "reset" = "close"): Ans
   connectionLost: true,
 });
 
+/** What `Transfer-Encoding` may say beside `chunked`. What is no framing to the parser would be a body full of chunks. */
+const UNFRAMED: readonly (readonly [name: string, coding: string])[] = [
+  ["a tab behind it", "chunked\t"],
+  ["a space and a tab behind it", "chunked \t"],
+  ["a tab and a space behind it", "chunked\t "],
+  ["a vertical tab behind it", "chunked\v"],
+  ["a vertical tab before it", "\vchunked"],
+  ["a form feed behind it", "chunked\f"],
+  ["NUL behind it", "chunked\0"],
+  ["DEL behind it", "chunked\x7f"],
+  ["a next-line character behind it", "chunked\x85"],
+  ["a no-break space behind it", "chunked\xa0"],
+  ["a no-break space before it", "\xa0chunked"],
+  ["a comma behind it", "chunked,"],
+  ["a parameter behind it", "chunked;q=1"],
+  ["in quotes", '"chunked"'],
+  ["twice in a line", "chunked, chunked"],
+  ["a letter too many", "chunkedx"],
+  ["a letter too few", "chunke"],
+  ["or rather nothing", ""],
+  ["or rather identity", "identity"],
+];
+
 export const ANSWER_VECTORS: readonly AnswerVector[] = [
   stands("Content-Length", WHOLE),
   stands("chunked", `${OK}Transfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n`),
+  stands("chunked in capitals", `${OK}Transfer-Encoding: CHUNKED\r\n\r\n2\r\nok\r\n0\r\n\r\n`),
+  stands("chunked with spaces around it", `${OK}Transfer-Encoding:   chunked  \r\n\r\n2\r\nok\r\n0\r\n\r\n`),
+  stands("chunked with a tab before it", `${OK}Transfer-Encoding:\t \tchunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`),
+  stands(
+    "chunked on a connection that closes, with interim answers before",
+    `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nX: 1\r\n\r\n${OK}transfer-encoding:chunked\r\nConnection: close\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
+    { connectionLost: true },
+  ),
   stands(
     "chunked with a trailer, which is dropped",
     `${OK}Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n`,
@@ -145,6 +176,27 @@ export const ANSWER_VECTORS: readonly AnswerVector[] = [
     `${OK}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
   ),
   invalid("Transfer-Encoding: ,chunked", `${OK}Transfer-Encoding: ,chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`),
+  ...UNFRAMED.map(([name, coding]) =>
+    invalid(`chunked, ${name}`, `${OK}Transfer-Encoding: ${coding}\r\n\r\n2\r\nok\r\n0\r\n\r\n`),
+  ),
+  // Here the parser's word on whether the connection may be kept says nothing of the framing.
+  invalid(
+    "chunked, a tab behind it and the connection closing",
+    `${OK}Connection: close\r\nTransfer-Encoding: chunked\t\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
+  ),
+  invalid(
+    "chunked, a tab behind it and interim answers before, the first ended oddly",
+    `\r\nHTTP/1.1 103 X\r\r\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n${OK}Connection: close\r\nTransfer-Encoding: chunked\t\r\n\r\nTransfer-Encoding: chunked\r\n\r\n`,
+  ),
+  invalid(
+    "chunked, a tab behind it, and a field beside it whose value looks right",
+    `${OK}Connection: close\r\nX: 1\r\nX-Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\t\r\nX: transfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`,
+  ),
+  invalid("chunked by HTTP/1.0", `HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`),
+  invalid("HTTP/2.0 in an interim answer", `HTTP/2.0 103 Early Hints\r\n\r\n${WHOLE}`),
+  ...["2.0", "0.9", "1.2", "3.0", "2"].map((version) =>
+    invalid(`HTTP/${version}`, `HTTP/${version} 200 OK\r\n${BODY}`),
+  ),
   invalid("bare LF everywhere", "HTTP/1.1 200 OK\nContent-Length: 2\n\nok"),
   invalid("bare LF after a field", `${OK}X: a\nY: b\r\n${BODY}`),
   invalid("bare CR in a value", `${OK}X: a\rY: b\r\n${BODY}`),

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { systemRandom } from "../../src/core/random.ts";
 import { fuzz } from "./fuzz/run.ts";
 
-/** The short form of `npm run fuzz`, which says what is drawn and what must hold. */
+/** The short form of `npm run fuzz`, which says what is drawn and what must hold; `.ci/run` draws for a minute. */
 
 const ROUNDS = 60;
 

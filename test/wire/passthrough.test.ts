@@ -10,6 +10,7 @@ async function start(): Promise<Subject> {
     upstreamSaw: upstream.saw,
     upstreamRequests: upstream.requests,
     forget: upstream.forget,
+    upstream,
     stop: async () => {
       await host.stop();
       await upstream.stop();

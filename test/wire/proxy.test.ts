@@ -2,8 +2,8 @@ import { expect } from "vitest";
 import { recordingUpstream } from "../help/raw.ts";
 import { type Sidecar, startSidecar } from "../help/sidecar.ts";
 import { runAnswerVectors } from "./answers.run.ts";
+import type { Held } from "./level.ts";
 import { runRequestVectors } from "./vectors.run.ts";
-import { until } from "./wire.ts";
 
 /** The same bytes against the whole proxy: nothing may be lost between the checks and the last layer. */
 
@@ -22,10 +22,13 @@ apps:
 `;
 
 /** Whatever was sent, nothing of it is left: no connection, no request under way, no byte that is held. */
-async function stopEmpty({ app, stop }: Sidecar): Promise<void> {
-  await until(() => app.connections() === 0 && app.inFlight() === 0 && app.heldBytes() === 0);
-  await stop();
-}
+const heldBy =
+  ({ app }: Sidecar): Held =>
+  () => ({
+    "callers' connections": app.connections(),
+    "requests in flight": app.inFlight(),
+    "bytes of bodies": app.heldBytes(),
+  });
 
 async function startRequests(mode: string) {
   const upstream = await recordingUpstream();
@@ -36,8 +39,10 @@ async function startRequests(mode: string) {
     upstreamRequests: upstream.requests,
     authority: `127.0.0.1:${upstream.port}`,
     forget: upstream.forget,
+    held: heldBy(sidecar),
+    upstream,
     stop: async () => {
-      await stopEmpty(sidecar);
+      await sidecar.stop();
       await upstream.stop();
     },
   };
@@ -62,8 +67,10 @@ async function startStored() {
       expect(stored() - before).toBe(count);
       await upstream.received(before + count);
     },
+    held: heldBy(sidecar),
+    upstream,
     stop: async () => {
-      await stopEmpty(sidecar);
+      await sidecar.stop();
       await upstream.stop();
     },
   };
@@ -74,7 +81,8 @@ async function startAnswers(mode: string, upstreamPort: number) {
   return {
     port: sidecar.port,
     reasonOf: async (wanted: string) => (await sidecar.event("request.completed", ({ id }) => id === wanted)).reason,
-    stop: () => stopEmpty(sidecar),
+    held: heldBy(sidecar),
+    stop: sidecar.stop,
   };
 }
 

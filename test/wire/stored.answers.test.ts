@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { OutriggerEvent } from "../../src/core/events.ts";
 import { rawExchange, statusOf } from "../help/raw.ts";
 import { type Sidecar, startSidecar } from "../help/sidecar.ts";
 import { scriptedUpstream } from "./answers.run.ts";
 import { ANSWER_VECTORS } from "./answers.ts";
+import { findLevel, holdsNoMore, type Level } from "./level.ts";
 
 /** The answers once more, to jobs: nobody waits for them, but what they are worth is kept. */
 
@@ -24,9 +26,20 @@ apps:
 describe("an async route", () => {
   let upstream: Awaited<ReturnType<typeof scriptedUpstream>>;
   let sidecar: Sidecar;
+  let level: Level;
+  const ends: OutriggerEvent[] = [];
   beforeAll(async () => {
     upstream = await scriptedUpstream();
     sidecar = await startSidecar(manifest(upstream.port));
+    sidecar.app.bus.on((event) => {
+      // The helper keeps every event for tests that ask for past ones: here it would be what grows.
+      (sidecar.events as OutriggerEvent[]).length = 0;
+      if (event.type === "delivery.delivered" || event.type === "dlq.added") ends.push(event);
+    });
+    await ended(await put("GET"));
+    const { app } = sidecar;
+    const held = () => ({ connections: app.connections(), calls: app.inFlight(), bytes: app.heldBytes() });
+    level = await findLevel(held, upstream);
   });
   afterAll(async () => {
     await sidecar.stop();
@@ -43,9 +56,12 @@ describe("an async route", () => {
     const location = headers[headers.findIndex((name) => name.toLowerCase() === "location") + 1] ?? "";
     return location.slice(location.lastIndexOf("/") + 1);
   };
-  const ended = (id: string) => {
-    const own = (event: { readonly id: string }): boolean => event.id === id;
-    return Promise.race([sidecar.event("delivery.delivered", own), sidecar.event("dlq.added", own)]);
+  /** Jobs are one after the other, so that the end of one is the next that there is. */
+  const ended = async (id: string): Promise<OutriggerEvent> => {
+    while (ends.length === 0) await new Promise(setImmediate);
+    const [end] = ends.splice(0);
+    expect(end).toMatchObject({ id });
+    return end as OutriggerEvent;
   };
   for (const { name, method = "GET", answer, reason, status, connectionLost } of ANSWER_VECTORS) {
     test(`${reason === null ? "has delivered with" : "has failed with"} ${name}`, async () => {
@@ -61,6 +77,16 @@ describe("an async route", () => {
       const [first, then, ...more] = upstream.sockets();
       expect([then === undefined, more]).toEqual([false, []]);
       if (connectionLost) expect(then).not.toBe(first);
+      await level.returned(1);
     });
   }
+  test("holds no more memory for all of them", async () => {
+    await holdsNoMore(async () => {
+      for (const { answer, method = "GET" } of ANSWER_VECTORS) {
+        upstream.answerOnce(answer);
+        await ended(await put(method));
+        await level.returned(1);
+      }
+    });
+  });
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseMessages, type RawMessage, rawExchange, statusOf, values } from "../help/raw.ts";
+import { parseMessages, type RawMessage, type RecordingUpstream, rawExchange, statusOf, values } from "../help/raw.ts";
+import { findLevel, type Held, holdsNoMore, type Level } from "./level.ts";
 import { REQUEST_VECTORS, type RequestVector } from "./vectors.ts";
 
 /** Something that takes requests and forwards them to one upstream. */
@@ -14,6 +15,9 @@ export interface Subject {
   readonly authority?: string;
   /** Where requests are stored first: resolves once these many since the last `forget`, and no others, were sent. */
   sent?(count: number): Promise<void>;
+  readonly held?: Held;
+  /** Where there is one. */
+  readonly upstream?: RecordingUpstream;
   stop(): Promise<void>;
 }
 
@@ -41,13 +45,18 @@ interface Options {
 /**
  * Runs every request vector against what `start` gives. `streaming`: bodies go on while they come (passthrough), so
  * that a fault in the body may be found after the head was written; then the upstream may hold an unfinished request.
- * After each a normal request must pass, and nothing else may have reached the upstream by then.
+ * After each a normal request must pass, and nothing else may have reached the upstream by then; nor may
+ * anything be left of both.
  */
 export function runRequestVectors(title: string, start: () => Promise<Subject>, options: Options = {}): void {
   describe(title, () => {
     let subject: Subject;
+    let level: Level;
     beforeAll(async () => {
       subject = await start();
+      subject.forget();
+      await expectServed(subject, options);
+      level = await findLevel(subject.held, subject.upstream);
     });
     afterAll(() => subject.stop());
     for (const vector of REQUEST_VECTORS) {
@@ -56,10 +65,26 @@ export function runRequestVectors(title: string, start: () => Promise<Subject>, 
         if ("refused" in vector) await expectRefused(vector, subject, options);
         else await expectPassed(vector, subject, options);
         await expectServed(subject, options);
+        await level.returned(pooledAfter(vector));
       });
     }
+    test("holds no more memory for all of them", async () => {
+      await holdsNoMore(async () => {
+        for (const vector of REQUEST_VECTORS) {
+          subject.forget();
+          const wanted =
+            "refused" in vector || vector.afterwards === "closes" ? {} : { responses: vector.passes.length };
+          await rawExchange(subject.port, vector.bytes, wanted);
+          if (!("refused" in vector)) await subject.sent?.(vector.passes.length);
+          await level.returned(pooledAfter(vector));
+        }
+      });
+    });
   });
 }
+
+/** Pipelined requests are served at the same time, on a connection each. */
+const pooledAfter = (vector: RequestVector): number => ("refused" in vector ? 1 : Math.max(vector.passes.length, 1));
 
 async function expectRefused(
   vector: Extract<RequestVector, { refused: number }>,

@@ -96,6 +96,19 @@ const ANSWER_WORDS = [
   STRAY,
 ];
 
+/** Mostly what is right, since what follows is judged, too. */
+const VERSIONS = [...Array<string>(20).fill("1.1"), "1.0", "0.9", "2.0"];
+const CODINGS = [
+  ...Array<string>(12).fill("chunked"),
+  "Chunked ",
+  "\t chunked",
+  "chunked\t",
+  "chunked \t ",
+  "chunked\xa0",
+  "chunked\r\nConnection: close",
+  "chunked\t\r\nConnection: close",
+];
+
 /** Draws a case; half of them send what is right, so that what goes wrong after a fault is seen. */
 export function drawCase(random: Random, id: string): Case {
   const route = pick(random, ROUTES);
@@ -146,13 +159,14 @@ function drawAnswer(random: Random, method: string, id: string): string {
     "304 Not Modified",
     "404 Not Found",
   ]);
-  const head = `HTTP/1.1 ${status}\r\nX-Answer: ${id}\r\n`;
+  const version = pick(random, VERSIONS);
+  const head = `HTTP/${version} ${status}\r\nX-Answer: ${id}\r\n`;
   const body = drawBody(random, id);
   const bodiless = method === "HEAD" || /^(204|304)/.test(status);
   if (bodiless) return `${head}${random.below(2) === 0 ? "" : "ETag: x\r\n"}\r\n`;
   switch (random.below(3)) {
     case 0:
-      return `${head}Transfer-Encoding: chunked\r\n\r\n${chunked(random, body)}`;
+      return `${head}Transfer-Encoding: ${pick(random, CODINGS)}\r\n\r\n${chunked(random, body)}`;
     case 1:
       return `${random.below(2) === 0 ? "" : "HTTP/1.1 103 Early Hints\r\n\r\n"}${head}Content-Length: ${body.length}\r\n\r\n${body}`;
     default:

@@ -68,7 +68,7 @@ export function readAnswer(bytes: string, method: string): ReadAnswer | NoAnswer
     const bodiless = method === "HEAD" || status === 204 || status === 304;
     if (head.fields.has("transfer-encoding") && head.fields.has("content-length")) return "invalid";
     if (bodiless) return { status, body: "", untilClose: false };
-    const body = readBody(bytes, at, head.fields, true, bytes.slice(at));
+    const body = readBody(bytes, at, head.fields, line[1] === "1", bytes.slice(at));
     const untilClose = !head.fields.has("transfer-encoding") && !head.fields.has("content-length");
     return typeof body === "string" ? body : { status, body: body.text, untilClose };
   }

@@ -1,0 +1,56 @@
+import type { ClientRequest } from "node:http";
+import type { Socket } from "node:net";
+
+/** Whether an answer's `Transfer-Encoding`, of which Node shows one, is what Node's parser takes for chunks. */
+export interface Framing {
+  /** To be asked as soon as the answer is reported, not later. */
+  chunked(): boolean;
+}
+
+/**
+ * Node's parser takes `chunked` with a tab behind it for a coding that it does not know, so that the chunks are read as
+ * a body up to the end of the connection; and Node then trims the value that it shows, so that nothing is to be seen of
+ * it. What the app wrote is seen here: the bytes of the head as they arrive, kept until it is read.
+ */
+export function watchFraming(out: ClientRequest): Framing {
+  let socket: Socket | null = null;
+  let pieces: Buffer[] = [];
+  let text = "";
+  let at = 0;
+  const keep = (piece: Buffer): void => {
+    pieces.push(piece);
+  };
+  const stop = (): void => void socket?.off("data", keep);
+  const endOfHead = (): number => {
+    if (pieces.length > 0) {
+      text = text.slice(at) + Buffer.concat(pieces).toString("latin1");
+      at = 0;
+      pieces = [];
+    }
+    HEAD.lastIndex = at;
+    return HEAD.test(text) ? HEAD.lastIndex : text.length;
+  };
+  out.once("socket", (given: Socket) => {
+    socket = given;
+    // Before Node's own, which reports the answer while it reads the piece that ends the head.
+    socket.prependListener("data", keep);
+  });
+  // Each is one head, which goes with the next piece: a crowd of them adds nothing to what is kept.
+  out.on("information", () => {
+    at = endOfHead();
+  });
+  out.once("response", stop).once("upgrade", stop).once("close", stop);
+  return {
+    chunked: () => {
+      const end = endOfHead();
+      const codings = text.slice(at, end).match(CODING) ?? [];
+      return codings.length === 1 && CHUNKED.test(codings[0] as string);
+    },
+  };
+}
+
+/** One head. The parser passes over empty lines before it, and lets a status line end in odd ways. */
+const HEAD = /[\r\n]*[^\r\n][\s\S]*?[\r\n]\r\n/y;
+const CODING = /(?<=[\r\n])transfer-encoding:[^\r\n]*/gi;
+/** White space before a value the parser passes over; behind `chunked` it passes over spaces alone. */
+const CHUNKED = /:[ \t]*chunked *$/i;
