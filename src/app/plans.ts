@@ -10,7 +10,7 @@ import type { AppSettings, UpstreamSettings } from "../core/settings.ts";
 import type { BreakerId } from "../core/stored.ts";
 import type { Breakers } from "../policy/breaker.ts";
 import { composeChains } from "../policy/chain.ts";
-import { type Classifier, compileClassifier } from "../policy/classify.ts";
+import type { Classifier, compileClassifier } from "../policy/classify.ts";
 import { UNWATCHED } from "../policy/failover.cell.ts";
 import type { LastGoodStore } from "../policy/fallback/last_good.store.ts";
 import type { Later } from "../policy/fallback/later.ts";
@@ -80,9 +80,19 @@ export function compileApp(app: AppSettings, egress: EgressRule): Result<Compile
   return ok({ signer: signer.value, tls: tls.value, egress });
 }
 
+/** What routes of one manifest are compiled with. */
+export interface CompileDeps {
+  readonly clock: Clock;
+  readonly classify: typeof compileClassifier;
+}
+
 /** Its path is relative to the webhook. */
-export function compileRoute(route: RouteSettings, app: CompiledApp, clock: Clock): Result<Compiled, CompileError> {
-  const classifier = compileClassifier(route.retry, route.response.status);
+export function compileRoute(
+  route: RouteSettings,
+  app: CompiledApp,
+  { clock, classify }: CompileDeps,
+): Result<Compiled, CompileError> {
+  const classifier = classify(route.retry, route.response.status);
   const check = compileResponseCheck(route.response, classifier, clock);
   if (!check.ok) return err({ path: ["response", "schema"], message: check.error });
   const inbound = route.inbound === null ? ok(null) : compileInbound(route.inbound);

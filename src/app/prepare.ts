@@ -5,6 +5,7 @@ import type { AppSettings } from "../core/settings.ts";
 import { readRegularFile } from "../manifest/files.ts";
 import { formatProblem, type LoadedManifest, loadManifest } from "../manifest/load.ts";
 import { pathText } from "../manifest/problem.ts";
+import { createClassifiers } from "../policy/classify.ts";
 import { compileSchema } from "../policy/response.schema.ts";
 import { readServerTls, type ServerTls } from "../proxy/listener.tls.ts";
 import { type Compiled, type CompiledApp, compileApp, compileRoute } from "./plans.ts";
@@ -57,10 +58,11 @@ function compile(loaded: LoadedManifest, clock: Clock): Result<Prepared, readonl
     else problems.push(problemText(document, [...path, ...app.error.path], app.error.message));
   }
   const routes: Compiled[] = [];
+  const deps = { clock, classify: createClassifiers() };
   for (const { settings, app, path } of origins.routes) {
     const own = apps.get(app.settings);
     if (own === undefined) continue;
-    const route = compileRoute(settings, own, clock);
+    const route = compileRoute(settings, own, deps);
     if (route.ok) routes.push(route.value);
     else problems.push(problemText(app.document, [...path, ...route.error.path], route.error.message));
   }
