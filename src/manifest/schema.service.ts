@@ -143,9 +143,9 @@ export const admin = block(
 const range = scalar(
   { type: "string", description: "An address range such as 10.0.0.0/8, or one address." },
   (v, fail): string => {
-    const [host = "", bits, ...rest] = String(v).split("/");
+    const [host = "", bits, ...rest] = typeof v === "string" ? v.split("/") : [];
     const most = host.includes("%") ? -1 : isIP(host) === 4 ? 32 : isIP(host) === 6 ? 128 : -1;
-    const good = typeof v === "string" && rest.length === 0 && (bits === undefined || /^(0|[1-9]\d{0,2})$/.test(bits));
+    const good = rest.length === 0 && (bits === undefined || /^(0|[1-9]\d{0,2})$/.test(bits));
     if (most === -1 || !good) return fail(`expected an address range such as 10.0.0.0/8, got ${shown(v)}`);
     if (bits === undefined) return `${host}/${most}`;
     if (Number(bits) > most) return fail(`${shown(v)}: an IPv${most === 32 ? 4 : 6} range has at most /${most}`);

@@ -80,13 +80,12 @@ export const statusRanges = scalar(
     ],
   },
   (value, fail): readonly StatusRange[] => {
-    const ranges = String(value)
-      .split(",")
-      .map((part) => {
-        const [, from, to] = /^\s*([1-5]\d\d)(?:-([1-5]\d\d))?\s*$/.exec(part) ?? [];
-        return { from: Number(from), to: Number(to ?? from) };
-      });
-    const good = (typeof value === "string" || typeof value === "number") && ranges.every((r) => r.from <= r.to);
+    const written = typeof value === "string" || typeof value === "number";
+    const ranges = (written ? String(value) : "").split(",").map((part) => {
+      const [, from, to] = /^\s*([1-5]\d\d)(?:-([1-5]\d\d))?\s*$/.exec(part) ?? [];
+      return { from: Number(from), to: Number(to ?? from) };
+    });
+    const good = written && ranges.every((r) => r.from <= r.to);
     return good ? ranges : fail(`expected statuses such as 200-299 or 200-299,404, got ${shown(value)}`);
   },
 );

@@ -68,6 +68,18 @@ apps:
   );
 });
 
+test("a map in the place of a text or a number is refused in words", () => {
+  const entry = "{ path: /h, response: { status: { a: 1 } } }";
+  const file = write(
+    "outrigger.yaml",
+    `egress: { allow: [{ a: 1 }] }\napps: { a: { url: "http://10.0.0.5", webhooks: { hook: ${entry} } } }`,
+  );
+  const result = loadManifest(file, { env: {} });
+  expect(result.ok ? [] : result.error.map(({ path }) => path)).toEqual(
+    expect.arrayContaining(["egress.allow[0]", "apps.a.webhooks.hook.response.status"]),
+  );
+});
+
 test("the hash follows what is effective, not how it is written", () => {
   const { hash } = load(`apps: { a: ${APP} }`);
   expect(hash).toMatch(/^[0-9a-f]{64}$/);
