@@ -20,11 +20,11 @@ import { warnOfFewFiles } from "./files.ts";
 import { type Manifests, startManifests } from "./manifests.ts";
 import { openNotifier } from "./notify.ts";
 import type { AppOptions, StartOptions } from "./options.ts";
-import type { Prepared } from "./prepare.ts";
 import { openRedis } from "./redis.lazy.ts";
 import type { RedisService } from "./redis.ts";
 import { keepRevision } from "./revisions.ts";
 import { appsOnly } from "./survey.ts";
+import type { Unpacked } from "./unpack.ts";
 import { createUpstreams } from "./upstreams.ts";
 
 /** What the listeners stand on. */
@@ -51,7 +51,7 @@ export interface Services {
 
 /** Opens everything but the listeners, in order; `started` is told how to undo each. Rejects with a readable error. */
 export async function openServices(
-  first: Prepared,
+  first: Unpacked,
   options: StartOptions,
   state: { readonly stopping: boolean },
   started: AsyncDisposableStack,
@@ -161,45 +161,49 @@ export async function openServices(
     await openAlerting({ ...options, bus, log, history, breakers, failovers, deliveries, calls }),
   );
 
-  const manifests = await startManifests(first, {
-    ...options,
-    bus,
-    memory,
-    breakers,
-    upstreams,
-    failovers,
-    appState: apps.state,
-    lastGood: createLastGoodStore(),
-    later: deliveries.later,
-    verifyCall: deliveries.verifyCall,
-    idempotency: {
-      answers: redis?.answers ?? deliveries.spool,
-      claims: redis?.answers ?? null,
-      keys: createIdempotencyKeys(),
-    },
-    keepRevision: (applied) => keepRevision(history, applied),
-    applied: ({ loaded, plans }) => {
-      // Requests under way are still those of the manifest before.
-      secrets = [...new Set([...loaded.secrets, ...before, ...ownSecrets])];
-      before = loaded.secrets;
-      egress = compileEgress(loaded.manifest.egress, null);
-      memory.limit = loaded.manifest.limits.buffered;
-      metrics.retain(
-        plans.map(({ ref, settings }) => ({ ...ref, upstreams: settings.upstreams.map((u) => u.name) })),
-        loaded.manifest.notify.channels.map((channel) => channel.name),
-      );
-      calls.apply(loaded.manifest.history);
-      notifier.apply({ ...loaded.manifest, dashboard: loaded.manifest.admin.publicUrl, mask: loaded.mask });
-      breakers.retain(plans.flatMap((plan) => plan.breakers));
-      deliveries.apply(plans, loaded.manifest.spool, notifications.outbox.routes(notifier.channels.values()));
-      failovers.applied(loaded.manifest.apps, new Set(plans.map(({ ref }) => ref.key)));
-      apps.retain(new Set(loaded.manifest.apps.map((app) => app.name)));
-      alerts.apply(loaded.manifest);
-      for (const { file, line, message } of loaded.warnings) log.warn({ file, line }, message);
-      warnOfFewFiles(loaded.manifest.limits.connections, log);
-      upstreams.sweep();
-    },
-  });
+  const manifests = started.use(
+    await startManifests(first, {
+      ...options,
+      bus,
+      memory,
+      breakers,
+      upstreams,
+      failovers,
+      appState: apps.state,
+      lastGood: createLastGoodStore(),
+      later: deliveries.later,
+      verifyCall: deliveries.verifyCall,
+      idempotency: {
+        answers: redis?.answers ?? deliveries.spool,
+        claims: redis?.answers ?? null,
+        keys: createIdempotencyKeys(),
+      },
+      keepRevision: (applied) => keepRevision(history, applied),
+      coming: ({ loaded, plans }) => {
+        // Requests under way are still those of the manifest before.
+        secrets = [...new Set([...loaded.secrets, ...before, ...ownSecrets])];
+        before = loaded.secrets;
+        egress = compileEgress(loaded.manifest.egress, null);
+        notifier.apply({ ...loaded.manifest, dashboard: loaded.manifest.admin.publicUrl, mask: loaded.mask });
+        deliveries.apply(plans, loaded.manifest.spool, notifications.outbox.routes(notifier.channels.values()));
+      },
+      applied: ({ loaded, plans }) => {
+        memory.limit = loaded.manifest.limits.buffered;
+        metrics.retain(
+          plans.map(({ ref, settings }) => ({ ...ref, upstreams: settings.upstreams.map((u) => u.name) })),
+          loaded.manifest.notify.channels.map((channel) => channel.name),
+        );
+        calls.apply(loaded.manifest.history);
+        breakers.retain(plans.flatMap((plan) => plan.breakers));
+        failovers.applied(loaded.manifest.apps, new Set(plans.map(({ ref }) => ref.key)));
+        apps.retain(new Set(loaded.manifest.apps.map((app) => app.name)));
+        alerts.apply(loaded.manifest);
+        for (const { file, line, message } of loaded.warnings) log.warn({ file, line }, message);
+        warnOfFewFiles(loaded.manifest.limits.connections, log);
+        upstreams.sweep();
+      },
+    }),
+  );
   const shared: CallShared = { clock, memory, closing: () => state.stopping };
   sharing?.announce();
   await deliveries.start(notifications.outbox.open);
