@@ -2,8 +2,10 @@ import { openAdmin } from "./app/admin.ts";
 import { findDelivery } from "./app/deliveries.admin.ts";
 import type { Applied } from "./app/manifests.ts";
 import type { App, AppOptions, StartOptions } from "./app/options.ts";
-import { type Prepared, prepare } from "./app/prepare.ts";
+import { prepare } from "./app/prepare.ts";
+import { readFirst } from "./app/reading.ts";
 import { openServices } from "./app/services.ts";
+import type { Unpacked } from "./app/unpack.ts";
 import { type StartWatch, watchFromStart } from "./app/watch.ts";
 import { sleep } from "./core/clock.ts";
 import { errorText } from "./core/error.text.ts";
@@ -26,18 +28,19 @@ export async function startApp(options: AppOptions): Promise<Result<App, readonl
   if (!isLogLevel(level)) return err([`OUTRIGGER_LOG_LEVEL: ${level} is no level: use debug, info, warn or error`]);
   await using started = new AsyncDisposableStack();
   const watch = started.use(watchFromStart(file, clock));
-  const first = prepare(file, env, clock);
-  if (!first.ok) return err(first.error.problems);
-  watch.update(first.value.loaded.files);
+  const prepared = prepare(file, env, null);
+  if (!prepared.ok) return err(prepared.error.problems);
+  const first = readFirst(prepared.value);
+  watch.update(first.loaded.files);
   try {
-    return ok(await run(first.value, { ...options, level, watch: watch.update }, watch, started));
+    return ok(await run(first, { ...options, level, watch: watch.update }, watch, started));
   } catch (error) {
     return err([error instanceof Error ? error.message : String(error)]);
   }
 }
 
 async function run(
-  first: Prepared,
+  first: Unpacked,
   options: StartOptions,
   watch: StartWatch,
   started: AsyncDisposableStack,

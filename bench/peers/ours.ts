@@ -25,6 +25,8 @@ export interface Ours extends Target {
   /** Port of the admin listener, and what opens it. */
   readonly admin: number;
   readonly token: string;
+  /** Its manifest. */
+  readonly file: string;
 }
 
 /**
@@ -42,7 +44,7 @@ export async function startOurs(bench: Bench, upstreamPort: number, options: Our
   const { proc, proxy, admin } = await serve(bench, name, file, options.serve);
   const every = Math.max(1, Math.floor(routes / 10));
   const paths = capabilities.filter((_, i) => i % every === 0).map((capability) => `/bench/${capability}`);
-  return { name, port: proxy, admin, token, paths, pid: proc.pid, stop: proc.stop };
+  return { name, port: proxy, admin, token, file, paths, pid: proc.pid, stop: proc.stop };
 }
 
 /** A line of a manifest. */

@@ -5,7 +5,6 @@ import type { JobQuery, JobState, JobSummary, ParkCause, RouteName, StoredJob } 
 import type { Random } from "../core/random.ts";
 import type { RedisStatus } from "../core/redis.status.ts";
 import type { Result } from "../core/result.ts";
-import type { JsonValue } from "../core/settings.route.ts";
 import type {
   NewAudit,
   Page,
@@ -222,8 +221,8 @@ export interface ManifestService {
     readonly appliedAt: number;
     readonly by: string;
     readonly warnings: readonly ProblemInfo[];
-    /** With secrets as `***`. Made when asked for: of 10,000 routes it takes a tenth of a second. */
-    readonly manifest: () => JsonValue;
+    /** As JSON text, secrets as `***`: of 10,000 routes ten megabytes, kept compressed. */
+    readonly manifest: () => Promise<string>;
   };
   /** The last reload, where it was refused: when, by whom, and why, a line each; null once one went well. */
   rejection(): { readonly at: number; readonly by: string; readonly problems: readonly string[] } | null;

@@ -1,20 +1,17 @@
 import type { Clock } from "../core/clock.ts";
 import type { EventBus } from "../core/events.ts";
 import { err, ok, type Result } from "../core/result.ts";
-import { type LoadedManifest, restartKeys } from "../manifest/load.ts";
+import type { Manifest } from "../core/settings.ts";
 import type { Routing } from "../proxy/intake.ts";
-import type { ServerTls } from "../proxy/listener.tls.ts";
-import type { RoutePlan } from "../proxy/plan.ts";
 import { createRouter } from "../proxy/router.ts";
-import { createPlan, type PlanDeps } from "./plans.ts";
-import { type Prepared, prepare, problemText } from "./prepare.ts";
+import { type Built, buildPlans } from "./build.ts";
+import type { PlanDeps } from "./plans.ts";
+import type { Standing } from "./prepare.ts";
+import { readNext } from "./reading.ts";
+import type { Unpacked } from "./unpack.ts";
 
 /** The manifest in force, and since when. */
-export interface Applied extends Routing {
-  readonly loaded: LoadedManifest;
-  readonly plans: readonly RoutePlan[];
-  /** Of the listener. */
-  readonly tls: ServerTls | null;
+export interface Applied extends Routing, Unpacked, Built {
   readonly revision: number;
   /** Unix milliseconds. */
   readonly at: number;
@@ -30,7 +27,7 @@ export interface Rejection {
   readonly problems: readonly string[];
 }
 
-export interface Manifests {
+export interface Manifests extends AsyncDisposable {
   readonly current: Applied;
   /** The last reload, where it was refused; null once one went well. */
   readonly rejection: Rejection | null;
@@ -46,45 +43,56 @@ export interface ManifestDeps extends PlanDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly bus: EventBus;
-  /** Told after each reading, in the same turn of the loop: a change from then on asks for a reload. */
-  readonly watch: (files: readonly string[]) => void;
+  /** Told after each reading what was read, and what it led to before: a change since then asks for a reload. */
+  readonly watch: (files: ReadonlyMap<string, string>) => void;
   /** Keeps the revision in history and returns its number. */
   readonly keepRevision: (applied: Pick<Applied, "loaded" | "at" | "by">) => Promise<number>;
-  /** Called with each new manifest: lets go of what it no longer names. */
+  /** Called with each new manifest before requests come by it: what they hand on must know where to. */
+  readonly coming: (applied: Applied) => void;
+  /** Called once it is in force: lets go of what it no longer names. */
   readonly applied: (applied: Applied) => void;
 }
 
-/** Applies the first manifest, already prepared, and keeps the ones that follow. */
-export async function startManifests(first: Prepared, deps: ManifestDeps): Promise<Manifests> {
-  let current = await build(first, "start", deps);
+/** Applies the first manifest, already taken over, and keeps the ones that follow. */
+export async function startManifests(first: Unpacked, deps: ManifestDeps): Promise<Manifests> {
+  const stopped = new AbortController();
+  let current = await build(first, null, "start", deps);
   announce(current, deps);
   let rejection: Rejection | null = null;
   let running: Promise<Result<Applied, readonly string[]>> | null = null;
   let waiting: Promise<Result<Applied, readonly string[]>> | null = null;
 
   const reloadNow = async (by: string): Promise<Result<Applied, readonly string[]>> => {
-    const prepared = prepare(deps.file, deps.env, deps.clock);
-    const problems = prepared.ok ? restartProblems(current.loaded, prepared.value.loaded) : prepared.error.problems;
-    if (!prepared.ok || problems.length > 0) {
-      const files = prepared.ok ? prepared.value.loaded.files : prepared.error.files;
-      deps.watch([...new Set([...current.loaded.files, ...files])]);
+    const { loaded } = current;
+    const { file, env } = deps;
+    const job = { file, env, standing: standingOf(loaded.manifest), hash: loaded.hash };
+    const reading = await readNext(job, current, stopped.signal);
+    if (reading.kind === "refused") {
+      const { problems, files } = reading;
+      deps.watch(new Map([...loaded.files, ...files]));
       rejection = { at: deps.clock.wall(), by, problems };
       deps.bus.emit({ type: "manifest.rejected", ...rejection });
       return err(problems);
     }
     rejection = null;
-    deps.watch(prepared.value.loaded.files);
-    if (prepared.value.loaded.hash === current.loaded.hash) return ok(current);
-    current = await build(prepared.value, by, deps);
+    deps.watch(reading.kind === "same" ? reading.files : reading.unpacked.loaded.files);
+    if (reading.kind === "same") return ok(current);
+    current = await build(reading.unpacked, current, by, deps, stopped.signal);
     announce(current, deps);
     return ok(current);
   };
 
   const reload = (by: string): Promise<Result<Applied, readonly string[]>> => {
+    if (stopped.signal.aborted) return Promise.resolve(err([STOPPING]));
     if (running === null) {
-      running = reloadNow(by).finally(() => {
-        running = null;
-      });
+      running = reloadNow(by)
+        .catch((error: unknown) => {
+          if (stopped.signal.aborted) return err([STOPPING]);
+          throw error;
+        })
+        .finally(() => {
+          running = null;
+        });
       return running;
     }
     waiting ??= running.then(() => {
@@ -102,15 +110,39 @@ export async function startManifests(first: Prepared, deps: ManifestDeps): Promi
       return rejection;
     },
     reload,
+    async [Symbol.asyncDispose]() {
+      stopped.abort();
+      await running;
+    },
   };
 }
 
-async function build({ loaded, routes, tls }: Prepared, by: string, deps: ManifestDeps): Promise<Applied> {
+const STOPPING = "outrigger is stopping: start it again, and it reads the manifest as it is then";
+
+const nextTurn = (): Promise<void> => new Promise((done) => setImmediate(done));
+
+/** Requests go on under the manifest before until the last line of a reload, which is one assignment. */
+async function build(
+  unpacked: Unpacked,
+  before: Applied | null,
+  by: string,
+  deps: ManifestDeps,
+  signal?: AbortSignal,
+): Promise<Applied> {
+  const { loaded } = unpacked;
   const at = deps.clock.wall();
   const revision = await deps.keepRevision({ loaded, at, by });
-  const plans = routes.map((route) => createPlan(route, deps));
-  const router = createRouter(plans.map((plan) => ({ match: plan.settings.match, value: plan })));
-  return { loaded, plans, router, tls, limits: loaded.manifest.limits, revision, at, by };
+  const turn = async (): Promise<void> => {
+    await nextTurn();
+    signal?.throwIfAborted();
+  };
+  const built = await buildPlans(unpacked, before, { ...deps, turn });
+  const router = createRouter(built.plans.map((plan) => ({ match: plan.settings.match, value: plan })));
+  await turn();
+  const applied = { ...unpacked, ...built, router, limits: loaded.manifest.limits, revision, at, by };
+  deps.coming(applied);
+  await turn();
+  return applied;
 }
 
 /** Once it is in force: whoever hears of it finds it as the current one. */
@@ -120,7 +152,6 @@ function announce(applied: Applied, deps: ManifestDeps): void {
   deps.bus.emit({ type: "manifest.applied", at, revision, hash: loaded.hash, by });
 }
 
-function restartProblems(old: LoadedManifest, next: LoadedManifest): string[] {
-  const message = "this can't change while running: restart outrigger, or put the old value back";
-  return restartKeys(old.manifest, next.manifest).map((key) => problemText(next.origins.main, key.split("."), message));
+function standingOf({ listen, dataDir, spool, redis }: Manifest): Standing {
+  return { listen, dataDir, spool, redis };
 }

@@ -39,7 +39,7 @@ const PATIENCE_MS = 10_000;
  * store is whole, so that a move that was cut off is simply begun again.
  */
 export async function moveSpool(options: MoveOptions): Promise<Result<Moved, readonly string[]>> {
-  const prepared = prepare(options.file, options.env, options.clock);
+  const prepared = prepare(options.file, options.env, null);
   if (!prepared.ok) return err(prepared.error.problems);
   const { dataDir, spool, redis } = prepared.value.loaded.manifest;
   if (redis === null) return err(["the manifest names no Redis: set redis.url, or REDIS_URL"]);

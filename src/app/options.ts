@@ -29,7 +29,7 @@ export interface AppOptions {
 export interface StartOptions extends AppOptions {
   readonly level: LogLevel;
   /** Watches these files from now on, instead of those before. */
-  readonly watch: (files: readonly string[]) => void;
+  readonly watch: (files: ReadonlyMap<string, string>) => void;
 }
 
 /** The running process. */

@@ -1,34 +1,29 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
-import type { EgressRule } from "../core/egress.ts";
 import type { Exchange, Reply, RouteRef, Worth } from "../core/exchange.ts";
 import type { MemoryLedger } from "../core/memory.ts";
 import type { Random } from "../core/random.ts";
-import { err, ok, type Result } from "../core/result.ts";
 import type { RetrySettings, RouteSettings, ValueRef } from "../core/settings.route.ts";
 import type { AppSettings, UpstreamSettings } from "../core/settings.ts";
 import type { BreakerId } from "../core/stored.ts";
 import type { Breakers } from "../policy/breaker.ts";
 import { composeChains } from "../policy/chain.ts";
-import { type Classifier, compileClassifier } from "../policy/classify.ts";
 import { UNWATCHED } from "../policy/failover.cell.ts";
 import type { LastGoodStore } from "../policy/fallback/last_good.store.ts";
 import type { Later } from "../policy/fallback/later.ts";
 import { compileFallbacks } from "../policy/fallback/strategies.ts";
 import { createIdempotency, type IdempotencyDeps } from "../policy/idempotency.ts";
-import { compileInbound } from "../policy/inbound/compile.ts";
-import type { Inbound } from "../policy/inbound/inbound.ts";
-import { type BindCheck, compileResponseCheck, type ResponseCheck } from "../policy/response.ts";
+import type { ResponseCheck } from "../policy/response.ts";
 import type { TargetParts } from "../policy/target.ts";
 import { compileValueRef, contextLabels } from "../policy/values.ts";
-import { compileVerify, type Verify } from "../policy/verify.ts";
 import { OUR_HEADERS } from "../proxy/outgoing.ts";
 import type { RoutePlan, Way } from "../proxy/plan.ts";
 import { type SendPlan, sendOnce } from "../upstream/send.ts";
-import { compileSigner, type Signer, signatureHeaderNames } from "../upstream/sign.ts";
+import { signatureHeaderNames } from "../upstream/sign.ts";
 import type { AppState } from "./apps.ts";
+import type { Compiled, CompiledApp } from "./compile.ts";
 import type { Failovers } from "./failovers.ts";
-import { readTls, type Upstreams, type WayOut } from "./upstreams.ts";
+import type { Upstreams } from "./upstreams.ts";
 import type { VerifyCall } from "./verifications.ts";
 
 export interface PlanDeps {
@@ -37,7 +32,7 @@ export interface PlanDeps {
   readonly memory: MemoryLedger;
   readonly breakers: Breakers;
   readonly upstreams: Upstreams;
-  readonly failovers: Failovers;
+  readonly failovers: Pick<Failovers, "of">;
   readonly lastGood: LastGoodStore;
   /** The way into the spool, for fallbacks of a route. */
   readonly later: (route: RouteSettings) => Later;
@@ -48,48 +43,8 @@ export interface PlanDeps {
   readonly appState: (app: AppSettings) => AppState;
 }
 
-/** What of an app can be wrong although the manifest is well formed: compiled before anything live is touched. */
-export interface CompiledApp extends WayOut {
-  readonly signer: Signer | null;
-}
-
-/** The same of a route, and its app's. */
-export interface Compiled extends CompiledApp {
-  readonly route: RouteSettings;
-  readonly classifier: Classifier;
-  readonly check: BindCheck;
-  readonly inbound: Inbound | null;
-  readonly verify: Verify | null;
-}
-
 /** With the state of its app. */
 type Bound = Omit<Compiled, "check"> & { readonly check: ResponseCheck };
-
-/** Something wrong with what stands below `path`. */
-interface CompileError {
-  readonly path: readonly string[];
-  readonly message: string;
-}
-
-/** Touches nothing live, so that a refused reload leaves everything as it was. Its path is relative to the app. */
-export function compileApp(app: AppSettings, egress: EgressRule): Result<CompiledApp, CompileError> {
-  const signer = app.sign === null ? ok(null) : compileSigner(app.sign);
-  if (!signer.ok) return err({ path: ["sign"], message: signer.error });
-  const tls = readTls(app.tls);
-  if (!tls.ok) return err({ path: ["tls"], message: tls.error });
-  return ok({ signer: signer.value, tls: tls.value, egress });
-}
-
-/** Its path is relative to the webhook. */
-export function compileRoute(route: RouteSettings, app: CompiledApp, clock: Clock): Result<Compiled, CompileError> {
-  const classifier = compileClassifier(route.retry, route.response.status);
-  const check = compileResponseCheck(route.response, classifier, clock);
-  if (!check.ok) return err({ path: ["response", "schema"], message: check.error });
-  const inbound = route.inbound === null ? ok(null) : compileInbound(route.inbound);
-  if (!inbound.ok) return err({ path: ["inbound"], message: inbound.error });
-  const verify = route.verify === null ? null : compileVerify(route.verify);
-  return ok({ ...app, route, classifier, check: check.value, inbound: inbound.value, verify });
-}
 
 /** The frozen plan of one route, with its chain composed. A request only calls. */
 export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
@@ -147,6 +102,18 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
   };
 }
 
+/** A plan that the next manifest leaves as it is: what it stands on is in use still. */
+export function keepPlan(
+  { settings }: RoutePlan,
+  app: CompiledApp,
+  deps: Pick<PlanDeps, "upstreams" | "failovers">,
+): void {
+  for (const upstream of settings.upstreams) {
+    deps.upstreams.get(settings.app, upstream, app, settings.connectTimeoutMs);
+    deps.failovers.of(settings.app, upstream);
+  }
+}
+
 /** Nobody waits for a job: what a synchronous call left behind is retried no less patiently than others. */
 export function laterRetry({ mode, retry }: RouteSettings): RetrySettings {
   if (mode === "async") return retry;
@@ -175,9 +142,9 @@ function orderKey(ref: ValueRef): (x: Exchange) => string | null {
 }
 
 function targetParts(compiled: Bound, index: number, worthOf: (reply: Reply) => Worth, deps: PlanDeps): TargetParts {
-  const { route, check, signer, classifier } = compiled;
+  const { route, check, classifier } = compiled;
   const upstream = route.upstreams[index] as RouteSettings["upstreams"][number];
-  const shared = deps.upstreams.get(route.app, upstream, compiled, route.connectTimeoutMs);
+  const shared = deps.upstreams.get(route.app, upstream, compiled.app, route.connectTimeoutMs);
   const own = deps.failovers.of(route.app, upstream);
   const backed = route.upstreams.length > 1;
   const plan: SendPlan = {
@@ -186,7 +153,7 @@ function targetParts(compiled: Bound, index: number, worthOf: (reply: Reply) => 
     connectTimeoutMs: route.connectTimeoutMs,
     maxBytes: route.response.maxBytes,
     refuseLarge: check.refuseLarge,
-    signer,
+    signer: compiled.app.signer,
     check,
   };
   const sendDeps = { clock: deps.clock, memory: deps.memory, leave: () => shared.slots.leave() };
@@ -215,7 +182,7 @@ function targetParts(compiled: Bound, index: number, worthOf: (reply: Reply) => 
 function way(compiled: Compiled, index: number, deps: PlanDeps): Way {
   const { route, classifier } = compiled;
   const upstream = route.upstreams[index] as UpstreamSettings;
-  const shared = deps.upstreams.get(route.app, upstream, compiled, route.connectTimeoutMs);
+  const shared = deps.upstreams.get(route.app, upstream, compiled.app, route.connectTimeoutMs);
   const breaker = deps.breakers.cell(breakerId(route, upstream), route.breaker);
   return {
     name: upstream.name,

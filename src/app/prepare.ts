@@ -1,75 +1,113 @@
-import type { Clock } from "../core/clock.ts";
+import { systemClock } from "../core/clock.ts";
 import { egressRules } from "../core/egress.ts";
 import { err, ok, type Result } from "../core/result.ts";
-import type { AppSettings } from "../core/settings.ts";
-import { readRegularFile } from "../manifest/files.ts";
-import { formatProblem, type LoadedManifest, loadManifest } from "../manifest/load.ts";
+import type { AppSettings, Manifest } from "../core/settings.ts";
+import { readRegularFile, stateOf } from "../manifest/files.ts";
+import { formatProblem, type LoadedManifest, loadManifest, restartKeys } from "../manifest/load.ts";
 import { pathText } from "../manifest/problem.ts";
+import { createClassifiers } from "../policy/classify.ts";
 import { compileSchema } from "../policy/response.schema.ts";
 import { readServerTls, type ServerTls } from "../proxy/listener.tls.ts";
-import { type Compiled, type CompiledApp, compileApp, compileRoute } from "./plans.ts";
+import type { TlsMaterial } from "../upstream/connect.ts";
+import { type CompiledApp, compileApp, compileRoute } from "./compile.ts";
+import { readTls } from "./upstreams.ts";
 
-/** A manifest that may be applied at once. */
+/** A manifest that may be applied at once, and what the files hold that it names for TLS. */
 export interface Prepared {
   readonly loaded: LoadedManifest;
-  readonly routes: readonly Compiled[];
   /** Of the listener. */
   readonly tls: ServerTls | null;
+  /** By app: of those that have a `tls` block. */
+  readonly appTls: ReadonlyMap<string, TlsMaterial>;
 }
 
 /** A manifest that may not. */
-interface Refused {
+export interface Refused {
   /** `file:line:col path: what is wrong`, all of them. */
   readonly problems: readonly string[];
-  /** Absolute paths of what was read, or could not be: mending one of them may mend the manifest. */
-  readonly files: readonly string[];
+  /** What was read, or could not be, with what it led to before: mending one of them may mend the manifest. */
+  readonly files: ReadonlyMap<string, string>;
 }
 
-/** Loads and compiles without touching anything live: what start and reload share. */
+/** What a process began with and keeps until its end. */
+export type Standing = Pick<Manifest, "listen" | "dataDir" | "spool" | "redis">;
+
+/**
+ * Reads, proves and compiles without touching anything live: what start and reload share. Needs nothing but its
+ * arguments and the disk, so that it can be done in a thread of its own. `standing` is null at the start.
+ */
 export function prepare(
   file: string,
   env: Readonly<Record<string, string | undefined>>,
-  clock: Clock,
+  standing: Standing | null,
+  readFile = readRegularFile,
 ): Result<Prepared, Refused> {
-  const files = new Set<string>();
-  const readFile = (path: string): Uint8Array => {
-    files.add(path);
-    return readRegularFile(path);
+  const files = new Map<string, string>();
+  const watched = (path: string): Uint8Array => {
+    if (!files.has(path)) files.set(path, stateOf(path));
+    return readFile(path);
   };
-  const result = loadManifest(file, { env, checkSchema: compileSchema, readFile });
-  if (!result.ok) return err({ problems: result.error.map(formatProblem), files: [...files] });
-  const compiled = compile(result.value, clock);
-  return compiled.ok ? compiled : err({ problems: compiled.error, files: [...files] });
+  const result = loadManifest(file, { env, checkSchema: compileSchema, readFile: watched });
+  if (!result.ok) return err({ problems: result.error.map(formatProblem), files });
+  const compiled = proveCompiles(result.value);
+  if (!compiled.ok) return err({ problems: compiled.error, files });
+  const problems = standing === null ? [] : restartProblems(standing, result.value);
+  return problems.length > 0 ? err({ problems, files: result.value.files }) : compiled;
+}
+
+/** The same, or null where the files are larger than `maxBytes` together: then little has been done. */
+export function prepareSmall(
+  file: string,
+  env: Readonly<Record<string, string | undefined>>,
+  standing: Standing,
+  maxBytes: number,
+): Result<Prepared, Refused> | null {
+  let left = maxBytes;
+  const readFile = (path: string): Uint8Array => {
+    const bytes = readRegularFile(path);
+    left -= bytes.length;
+    if (left < 0) throw new Error("larger than is read here");
+    return bytes;
+  };
+  const prepared = prepare(file, env, standing, readFile);
+  return left < 0 ? null : prepared;
 }
 
 type Document = LoadedManifest["origins"]["apps"][number]["document"];
 
-function compile(loaded: LoadedManifest, clock: Clock): Result<Prepared, readonly string[]> {
+function proveCompiles(loaded: LoadedManifest): Result<Prepared, readonly string[]> {
   const { origins, manifest } = loaded;
   const problems: string[] = [];
   const tls = readServerTls(manifest.listen.tls);
   if (!tls.ok) problems.push(problemText(origins.main, ["listen", "tls"], tls.error));
   const ruleOf = egressRules(manifest.egress);
   const apps = new Map<AppSettings, CompiledApp>();
+  const appTls = new Map<string, TlsMaterial>();
   for (const { settings, document, path } of origins.apps) {
-    const app = compileApp(settings, ruleOf(settings.network));
-    if (app.ok) apps.set(settings, app.value);
-    else problems.push(problemText(document, [...path, ...app.error.path], app.error.message));
+    const material = readTls(settings.tls);
+    const app = compileApp(settings, material.ok ? material.value : null, ruleOf(settings.network));
+    if (!material.ok) problems.push(problemText(document, [...path, "tls"], material.error));
+    else if (material.value !== null) appTls.set(settings.name, material.value);
+    if (!app.ok) problems.push(problemText(document, [...path, ...app.error.path], app.error.message));
+    else apps.set(settings, app.value);
   }
-  const routes: Compiled[] = [];
+  const deps = { clock: systemClock, classify: createClassifiers() };
   for (const { settings, app, path } of origins.routes) {
     const own = apps.get(app.settings);
-    if (own === undefined) continue;
-    const route = compileRoute(settings, own, clock);
-    if (route.ok) routes.push(route.value);
-    else problems.push(problemText(app.document, [...path, ...route.error.path], route.error.message));
+    const route = own && compileRoute(settings, own, deps);
+    if (route?.ok === false)
+      problems.push(problemText(app.document, [...path, ...route.error.path], route.error.message));
   }
-  if (!tls.ok || problems.length > 0) return err(problems);
-  return ok({ loaded, routes, tls: tls.value });
+  return tls.ok && problems.length === 0 ? ok({ loaded, tls: tls.value, appTls }) : err(problems);
+}
+
+function restartProblems(standing: Standing, next: LoadedManifest): string[] {
+  const message = "this can't change while running: restart outrigger, or put the old value back";
+  return restartKeys(standing, next.manifest).map((key) => problemText(next.origins.main, key.split("."), message));
 }
 
 /** A problem as `check` would say it, about what stands at `path`. */
-export function problemText(document: Document, path: readonly PropertyKey[], message: string): string {
+function problemText(document: Document, path: readonly PropertyKey[], message: string): string {
   const { source, offset } = document.place(path);
   return formatProblem({
     file: source.file,

@@ -7,10 +7,10 @@ export async function keepRevision(
   applied: Pick<Applied, "loaded" | "at" | "by">,
 ): Promise<number> {
   const { loaded, at, by } = applied;
-  const manifest = JSON.stringify(loaded.masked());
+  const manifest = await loaded.masked();
   try {
     const { hash, files } = loaded;
-    return await history.addRevision({ hash, at, by, files: files.length, bytes: manifest.length, manifest });
+    return await history.addRevision({ hash, at, by, files: files.size, bytes: manifest.length, manifest });
   } catch {
     // History failing must not keep a good manifest from being applied: it then bears the number 0.
     return 0;

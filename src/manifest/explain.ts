@@ -1,11 +1,9 @@
 import type { JsonValue, RouteSettings } from "../core/settings.route.ts";
-import type { Document } from "./document.ts";
-import type { LoadedManifest } from "./load.ts";
-import { maskJson } from "./mask.ts";
+import { type Mask, maskJson } from "./mask.ts";
 import { originOf } from "./origin.ts";
-import type { ResolvedApp, ResolvedRoute } from "./resolve.ts";
 import { type Timeline, timelineOf } from "./timeline.ts";
 import { formatDuration, formatSize } from "./units.ts";
+import type { Paper, Written, WrittenApp, WrittenRoute } from "./written.ts";
 
 /** One effective value of a route, spelled as in the manifest. */
 export interface ExplainedValue {
@@ -23,8 +21,14 @@ export interface Explanation {
   readonly timeline: Timeline;
 }
 
+/** What an explanation is made of. */
+export interface Explainable {
+  readonly origins: Written;
+  readonly mask: Mask;
+}
+
 /** All that decides what happens to a route's requests, with where each was set. Null for a route that is not there. */
-export function explainRoute(loaded: LoadedManifest, routeKey: string, method = "POST"): Explanation | null {
+export function explainRoute(loaded: Explainable, routeKey: string, method = "POST"): Explanation | null {
   const route = loaded.origins.routes.find(({ settings }) => settings.key === routeKey);
   if (route === undefined) return null;
   const { settings } = route;
@@ -79,11 +83,11 @@ function spell(key: string): string {
   return key.replace(/Ms$/, "").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-function explain({ path, value }: Leaf, origin: string, { mask }: LoadedManifest): ExplainedValue {
+function explain({ path, value }: Leaf, origin: string, { mask }: Explainable): ExplainedValue {
   return { path: path.map(spell).join("."), value: withUnits(path.at(-1) ?? "", value, mask), origin };
 }
 
-function withUnits(key: string, value: unknown, mask: LoadedManifest["mask"]): JsonValue {
+function withUnits(key: string, value: unknown, mask: Mask): JsonValue {
   if (typeof value === "number" && key.endsWith("Ms")) return formatDuration(value);
   if (typeof value === "number" && (key === "bodyLimit" || key === "maxBytes")) return formatSize(value);
   if (isStatusRanges(value)) return value.map(({ from, to }) => (from === to ? `${from}` : `${from}-${to}`)).join(",");
@@ -105,13 +109,13 @@ function isStatusRanges(value: unknown): value is RouteSettings["response"]["sta
   );
 }
 
-function routeOrigin({ layers }: ResolvedRoute, path: readonly string[]): string {
+function routeOrigin({ layers }: WrittenRoute, path: readonly string[]): string {
   const { layer, path: at } = originOf(layers, path.map(spell));
   if (layer.kind === "file") return lineOf(layer.document, at);
   return layer.kind === "env" ? (layer.names.get(at.join(".")) ?? "environment") : "built-in";
 }
 
-function upstreamsOrigin(route: ResolvedRoute): string {
+function upstreamsOrigin(route: WrittenRoute): string {
   if (route.settings.upstreams !== route.app.settings.upstreams) return routeOrigin(route, ["url"]);
   return lineOf(route.app.document, [...route.app.path, route.app.entry.upstreams ? "upstreams" : "url"]);
 }
@@ -122,7 +126,7 @@ const HEALTH_VARIABLES: Readonly<Record<string, string>> = {
   timeoutMs: "APP_HEALTH_CHECK_TIMEOUT",
 };
 
-function appOrigin(app: ResolvedApp, path: readonly string[], { origins: { env } }: LoadedManifest): string {
+function appOrigin(app: WrittenApp, path: readonly string[], { origins: { env } }: Explainable): string {
   const written = [...app.path, ...path.map(spell)];
   if (app.document.has(written)) return lineOf(app.document, written);
   const [block, key = ""] = path;
@@ -133,6 +137,6 @@ function appOrigin(app: ResolvedApp, path: readonly string[], { origins: { env }
   return name !== undefined && fromEnv === effective ? name : "built-in";
 }
 
-function lineOf(document: Document<unknown>, path: readonly PropertyKey[]): string {
+function lineOf(document: Paper, path: readonly PropertyKey[]): string {
   return `${document.source.file}:${document.source.position(document.place(path).offset).line}`;
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
 
 /** Reads a file whole: bytes, or text in UTF-8. Throws as `node:fs` does. */
 export type ReadFile = (path: string) => string | Uint8Array;
@@ -11,8 +11,8 @@ export interface Files {
   text(path: string): { readonly text: string } | { readonly error: string };
   /** Remembers a path that a change of matters, without reading it. */
   watch(path: string): void;
-  /** Absolute, in order. */
-  watched(): string[];
+  /** Absolute, in order, each with what it led to before it was read. */
+  watched(): ReadonlyMap<string, string>;
   /** A digest of the contents of the files read so far whose path `wanted` says yes to, in the order of their paths. */
   digest(wanted: (path: string) => boolean): string;
 }
@@ -28,11 +28,24 @@ export function readRegularFile(path: string): Uint8Array {
   return readFileSync(path);
 }
 
+/** What a path leads to right now. A missing one is a state like any other. */
+export function stateOf(path: string): string {
+  try {
+    const { ino, size, mtimeMs, ctimeMs } = statSync(path);
+    return `${realpathSync(path)} ${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+  } catch {
+    return `${path} missing`;
+  }
+}
+
 export function createFiles(readFile: ReadFile = readRegularFile): Files {
   const read = new Map<string, { bytes: Uint8Array } | { error: string }>();
-  const watched = new Set<string>();
+  const watched = new Map<string, string>();
+  const watch = (path: string): void => {
+    if (!watched.has(path)) watched.set(path, stateOf(path));
+  };
   const bytes: Files["bytes"] = (path) => {
-    watched.add(path);
+    watch(path);
     let result = read.get(path);
     if (result === undefined) {
       try {
@@ -56,8 +69,8 @@ export function createFiles(readFile: ReadFile = readRegularFile): Files {
         return { error: `${path} is not UTF-8 text` };
       }
     },
-    watch: (path) => watched.add(path),
-    watched: () => [...watched].sort(),
+    watch,
+    watched: () => new Map([...watched].sort(([a], [b]) => (a < b ? -1 : 1))),
     digest(wanted) {
       const hash = createHash("sha256");
       for (const path of [...read.keys()].sort()) {

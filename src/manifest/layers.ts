@@ -9,17 +9,17 @@ import type { AppEntry, Entry, ManifestEntry } from "./schema.ts";
 
 export type Mode = "sync" | "async" | "passthrough";
 
-export interface Layer {
+export interface Layer<D = Document<unknown>> {
   readonly entry: Entry;
-  readonly from: LayerSource;
+  readonly from: LayerSource<D>;
 }
 
-export type LayerSource =
+export type LayerSource<D = Document<unknown>> =
   | { readonly kind: "built-in" }
   /** Variable names by path, as in `retry.attempts`. */
   | { readonly kind: "env"; readonly names: ReadonlyMap<string, string> }
   /** `path` is where in the document the entry stands. */
-  | { readonly kind: "file"; readonly document: Document<unknown>; readonly path: readonly PropertyKey[] };
+  | { readonly kind: "file"; readonly document: D; readonly path: readonly PropertyKey[] };
 
 /** All keys of a block, each with a value. */
 type Filled<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> };

@@ -23,8 +23,11 @@ export { formatProblem, type ManifestProblem } from "./problem.ts";
 export interface LoadedManifest {
   readonly manifest: Manifest;
   readonly warnings: readonly ManifestProblem[];
-  /** Absolute paths of which a change may change the manifest: files, and directories of include patterns. */
-  readonly files: readonly string[];
+  /**
+   * What a change of may change the manifest: absolute paths of files, and of directories of include patterns, each with
+   * what it led to before it was read.
+   */
+  readonly files: ReadonlyMap<string, string>;
   /** SHA-256 in hex of the effective content: equal for files that differ only in comments or layout. */
   readonly hash: string;
   /** The way back from values to where they were written: for `explainRoute`. */

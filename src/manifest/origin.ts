@@ -1,11 +1,12 @@
+import type { Document } from "./document.ts";
 import type { Layer, LayerSource } from "./layers.ts";
 import { modeOf } from "./layers.ts";
 import type { Entry } from "./schema.ts";
 
 /** Which layer set a value, found when asked: nothing about it is kept while loading. */
 
-export interface Found {
-  readonly layer: LayerSource;
+export interface Found<D = Document<unknown>> {
+  readonly layer: LayerSource<D>;
   /** For a file: the whole path in the document. For a variable or a built-in value: the path in the entry. */
   readonly path: readonly PropertyKey[];
 }
@@ -14,7 +15,7 @@ export interface Found {
 const WHOLE: ReadonlySet<PropertyKey> = new Set(["fallback", "match", "verify", "order_by", "inbound"]);
 
 /** Which of `layers` (weakest first) gave the value at `path`, as in `["retry", "attempts"]`. */
-export function originOf(layers: readonly Layer[], path: readonly PropertyKey[]): Found {
+export function originOf<D>(layers: readonly Layer<D>[], path: readonly PropertyKey[]): Found<D> {
   for (const { entry, from } of layers.toReversed()) {
     const found = pathIn(entry, path);
     if (found === null) continue;

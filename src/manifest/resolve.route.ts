@@ -12,6 +12,7 @@ import type { Complete, Layer, Mode } from "./layers.ts";
 import { memo } from "./memo.ts";
 import { originOf } from "./origin.ts";
 import { resolveFallbacks } from "./resolve.fallback.ts";
+import { createShare } from "./share.ts";
 
 /** One route from its merged layers. Equal parts of routes are one object: most routes differ in little. */
 
@@ -36,6 +37,8 @@ export function createRouteResolver(
   const fallbacks = memo<NonNullable<Complete["fallback"]>, readonly FallbackSettings[]>();
   const responses = memo<Complete["response"], RouteSettings["response"]>();
   const schemas = createSchemaReader(loading, checkSchema);
+  // Not for `inbound` and `upstreams`: of those it matters who wrote them.
+  const share = createShare();
   return (context) => {
     const { app, capability, mode, merged, layers } = context;
     const target = targetOf(merged, app);
@@ -50,23 +53,27 @@ export function createRouteResolver(
       timeoutMs: merged.timeout,
       attemptTimeoutMs: merged.attempt_timeout ?? null,
       connectTimeoutMs: merged.connect_timeout,
-      retry: retryOf(merged.retry),
-      breaker: breakerOf(merged.breaker),
-      fallback: fallbacks(merged.fallback, (written) =>
-        resolveFallbacks(written, originOf(layers, ["fallback"]).layer, loading),
+      retry: share.of(retryOf(merged.retry)),
+      breaker: share.of(breakerOf(merged.breaker)),
+      fallback: share.of(
+        fallbacks(merged.fallback, (written) =>
+          resolveFallbacks(written, originOf(layers, ["fallback"]).layer, loading),
+        ),
       ),
-      response: responses(merged.response, ({ format, status, max, schema }) => ({
-        format,
-        status,
-        schema: schema === undefined ? null : schemas(schema, layers),
-        maxBytes: max,
-      })),
-      verify: verifyOf(merged.verify),
-      orderBy: merged.order_by ?? null,
-      idempotency: idempotencyOf(merged.idempotency),
+      response: share.of(
+        responses(merged.response, ({ format, status, max, schema }) => ({
+          format,
+          status,
+          schema: schema === undefined ? null : schemas(schema, layers),
+          maxBytes: max,
+        })),
+      ),
+      verify: share.of(verifyOf(merged.verify)),
+      orderBy: share.of(merged.order_by ?? null),
+      idempotency: share.of(idempotencyOf(merged.idempotency)),
       priority: merged.priority,
       bodyLimit: merged.body_limit,
-      headers: headersOf(merged.headers),
+      headers: share.of(headersOf(merged.headers)),
       inbound: inboundOf(merged.inbound),
     };
   };

@@ -1,6 +1,7 @@
-import { type FSWatcher, realpathSync, statSync, watch } from "node:fs";
+import { type FSWatcher, statSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import type { Clock, Timer } from "../core/clock.ts";
+import { stateOf } from "./files.ts";
 
 export interface WatchOptions {
   readonly clock: Clock;
@@ -11,8 +12,11 @@ export interface WatchOptions {
 }
 
 export interface ManifestWatch extends Disposable {
-  /** Watches these instead: a new manifest may include other files. */
-  update(files: readonly string[]): void;
+  /**
+   * Watches these instead: a new manifest may include other files. Each comes with what it led to before it was read,
+   * so that what changed since then is news.
+   */
+  update(files: ReadonlyMap<string, string>): void;
   stop(): void;
 }
 
@@ -88,9 +92,8 @@ export function watchManifest(files: readonly string[], onChange: () => void, op
   return {
     update(next) {
       if (stopped) return;
-      wanted = next;
-      // What changed while the new manifest was being loaded is still news.
-      known = new Map([...statesOf(next)].map(([path, state]) => [path, known.get(path) ?? state]));
+      wanted = [...next.keys()];
+      known = new Map([...next].map(([path, state]) => [path, known.get(path) ?? state]));
       arm();
       noticed();
     },
@@ -105,20 +108,10 @@ function isDirectory(path: string): boolean {
 
 type States = ReadonlyMap<string, string>;
 
-/** What the paths lead to right now. A missing path is a state like any other. */
 function statesOf(paths: readonly string[]): States {
   return new Map(paths.map((path) => [path, stateOf(path)]));
 }
 
 function differ(before: States, now: States): boolean {
   return [...now].some(([path, state]) => before.get(path) !== state);
-}
-
-function stateOf(path: string): string {
-  try {
-    const { ino, size, mtimeMs, ctimeMs } = statSync(path);
-    return `${realpathSync(path)} ${ino} ${size} ${mtimeMs} ${ctimeMs}`;
-  } catch {
-    return `${path} missing`;
-  }
 }

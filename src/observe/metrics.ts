@@ -79,10 +79,13 @@ export function createMetrics(sources: MetricSources): Metrics {
     refused: (reason) => families.rejected.child({ app: NO_APP, reason }).value++,
     retain(routes, channels = []) {
       const kept = createNames(routes, new Set(channels));
+      const lost = names === null || loses(names, kept);
       names = kept;
-      series = new WeakMap();
-      deliveries.forget();
-      for (const family of Object.values(families)) family.keep(kept.allow);
+      if (lost) {
+        series = new WeakMap();
+        deliveries.forget();
+        for (const family of Object.values(families)) family.keep(kept.allow);
+      }
       // From zero on, so that the first failure is a rise.
       for (const channel of kept.channels)
         for (const result of NOTIFY_RESULTS) families.notifications.child({ channel, result });
@@ -187,8 +190,19 @@ const TRANSITION = {
 interface Names {
   /** undefined: no such route. */
   upstreams(app: string, capability: string): ReadonlySet<string> | undefined;
+  readonly byRoute: ReadonlyMap<string, ReadonlySet<string>>;
   readonly channels: ReadonlySet<string>;
   readonly allow: (labels: LabelValues) => boolean;
+}
+
+/** Is there a name that `next` does not have? Else all series stay, and of 10,000 routes there are very many. */
+function loses(old: Names, next: Names): boolean {
+  for (const channel of old.channels) if (!next.channels.has(channel)) return true;
+  for (const [route, upstreams] of old.byRoute) {
+    const others = next.byRoute.get(route);
+    if (others === undefined || !upstreams.isSubsetOf(others)) return true;
+  }
+  return false;
 }
 
 /** The names labels may have under one manifest. */
@@ -203,6 +217,7 @@ function createNames(routes: Iterable<RouteNames>, channels: ReadonlySet<string>
   }
   return {
     upstreams: (app, capability) => byRoute.get(`${app}/${capability}`),
+    byRoute,
     channels,
     allow({ app, capability, upstream, channel, from, to }) {
       if (channel !== undefined) return channels.has(channel);

@@ -44,13 +44,24 @@ export function createBreakers(deps: BreakersDeps): Breakers {
   // Requests of the old manifest may still settle on a breaker whose route is gone, so it is the cell that is kept.
   const retired = new Map<string, KeptCell>();
   const waiting = new Map<string, StoredBreaker>();
+  // Of the plans of 10,000 routes, at each reload: a text that is made anew is hashed anew, too.
+  const keys = new WeakMap<BreakerId, string>();
+
+  const keyOf = (id: BreakerId): string => {
+    let key = keys.get(id);
+    if (key === undefined) {
+      key = breakerKey(id);
+      keys.set(id, key);
+    }
+    return key;
+  };
 
   // Spread, so that the others do not all begin in one moment.
   const headStart = (): number => HEAD_START_MS * (0.2 + 0.8 * (deps.random?.float() ?? 1));
 
   return {
     cell(id, settings) {
-      const key = breakerKey(id);
+      const key = keyOf(id);
       const known = active.get(key) ?? retired.get(key);
       const cell = known ?? createCell(id, settings, deps);
       retired.delete(key);
@@ -88,7 +99,7 @@ export function createBreakers(deps: BreakersDeps): Breakers {
     },
     list: (now) => Array.from(active.values(), (cell) => cell.snapshot(now)),
     retain(ids) {
-      const kept = new Set(Array.from(ids, breakerKey));
+      const kept = new Set(Array.from(ids, keyOf));
       for (const [key, cell] of active) {
         if (kept.has(key)) continue;
         active.delete(key);

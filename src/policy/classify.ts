@@ -54,8 +54,9 @@ export function compileClassifier(
   const invalidResponse = ofKind("invalid_response") === "transient" ? RATINGS.invalid : RATINGS.invalidKept;
   const listed = (code: WorthCode): Rating | null =>
     transient.has(code) ? RATINGS.transient : permanent.has(code) ? RATINGS.permanent : null;
+  const classes = Array.from({ length: 10 }, (_, first) => listed(`${first}xx`));
   const statusRating = (status: number): Rating => {
-    const named = listed(status) ?? listed(`${Math.floor(status / 100)}xx`);
+    const named = listed(status) ?? classes[Math.floor(status / 100)] ?? null;
     if (named !== null) return named;
     if (status >= 400) return RATINGS.permanent;
     return expected.some((range) => status >= range.from && status <= range.to) ? RATINGS.ok : invalidResponse;
@@ -86,6 +87,23 @@ export function compileClassifier(
       if (reply.kind === "fault") return reply.aborted ? "ignored" : ofFault(reply.reason);
       return reply.kind === "answer" ? reply.worth : "ignored";
     },
+  };
+}
+
+/**
+ * Classifiers of one manifest, by what they are compiled from. Most routes say the same of it, and a table is of a
+ * thousand entries.
+ */
+export function createClassifiers(): typeof compileClassifier {
+  const known = new Map<string, Classifier>();
+  return (retry, expected) => {
+    const key = JSON.stringify([retry.transient, retry.permanent, expected]);
+    let classifier = known.get(key);
+    if (classifier === undefined) {
+      classifier = compileClassifier(retry, expected);
+      known.set(key, classifier);
+    }
+    return classifier;
   };
 }
 

@@ -89,7 +89,7 @@ export function adminServices(given: Partial<AdminServices> = {}): AdminServices
         appliedAt: 1_767_225_600_000,
         by: "start",
         warnings: [],
-        manifest: () => ({ version: 1, admin: { tokens: "***" } }),
+        manifest: async () => JSON.stringify({ version: 1, admin: { tokens: "***" } }),
       }),
       rejection: () => null,
       validate: () => [],

@@ -1,7 +1,9 @@
+import { globSync } from "node:fs";
 import { expect, test } from "vitest";
 import { explainRoute } from "../../src/manifest/explain.ts";
 import { type LoadedManifest, loadManifest } from "../../src/manifest/load.ts";
 import { timelineOf } from "../../src/manifest/timeline.ts";
+import { packWritten, unpackWritten } from "../../src/manifest/written.ts";
 
 function load(text: string, env: Record<string, string> = {}): LoadedManifest {
   const result = loadManifest("/m/o.yaml", { env, readFile: () => text });
@@ -161,4 +163,20 @@ test("passthrough has one try and no promised answer; an async job ends with max
     triesEndMs: 9000,
     answeredByMs: null,
   });
+});
+
+test("the way back is the same after it was packed: for every route of every example", () => {
+  const examples = ["config/outrigger.yaml", ...globSync("config/examples/**/*.yaml")];
+  let explained = 0;
+  for (const file of examples) {
+    const loaded = loadManifest(file, { env: { APP_HEALTH_CHECK_INTERVAL: "1500", WEBHOOK_TIMEOUT_DEFAULT: "7000" } });
+    if (!loaded.ok) continue;
+    const { manifest, origins, mask } = loaded.value;
+    const packed = unpackWritten(packWritten(origins), manifest);
+    for (const { key } of manifest.routes) {
+      expect(explainRoute({ origins: packed, mask }, key)).toEqual(explainRoute(loaded.value, key));
+      explained++;
+    }
+  }
+  expect(explained).toBeGreaterThan(10);
 });

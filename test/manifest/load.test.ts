@@ -63,8 +63,20 @@ apps:
     tls: { ca: ca.pem }
     sign: { secrets: ["\${file:secret}"] }
     webhooks: { hook: { path: /h, fallback: { strategy: static, file: down.html } } }`);
-  expect(files).toEqual(
+  expect([...files.keys()]).toEqual(
     ["apps", "apps/a.yaml", "ca.pem", "down.html", "outrigger.yaml", "s.json", "secret"].map((f) => join(dir, f)),
+  );
+});
+
+test("a map in the place of a text or a number is refused in words", () => {
+  const entry = "{ path: /h, response: { status: { a: 1 } } }";
+  const file = write(
+    "outrigger.yaml",
+    `egress: { allow: [{ a: 1 }] }\napps: { a: { url: "http://10.0.0.5", webhooks: { hook: ${entry} } } }`,
+  );
+  const result = loadManifest(file, { env: {} });
+  expect(result.ok ? [] : result.error.map(({ path }) => path)).toEqual(
+    expect.arrayContaining(["egress.allow[0]", "apps.a.webhooks.hook.response.status"]),
   );
 });
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../src/core/clock.ts";
+import { stateOf } from "../../src/manifest/files.ts";
 import { type ManifestWatch, watchManifest } from "../../src/manifest/watch.ts";
 
 let dir = "";
@@ -117,10 +118,22 @@ test("after an update the new files are watched, and what changed meanwhile is n
   const { changed } = start([a], 60_000);
   let next = changed();
   writeFileSync(a, "changed while loading");
-  watch?.update([a, b]);
+  watch?.update(new Map([a, b].map((file) => [file, stateOf(file)])));
   await next;
   next = changed();
   writeFileSync(b, "bb");
+  await next;
+});
+
+test("a file that was changed after it was read, and before it was watched, is news", async () => {
+  const [a, b] = [join(dir, "a.yaml"), join(dir, "b.yaml")];
+  writeFileSync(a, "a");
+  writeFileSync(b, "as it was read");
+  const read = new Map([a, b].map((file) => [file, stateOf(file)]));
+  const { changed } = start([a], 60_000);
+  writeFileSync(b, "as it is by now");
+  const next = changed();
+  watch?.update(read);
   await next;
 });
 

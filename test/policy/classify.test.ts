@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Worth } from "../../src/core/exchange.ts";
 import { fault } from "../../src/core/fault.ts";
 import type { WorthCode } from "../../src/core/settings.route.ts";
-import { type Classifier, compileClassifier } from "../../src/policy/classify.ts";
+import { type Classifier, compileClassifier, createClassifiers } from "../../src/policy/classify.ts";
 import { createAnswer } from "../help/exchange.ts";
 
 const TRANSIENT: readonly WorthCode[] = [408, 425, 429, "5xx", "timeout", "network", "invalid_response"];
@@ -134,4 +134,13 @@ test("the table says for every status what the rules say one by one", () => {
       expect(c.ofStatus(status, false).worth).toBe(expected);
     }),
   );
+});
+
+test("routes that say the same of results share one classifier, however many they are", () => {
+  const classify = createClassifiers();
+  const of = (status: number, permanent: readonly WorthCode[] = PERMANENT) =>
+    classify({ transient: [...TRANSIENT], permanent }, [{ from: 200, to: status }]);
+  expect(new Set(Array.from({ length: 1000 }, () => of(399))).size).toBe(1);
+  expect(of(299)).not.toBe(of(399));
+  expect(of(399, [404])).not.toBe(of(399));
 });

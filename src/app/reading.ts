@@ -1,0 +1,111 @@
+import { once } from "node:events";
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import { errorText } from "../core/error.text.ts";
+import type { Result } from "../core/result.ts";
+import { type ParcelHead, type Piece, packHead, packPieces } from "./parcel.ts";
+import { type Prepared, prepareSmall, type Refused, type Standing } from "./prepare.ts";
+import { createUnpacker, type Unpacked } from "./unpack.ts";
+
+/**
+ * Reading a manifest while requests are served: a large one in a thread that is gone afterwards, so that neither its
+ * work nor what it left behind holds anyone up.
+ */
+
+/** What the thread is given. */
+export interface ReadingJob {
+  readonly file: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly standing: Standing;
+  /** Of the manifest in force: one of the same content is not sent. */
+  readonly hash: string;
+}
+
+/** What it says first. After `parcel` it gives a piece each time it is asked, and null after the last. */
+export type FirstWord = Unneeded | { readonly kind: "parcel"; readonly head: ParcelHead };
+
+/** A manifest that changes nothing. */
+type Unneeded =
+  | ({ readonly kind: "refused" } & Refused)
+  | { readonly kind: "same"; readonly files: ReadonlyMap<string, string> };
+
+export type Reading = Unneeded | { readonly kind: "next"; readonly unpacked: Unpacked };
+
+/** Read in some 20 ms: less than a thread takes to start, which would also leave memory behind. */
+const SMALL_BYTES = 16 * 1024;
+
+/**
+ * Reads for a reload: here what is small, else in the thread. `before` is the manifest in force. Never rejects but for
+ * an abort.
+ */
+export async function readNext(job: ReadingJob, before: Unpacked, signal: AbortSignal): Promise<Reading> {
+  const prepared = prepareSmall(job.file, job.env, job.standing, SMALL_BYTES);
+  if (prepared === null) return await readBeside(job, before, signal);
+  const judged = judge(prepared, job.hash);
+  return judged.kind === "wanted" ? { kind: "next", unpacked: unpack(judged.prepared, before) } : judged;
+}
+
+/** For a start, when nobody is answered yet. */
+export function readFirst(prepared: Prepared): Unpacked {
+  return unpack(prepared, null);
+}
+
+/** Is there anything to apply? */
+export function judge(
+  prepared: Result<Prepared, Refused>,
+  hash: string,
+): Unneeded | { readonly kind: "wanted"; readonly prepared: Prepared } {
+  if (!prepared.ok) return { kind: "refused", ...prepared.error };
+  const { loaded } = prepared.value;
+  return loaded.hash === hash ? { kind: "same", files: loaded.files } : { kind: "wanted", prepared: prepared.value };
+}
+
+function unpack(prepared: Prepared, before: Unpacked | null): Unpacked {
+  const unpacker = createUnpacker(before);
+  for (const piece of packPieces(prepared.loaded.manifest)) unpacker.take(piece);
+  return unpacker.end(packHead(prepared));
+}
+
+/** Pieces are taken over one in a turn of the event loop. */
+async function readBeside(job: ReadingJob, before: Unpacked, signal: AbortSignal): Promise<Reading> {
+  const thread = spawn(job);
+  const ended = new AbortController();
+  thread.once("exit", () => ended.abort());
+  const stop = (): void => void thread.terminate();
+  signal.addEventListener("abort", stop);
+  const answer = async <T>(): Promise<T> => (await once(thread, "message", { signal: ended.signal }))[0] as T;
+  try {
+    const first = await answer<FirstWord>();
+    if (first.kind !== "parcel") return first;
+    const unpacker = createUnpacker(before);
+    const ask = (): Promise<Piece | null> => {
+      thread.postMessage(null);
+      return answer();
+    };
+    for (let piece = await ask(); piece !== null; ) {
+      // The thread makes the next one meanwhile.
+      const next = ask();
+      unpacker.take(piece);
+      piece = await next;
+    }
+    return { kind: "next", unpacked: unpacker.end(first.head) };
+  } catch (error) {
+    signal.throwIfAborted();
+    // Too large for the memory there is, say: nothing of ours is harmed.
+    return { kind: "refused", problems: [`${job.file}: could not be read: ${errorText(error)}`], files: new Map() };
+  } finally {
+    signal.removeEventListener("abort", stop);
+    stop();
+  }
+}
+
+/**
+ * Most of what reading makes is let go of at once: with so large a nursery little of it is ever copied. Of the
+ * environment it has what the job holds.
+ */
+function spawn(job: ReadingJob): Worker {
+  const { pathname } = new URL(import.meta.url);
+  const program = new URL(`./reading.thread${extname(pathname)}`, import.meta.url);
+  const resourceLimits = { maxYoungGenerationSizeMb: 96 };
+  return new Worker(program, { name: "outrigger manifest", workerData: job, env: {}, execArgv: [], resourceLimits });
+}

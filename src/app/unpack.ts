@@ -1,0 +1,91 @@
+import { promisify } from "node:util";
+import { inflateRaw } from "node:zlib";
+import type { RouteSettings } from "../core/settings.route.ts";
+import type { AppSettings, Manifest } from "../core/settings.ts";
+import { deepFreeze } from "../manifest/freeze.ts";
+import type { LoadedManifest } from "../manifest/load.ts";
+import { createMask } from "../manifest/mask.ts";
+import { createShare, type Share } from "../manifest/share.ts";
+import { unpackWritten, type Written } from "../manifest/written.ts";
+import type { ServerTls } from "../proxy/listener.tls.ts";
+import type { TlsMaterial } from "../upstream/connect.ts";
+import { OF_THE_APP, PART_KEYS, type ParcelHead, type Part, type PartKey, type Piece, type Row } from "./parcel.ts";
+
+/** A manifest as it runs: what is seldom asked for is made when it is. */
+export interface Manifested extends Omit<LoadedManifest, "masked" | "origins"> {
+  /** The resolved manifest as JSON text, secrets as `***`. */
+  masked(): Promise<string>;
+  origins(): Written;
+}
+
+/** A manifest that was taken over and may be applied. */
+export interface Unpacked {
+  readonly loaded: Manifested;
+  readonly tls: ServerTls | null;
+  readonly appTls: ReadonlyMap<string, TlsMaterial>;
+  /** For the unpacking of the manifest after it. */
+  readonly share: Share;
+}
+
+export interface Unpacker {
+  /** In the order they were packed. */
+  take(piece: Piece): void;
+  end(head: ParcelHead): Unpacked;
+}
+
+const inflate = promisify(inflateRaw);
+/** Each chunk is a turn of the event loop, and of 16 KiB there would be hundreds. */
+const INFLATED_AT_ONCE = 1024 * 1024;
+
+/**
+ * Puts a parcel together. Apps, routes and parts of equal content stay the objects that they are in `before`, so that
+ * what a reload leaves as it was can be told by identity.
+ */
+export function createUnpacker(before: Unpacked | null): Unpacker {
+  const share = before?.share.next() ?? createShare();
+  const old = new Map(before?.loaded.manifest.routes.map((route) => [route.key, route]));
+  const apps: AppSettings[] = [];
+  const parts: Part[] = [];
+  const routes: RouteSettings[] = [];
+  return {
+    take(piece) {
+      for (const app of piece.apps) apps.push(deepFreeze(share.of(app)));
+      for (const part of piece.parts) parts.push(deepFreeze(share.of(part)));
+      for (const row of piece.rows) {
+        const route = routeOf(row, apps, parts);
+        const same = old.get(route.key);
+        routes.push(same !== undefined && equal(same, route) ? same : Object.freeze(route));
+      }
+    },
+    end({ manifest: service, warnings, files, hash, secrets, tls, appTls, shown, written }) {
+      const manifest: Manifest = deepFreeze({ ...service, apps: Object.freeze(apps), routes: Object.freeze(routes) });
+      const loaded: Manifested = {
+        manifest,
+        warnings,
+        files,
+        hash,
+        secrets,
+        mask: createMask(secrets),
+        masked: async () => (await inflate(shown, { chunkSize: INFLATED_AT_ONCE })).toString(),
+        origins: () => unpackWritten(written, manifest),
+      };
+      return { loaded, tls, appTls, share };
+    },
+  };
+}
+
+function routeOf({ app: number, parts: numbers, ...own }: Row, apps: readonly AppSettings[], parts: readonly Part[]) {
+  const app = apps[number] as AppSettings;
+  const shared: Partial<Record<PartKey, Part>> = {};
+  for (const [i, key] of PART_KEYS.entries()) {
+    const part = numbers[i] as number;
+    shared[key] = part === OF_THE_APP ? app.upstreams : (parts[part] as Part);
+  }
+  return { key: `${app.name}/${own.capability}`, app, ...own, ...(shared as Pick<RouteSettings, PartKey>) };
+}
+
+/** Parts are shared, so equal ones are one. */
+function equal(a: RouteSettings, b: RouteSettings): boolean {
+  for (const key in b) if (a[key as keyof RouteSettings] !== b[key as keyof RouteSettings]) return false;
+  return true;
+}

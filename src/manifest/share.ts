@@ -1,0 +1,49 @@
+import { createHash } from "node:crypto";
+
+/**
+ * One object for all values of equal content: most routes differ in little, and what is one object is compiled, compared
+ * and kept once.
+ */
+export interface Share {
+  /** The first value that was given of this content. Never change one: others have it too. */
+  of<T>(value: T): T;
+  /** For the next manifest: what it has in common with this one stays the same object, the rest is let go of. */
+  next(): Share;
+}
+
+export function createShare(before: ReadonlyMap<string, object> = new Map()): Share {
+  const known = new Map<string, object>();
+  const found = new WeakMap<object, object>();
+  return {
+    of<T>(value: T): T {
+      if (value === null || typeof value !== "object") return value;
+      let shared = found.get(value);
+      if (shared !== undefined) return shared as T;
+      const key = short(contentOf(value));
+      shared = known.get(key) ?? before.get(key) ?? value;
+      known.set(key, shared);
+      found.set(value, shared);
+      found.set(shared, shared);
+      return shared as T;
+    },
+    next: () => createShare(known),
+  };
+}
+
+/** Equal for equal settings whose keys come in one order. JSON would call Infinity null, and write out all bytes. */
+function contentOf(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (value === null || typeof value !== "object") return String(value);
+  if (value instanceof Uint8Array) return `bytes ${createHash("sha256").update(value).digest("base64url")}`;
+  if (Array.isArray(value)) return `[${value.map(contentOf).join()}]`;
+  let text = "{";
+  for (const key in value) text += `${JSON.stringify(key)}:${contentOf((value as Record<string, unknown>)[key])},`;
+  return `${text}}`;
+}
+
+const LONGEST_KEY = 128;
+
+/** Of a long one only the digest is kept: an app's settings are a kilobyte. */
+function short(content: string): string {
+  return content.length <= LONGEST_KEY ? content : createHash("sha256").update(content).digest("base64url");
+}

@@ -1,0 +1,159 @@
+import { afterEach, expect, test } from "vitest";
+import { createApps } from "../../src/app/apps.ts";
+import { type BuildDeps, type Built, buildPlans } from "../../src/app/build.ts";
+import { PIECE_ROWS, packHead, packPieces } from "../../src/app/parcel.ts";
+import { createUnpacker, type Unpacked } from "../../src/app/unpack.ts";
+import { createUpstreams } from "../../src/app/upstreams.ts";
+import { createMemoryLedger } from "../../src/core/memory.ts";
+import { loadManifest } from "../../src/manifest/load.ts";
+import { createBreakers } from "../../src/policy/breaker.ts";
+import { createLastGoodStore } from "../../src/policy/fallback/last_good.store.ts";
+import { createIdempotencyKeys } from "../../src/policy/idempotency.keys.ts";
+import { createAnswerStore } from "../help/answer-store.ts";
+import { createManualClock } from "../help/manual-clock.ts";
+import { createSeededRandom } from "../help/seeded-random.ts";
+
+/** Thousands of routes: what a reload makes anew, what it keeps, and how much of either it does at once. */
+
+const clock = createManualClock();
+const upstreams = createUpstreams({ clock }, "0.0.0");
+afterEach(() => upstreams.close());
+
+/** Plans that were made, by route, and turns that were given meanwhile. */
+function createDeps() {
+  const made: string[] = [];
+  const turns: number[] = [];
+  const deps: BuildDeps = {
+    clock,
+    random: createSeededRandom(1),
+    memory: createMemoryLedger(1_000_000),
+    breakers: createBreakers({ clock, emit: () => undefined, persist: () => undefined }),
+    upstreams,
+    failovers: { of: () => null },
+    lastGood: createLastGoodStore(),
+    later: (route) => {
+      made.push(route.key);
+      return { keep: async () => null, cancel: () => undefined };
+    },
+    verifyCall: () => undefined,
+    idempotency: { answers: createAnswerStore(clock), claims: null, keys: createIdempotencyKeys() },
+    appState: createApps(clock).state,
+    turn: async () => void turns.push(made.length),
+  };
+  return { deps, made, turns };
+}
+
+/** As a thread would give it: what arrives are copies. */
+function arrive(yaml: string, before: Unpacked | null = null): Unpacked {
+  const loaded = loadManifest("/m/o.yaml", { env: {}, readFile: () => yaml });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.error));
+  const unpacker = createUnpacker(before);
+  for (const piece of packPieces(loaded.value.manifest)) {
+    expect(Math.max(piece.rows.length, piece.apps.length)).toBeLessThanOrEqual(PIECE_ROWS);
+    unpacker.take(structuredClone(piece));
+  }
+  return unpacker.end(structuredClone(packHead({ loaded: loaded.value, tls: null, appTls: new Map() })));
+}
+
+const quiz = (routes: number, of: (n: number) => string, app = ""): string =>
+  `apps:\n  quiz:\n    owner: dev@quiz.example\n    url: "http://127.0.0.1:9"\n${app}    webhooks:\n${Array.from(
+    { length: routes },
+    (_, n) => `      hook_${n}: ${of(n)}\n`,
+  ).join("")}`;
+
+const usual = (n: number): string => `{ path: /h/${n}, retry: { attempts: 2 } }`;
+
+async function build(manifest: Unpacked, before: Built | null = null) {
+  const { deps, made, turns } = createDeps();
+  return { built: await buildPlans(manifest, before, deps), made, turns };
+}
+
+test("of thousands of routes no more than 128 are planned in a turn", async () => {
+  const { made, turns } = await build(arrive(quiz(3000, (n) => `/h/${n}`)));
+  expect(made.length).toBe(3000);
+  const atOnce = turns.map((count, i) => count - (turns[i - 1] ?? 0));
+  expect(Math.max(...atOnce)).toBeLessThanOrEqual(128);
+  expect(turns.length).toBe(Math.floor(3001 / 128));
+});
+
+test("a reload makes the plans of the routes it changes, and of no other; the order is that of the new manifest", async () => {
+  const first = arrive(quiz(1000, usual));
+  const { built } = await build(first);
+  const changed = (n: number): string => (n === 7 ? "{ path: /other }" : usual(n));
+  const { built: next, made } = await build(arrive(quiz(999, changed), first), built);
+  expect(made).toEqual(["quiz/hook_7"]);
+  expect(next.plans.map((plan) => plan.settings.capability)).toEqual(
+    Array.from({ length: 999 }, (_, n) => `hook_${n}`),
+  );
+  expect(next.plans.filter((plan, n) => plan !== built.plans[n]).map((plan) => plan.settings.path)).toEqual(["/other"]);
+});
+
+test("a change of what all routes of an app stand on makes all of them anew", async () => {
+  const first = arrive(quiz(50, usual));
+  const { built } = await build(first);
+  for (const yaml of [
+    quiz(50, usual, "    rate_limit: { rps: 5 }\n"),
+    quiz(50, usual, "    context: { room: { header: X-Room } }\n"),
+    `egress: { deny: [10.0.0.0/8] }\n${quiz(50, usual)}`,
+    `defaults: { timeout: 3s }\n${quiz(50, usual)}`,
+  ]) {
+    expect((await build(arrive(yaml, first), built)).made.length).toBe(50);
+  }
+  const tls = { ca: null, cert: null, key: null, serverName: "quiz.example" };
+  const { made } = await build({ ...arrive(quiz(50, usual), first), appTls: new Map([["quiz", tls]]) }, built);
+  expect(made.length).toBe(50);
+});
+
+test("an upstream that only kept plans use stays, with its connections", async () => {
+  const first = arrive(quiz(3, usual));
+  const { built } = await build(first);
+  const [route] = first.loaded.manifest.routes;
+  const app = route && built.apps.get(route.app);
+  if (route === undefined || app === undefined) throw new Error("the manifest has a route");
+  const get = () => upstreams.get(route.app, route.app.upstreams[0]!, app, route.connectTimeoutMs);
+  const used = get();
+  upstreams.sweep();
+  await build(arrive(quiz(4, usual), first), built);
+  upstreams.sweep();
+  expect(get()).toBe(used);
+});
+
+test("routes that say the same have the same settings, however many wrote them down", () => {
+  const { routes } = arrive(quiz(3000, (n) => `/h/${n}`)).loaded.manifest;
+  for (const key of ["app", "upstreams", "retry", "breaker", "fallback", "response", "headers"] as const) {
+    expect([key, new Set(routes.map((route) => route[key])).size]).toEqual([key, 1]);
+  }
+});
+
+test("what arrives is what was sent, all of it and frozen", () => {
+  const yaml = `
+egress: { allow: [10.0.0.0/8] }
+defaults: { response: { status: 200-299 } }
+apps:
+  a:
+    url: http://10.0.0.5
+    sign: { secrets: ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"] }
+    webhooks:
+      one: { path: /1, fallback: { strategy: static, body: { sorry: true } }, headers: { set: { X-A: b } } }
+      two: { url: "http://10.0.0.6/2", mode: async, order_by: { header: X-Room } }
+      three: { path: /3, inbound: { verify: bearer, secrets: [token-of-three] }, match: { methods: [PUT] } }
+  b: { upstreams: [{ url: "http://10.0.0.7" }, { url: "http://10.0.0.8" }], webhooks: { one: /1 } }
+`;
+  const sent = loadManifest("/m/o.yaml", { env: {}, readFile: () => yaml });
+  if (!sent.ok) throw new Error(JSON.stringify(sent.error));
+  const { manifest, mask, hash } = arrive(yaml).loaded;
+  expect(manifest).toEqual(sent.value.manifest);
+  expect(hash).toBe(sent.value.hash);
+  expect(mask("token-of-three")).toBe("***");
+  const frozen = (value: unknown): boolean =>
+    value === null || typeof value !== "object" || (Object.isFrozen(value) && Object.values(value).every(frozen));
+  expect(frozen(manifest)).toBe(true);
+});
+
+test("the manifest as it is shown arrives whole, without its secrets", async () => {
+  const text = await arrive(
+    quiz(300, usual, '    headers: { set: { Authorization: "Bearer abcdefgh" } }\n'),
+  ).loaded.masked();
+  expect(text).not.toContain("abcdefgh");
+  expect(JSON.parse(text)).toMatchObject({ version: 1, routes: { length: 300 } });
+});
