@@ -4,6 +4,7 @@ import { type Framing, watchFraming } from "./passthrough.head.ts";
 import { answerHead, badAnswer, CUT, callerGone, faultOfError, framingOf, openRequest } from "./passthrough.out.ts";
 import type { PassthroughDeps, PassthroughExchange, PassthroughResult, Relay } from "./passthrough.relay.ts";
 import { createWatch, type Watch } from "./passthrough.watch.ts";
+import { cutOff } from "./stalled.ts";
 import { endWith, hasBody } from "./wire.server.ts";
 
 /**
@@ -140,7 +141,10 @@ export class WebRelay implements Relay {
     if (this.#over) return;
     this.#finish(reason);
     this.#out.destroy();
-    if (this.#res.headersSent) this.#res.destroy();
+    const { socket } = this.#res;
+    // It left, or does not read.
+    if (reason.aborted && socket !== null && this.#res.headersSent) cutOff(socket);
+    else if (this.#res.headersSent) this.#res.destroy();
     else if (!this.#req.complete) endWith(this.#res);
   }
 

@@ -1,5 +1,6 @@
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { Clock, Timer } from "../core/clock.ts";
 
 /** Looks in the time after which a caller is dropped: it is so much late at most. */
@@ -30,7 +31,7 @@ export function dropStalled(server: Server, stalledMs: number, clock: Clock): vo
       if (left === 0) continue;
       const before = marks.get(socket);
       const mark = before?.left === left ? before : { left, since: now };
-      if (now - mark.since >= stalledMs) socket.destroy();
+      if (now - mark.since >= stalledMs) cutOff(socket);
       else next.set(socket, mark);
     }
     marks = next;
@@ -48,6 +49,17 @@ export function dropStalled(server: Server, stalledMs: number, clock: Clock): vo
   server.on("close", () => {
     if (timer !== null) clock.cancel(timer);
   });
+}
+
+/**
+ * Ends the connection of a caller that does not read. With a reset where there can be one: else the kernel would hold
+ * for minutes what nobody takes, megabytes for each, and of a thousand such callers all that it has for connections.
+ */
+export function cutOff(socket: Socket): void {
+  if (socket.destroyed) return;
+  // TLS has no reset of its own, and a unix socket none at all.
+  if (socket instanceof TLSSocket || socket.remoteAddress === undefined) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** What Node and libuv still hold; libuv's part shows that a large piece is on its way. */

@@ -310,6 +310,10 @@ test("a caller that stops reading is dropped, and it is not the app's failure", 
   clock.advance(1);
   expect((await host.ended(1))[0]?.fault).toMatchObject({ aborted: true, detail: "the caller stopped reading" });
   await upstream.idle();
+  // With a reset: the kernel keeps nothing of the answer for it.
+  const broken = once(socket, "error");
+  socket.resume();
+  expect(await broken).toMatchObject([{ code: "ECONNRESET" }]);
 });
 
 test("a caller that reads now and then has its whole answer, however long that takes", async () => {

@@ -60,6 +60,10 @@ test("a caller that stops reading is dropped once its answer has not moved for t
   socket.on("error", () => undefined).write(head("GET", "/"));
   await until(() => listener.connections === 1);
   await until(() => listener.connections === 0);
+  // With a reset: the kernel keeps nothing of the answer for it.
+  const broken = once(socket, "error");
+  socket.resume();
+  expect(await broken).toMatchObject([{ code: "ECONNRESET" }]);
 });
 
 const LARGE_BYTES = 16 * 1024 * 1024;
