@@ -24,6 +24,7 @@ import { deliveryService } from "./deliveries.admin.ts";
 import { failoverService } from "./failovers.admin.ts";
 import type { Applied } from "./manifests.ts";
 import { notificationService } from "./notifications.admin.ts";
+import { manifestOf, textOf } from "./revisions.ts";
 import type { Services } from "./services.ts";
 
 /** What the admin listener is opened on. */
@@ -178,7 +179,7 @@ function manifestService(parts: AdminParts): ManifestService {
     current: () => {
       const { revision, at, by, loaded } = manifests.current;
       const { hash, warnings } = loaded;
-      return { revision, hash, appliedAt: at, by, warnings, manifest: loaded.masked };
+      return { revision, hash, appliedAt: at, by, warnings, manifest: () => textOf(loaded.shown) };
     },
     rejection: () => manifests.rejection,
     validate: (text) => {
@@ -191,7 +192,7 @@ function manifestService(parts: AdminParts): ManifestService {
     },
     reload: (by) => parts.reload(by),
     revisions: (page) => storage.history.revisions(page),
-    revision: (revision) => storage.history.manifestOf(revision),
+    revision: (revision) => manifestOf(storage.history, revision),
     explain: ({ method, path, headers }): ExplainResult => {
       const { router, loaded } = manifests.current;
       const host = headers.find((_, i) => headers[i - 1]?.toLowerCase() === "host") ?? "";

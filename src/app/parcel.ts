@@ -17,10 +17,16 @@ export interface ParcelHead extends Pick<LoadedManifest, "warnings" | "files" | 
   readonly manifest: Omit<Manifest, "apps" | "routes">;
   readonly tls: ServerTls | null;
   readonly appTls: ReadonlyMap<string, TlsMaterial>;
-  /** The manifest as JSON text, secrets masked, in raw deflate: megabytes that are seldom asked for. */
-  readonly shown: Uint8Array<ArrayBuffer>;
+  readonly shown: Shown;
   /** As of `packWritten`. */
   readonly written: Uint8Array<ArrayBuffer>;
+}
+
+/** The manifest as JSON text, secrets masked, in raw deflate: megabytes that are seldom asked for. */
+export interface Shown {
+  readonly deflated: Uint8Array<ArrayBuffer>;
+  /** Characters of the text. */
+  readonly length: number;
 }
 
 export interface Piece {
@@ -64,7 +70,8 @@ export const PIECE_ROWS = 256;
 export function packHead({ loaded, tls, appTls }: Prepared): ParcelHead {
   const { warnings, files, hash, secrets, origins } = loaded;
   const { apps: _apps, routes: _routes, ...manifest } = loaded.manifest;
-  const shown = new Uint8Array(deflateRawSync(JSON.stringify(loaded.masked()), { level: 1 }));
+  const text = JSON.stringify(loaded.masked());
+  const shown = { deflated: new Uint8Array(deflateRawSync(text, { level: 1 })), length: text.length };
   return { manifest, warnings, files, hash, secrets, tls, appTls, shown, written: packWritten(origins) };
 }
 

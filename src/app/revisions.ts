@@ -1,5 +1,24 @@
+import { promisify } from "node:util";
+import { inflateRaw } from "node:zlib";
 import type { History } from "../storage/storage.ts";
 import type { Applied } from "./manifests.ts";
+import type { Shown } from "./parcel.ts";
+
+/** Manifests as they are shown, of now and of before. */
+
+const inflate = promisify(inflateRaw);
+/** Each chunk is a turn of the event loop, and of 16 KiB there would be hundreds. */
+const INFLATED_AT_ONCE = 1024 * 1024;
+
+/** As JSON text, secrets as `***`. */
+export async function textOf({ deflated }: Pick<Shown, "deflated">): Promise<string> {
+  return (await inflate(deflated, { chunkSize: INFLATED_AT_ONCE })).toString();
+}
+
+/** What is stored of a large one begins so, and goes on in base64: JSON begins with a brace. */
+const DEFLATED = "deflated ";
+/** Smaller ones are stored as they are, so that whoever opens the file can read them. */
+const SMALL = 64 * 1024;
 
 /** Keeps a manifest that is applied, and returns its number. */
 export async function keepRevision(
@@ -7,12 +26,20 @@ export async function keepRevision(
   applied: Pick<Applied, "loaded" | "at" | "by">,
 ): Promise<number> {
   const { loaded, at, by } = applied;
-  const manifest = await loaded.masked();
+  const { hash, files, shown } = loaded;
+  const large = shown.length > SMALL;
+  const manifest = large ? DEFLATED + Buffer.from(shown.deflated).toString("base64") : await textOf(shown);
   try {
-    const { hash, files } = loaded;
-    return await history.addRevision({ hash, at, by, files: files.size, bytes: manifest.length, manifest });
+    return await history.addRevision({ hash, at, by, files: files.size, bytes: shown.length, manifest });
   } catch {
     // History failing must not keep a good manifest from being applied: it then bears the number 0.
     return 0;
   }
+}
+
+/** What a revision resolved to, as JSON text; null for one that is unknown, or too old to be kept. */
+export async function manifestOf(history: Pick<History, "manifestOf">, revision: number): Promise<string | null> {
+  const stored = await history.manifestOf(revision);
+  if (stored === null || !stored.startsWith(DEFLATED)) return stored;
+  return await textOf({ deflated: new Uint8Array(Buffer.from(stored.slice(DEFLATED.length), "base64")) });
 }

@@ -1,5 +1,3 @@
-import { promisify } from "node:util";
-import { inflateRaw } from "node:zlib";
 import type { RouteSettings } from "../core/settings.route.ts";
 import type { AppSettings, Manifest } from "../core/settings.ts";
 import { deepFreeze } from "../manifest/freeze.ts";
@@ -9,12 +7,20 @@ import { createShare, type Share } from "../manifest/share.ts";
 import { unpackWritten, type Written } from "../manifest/written.ts";
 import type { ServerTls } from "../proxy/listener.tls.ts";
 import type { TlsMaterial } from "../upstream/connect.ts";
-import { OF_THE_APP, PART_KEYS, type ParcelHead, type Part, type PartKey, type Piece, type Row } from "./parcel.ts";
+import {
+  OF_THE_APP,
+  PART_KEYS,
+  type ParcelHead,
+  type Part,
+  type PartKey,
+  type Piece,
+  type Row,
+  type Shown,
+} from "./parcel.ts";
 
 /** A manifest as it runs: what is seldom asked for is made when it is. */
 export interface Manifested extends Omit<LoadedManifest, "masked" | "origins"> {
-  /** The resolved manifest as JSON text, secrets as `***`. */
-  masked(): Promise<string>;
+  readonly shown: Shown;
   origins(): Written;
 }
 
@@ -32,10 +38,6 @@ export interface Unpacker {
   take(piece: Piece): void;
   end(head: ParcelHead): Unpacked;
 }
-
-const inflate = promisify(inflateRaw);
-/** Each chunk is a turn of the event loop, and of 16 KiB there would be hundreds. */
-const INFLATED_AT_ONCE = 1024 * 1024;
 
 /**
  * Puts a parcel together. Apps, routes and parts of equal content stay the objects that they are in `before`, so that
@@ -66,7 +68,7 @@ export function createUnpacker(before: Unpacked | null): Unpacker {
         hash,
         secrets,
         mask: createMask(secrets),
-        masked: async () => (await inflate(shown, { chunkSize: INFLATED_AT_ONCE })).toString(),
+        shown,
         origins: () => unpackWritten(written, manifest),
       };
       return { loaded, tls, appTls, share };

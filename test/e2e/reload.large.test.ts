@@ -131,6 +131,14 @@ test("afterwards each value still says where it was written, and the manifest is
   };
   expect(shown.manifest.routes.length).toBe(ROUTES);
   expect(shown.manifest.routes[0]).toMatchObject({ app: "quiz", timeoutMs: 3000 });
+  const { revision } = sidecar.app.manifests.current;
+  const kept = await call(`${sidecar.adminUrl}/api/v1/admin/manifest/revisions/${revision}`, {
+    method: "GET",
+    headers,
+  });
+  expect(JSON.parse(kept.text)).toEqual({ revision, manifest: shown.manifest });
+  const list = await call(`${sidecar.adminUrl}/api/v1/admin/manifest/revisions`, { method: "GET", headers });
+  expect(JSON.parse(list.text)).toMatchObject({ items: [{ bytes: JSON.stringify(shown.manifest).length }, {}] });
 });
 
 test("a stop does not wait for it", async () => {
