@@ -24,8 +24,8 @@ export interface BuildDeps extends PlanDeps {
   readonly turn: () => Promise<void>;
 }
 
-/** So many take a few milliseconds. */
-const AT_ONCE = 128;
+/** Routes that are planned in one turn: so many take a few milliseconds. */
+export const AT_ONCE = 128;
 
 /** Makes the plans, some in a turn. Those of routes whose settings are the very same objects as in `before` stay. */
 export async function buildPlans(

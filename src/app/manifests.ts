@@ -2,9 +2,10 @@ import type { Clock } from "../core/clock.ts";
 import type { EventBus } from "../core/events.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Manifest } from "../core/settings.ts";
+import type { ManifestWatch } from "../manifest/watch.ts";
 import type { Routing } from "../proxy/intake.ts";
 import { createRouter } from "../proxy/router.ts";
-import { type Built, buildPlans } from "./build.ts";
+import { AT_ONCE, type Built, buildPlans } from "./build.ts";
 import type { PlanDeps } from "./plans.ts";
 import type { Standing } from "./prepare.ts";
 import { readNext } from "./reading.ts";
@@ -44,7 +45,7 @@ export interface ManifestDeps extends PlanDeps {
   readonly clock: Clock;
   readonly bus: EventBus;
   /** Told after each reading what was read, and what it led to before: a change since then asks for a reload. */
-  readonly watch: (files: ReadonlyMap<string, string>) => void;
+  readonly watch: ManifestWatch["update"];
   /** Keeps the revision in history and returns its number. */
   readonly keepRevision: (applied: Pick<Applied, "loaded" | "at" | "by">) => Promise<number>;
   /** Called with each new manifest before requests come by it: what they hand on must know where to. */
@@ -69,7 +70,7 @@ export async function startManifests(first: Unpacked, deps: ManifestDeps): Promi
     const reading = await readNext(job, current, stopped.signal);
     if (reading.kind === "refused") {
       const { problems, files } = reading;
-      deps.watch(new Map([...loaded.files, ...files]));
+      deps.watch(files, loaded.files.keys());
       rejection = { at: deps.clock.wall(), by, problems };
       deps.bus.emit({ type: "manifest.rejected", ...rejection });
       return err(problems);
@@ -132,8 +133,10 @@ async function build(
   const { loaded } = unpacked;
   const at = deps.clock.wall();
   const revision = await deps.keepRevision({ loaded, at, by });
+  // All of a small one takes less than a turn of a busy loop, for which who asked would wait.
+  const large = loaded.manifest.routes.length > AT_ONCE;
   const turn = async (): Promise<void> => {
-    await nextTurn();
+    if (large) await nextTurn();
     signal?.throwIfAborted();
   };
   const built = await buildPlans(unpacked, before, { ...deps, turn });

@@ -3,6 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import type { EventBus, Listener } from "../core/events.ts";
 import type { Random } from "../core/random.ts";
 import type { Result } from "../core/result.ts";
+import type { ManifestWatch } from "../manifest/watch.ts";
 import type { LogLevel } from "../observe/log.ts";
 import type { Manifests } from "./manifests.ts";
 
@@ -29,7 +30,7 @@ export interface AppOptions {
 export interface StartOptions extends AppOptions {
   readonly level: LogLevel;
   /** Watches these files from now on, instead of those before. */
-  readonly watch: (files: ReadonlyMap<string, string>) => void;
+  readonly watch: ManifestWatch["update"];
 }
 
 /** The running process. */

@@ -1,5 +1,5 @@
 import { promisify } from "node:util";
-import { inflateRaw } from "node:zlib";
+import { inflateRaw, inflateRawSync } from "node:zlib";
 import type { History } from "../storage/storage.ts";
 import type { Applied } from "./manifests.ts";
 import type { Shown } from "./parcel.ts";
@@ -10,15 +10,17 @@ const inflate = promisify(inflateRaw);
 /** Each chunk is a turn of the event loop, and of 16 KiB there would be hundreds. */
 const INFLATED_AT_ONCE = 1024 * 1024;
 
+/** In characters. Smaller ones are stored as they are, so that whoever opens the file can read them. */
+const SMALL = 64 * 1024;
+
 /** As JSON text, secrets as `***`. */
-export async function textOf({ deflated }: Pick<Shown, "deflated">): Promise<string> {
+export async function textOf({ deflated, length }: Shown): Promise<string> {
+  if (length <= SMALL) return inflateRawSync(deflated).toString();
   return (await inflate(deflated, { chunkSize: INFLATED_AT_ONCE })).toString();
 }
 
 /** What is stored of a large one begins so, and goes on in base64: JSON begins with a brace. */
 const DEFLATED = "deflated ";
-/** Smaller ones are stored as they are, so that whoever opens the file can read them. */
-const SMALL = 64 * 1024;
 
 /** Keeps a manifest that is applied, and returns its number. */
 export async function keepRevision(
@@ -41,5 +43,6 @@ export async function keepRevision(
 export async function manifestOf(history: Pick<History, "manifestOf">, revision: number): Promise<string | null> {
   const stored = await history.manifestOf(revision);
   if (stored === null || !stored.startsWith(DEFLATED)) return stored;
-  return await textOf({ deflated: new Uint8Array(Buffer.from(stored.slice(DEFLATED.length), "base64")) });
+  const deflated = new Uint8Array(Buffer.from(stored.slice(DEFLATED.length), "base64"));
+  return await textOf({ deflated, length: Number.POSITIVE_INFINITY });
 }

@@ -41,11 +41,23 @@ export function maskManifest(manifest: Manifest, mask: Mask): JsonValue {
   return maskJson({ ...manifest, routes }, mask);
 }
 
-/** Any settings as JSON with secrets masked. */
-export function maskJson(value: unknown, mask: Mask): JsonValue {
-  if (typeof value === "string") return mask(value);
-  if (value instanceof Uint8Array) return `${value.length} bytes`;
-  if (Array.isArray(value)) return value.map((item) => maskJson(item, mask));
-  if (value === null || typeof value !== "object") return value as JsonValue;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, maskJson(inner, mask)]));
+/** Any settings as JSON with secrets masked. What is one object in them is looked at once, and one in the JSON. */
+export function maskJson(settings: unknown, mask: Mask): JsonValue {
+  const known = new WeakMap<object, JsonValue>();
+  const maskAny = (value: unknown): JsonValue => {
+    if (typeof value === "string") return mask(value);
+    if (value === null || typeof value !== "object") return value as JsonValue;
+    let masked = known.get(value);
+    if (masked === undefined) {
+      masked = maskObject(value);
+      known.set(value, masked);
+    }
+    return masked;
+  };
+  const maskObject = (value: object): JsonValue => {
+    if (value instanceof Uint8Array) return `${value.length} bytes`;
+    if (Array.isArray(value)) return value.map(maskAny);
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, maskAny(inner)]));
+  };
+  return maskAny(settings);
 }

@@ -13,10 +13,10 @@ export interface WatchOptions {
 
 export interface ManifestWatch extends Disposable {
   /**
-   * Watches these instead: a new manifest may include other files. Each comes with what it led to before it was read,
-   * so that what changed since then is news.
+   * Watches these instead: a new manifest may include other files. `read` has what each led to before it was read, so
+   * that what changed since then is news, and what was read already is none; `others` were not read this time.
    */
-  update(files: ReadonlyMap<string, string>): void;
+  update(read: ReadonlyMap<string, string>, others?: Iterable<string>): void;
   stop(): void;
 }
 
@@ -90,10 +90,11 @@ export function watchManifest(files: readonly string[], onChange: () => void, op
   arm();
   later = clock.after(pollMs, poll, undefined);
   return {
-    update(next) {
+    update(read, others = []) {
       if (stopped) return;
-      wanted = [...next.keys()];
-      known = new Map([...next].map(([path, state]) => [path, known.get(path) ?? state]));
+      const unread = [...others].map((path) => [path, known.get(path) ?? stateOf(path)] as const);
+      known = new Map([...unread, ...read]);
+      wanted = [...known.keys()];
       arm();
       noticed();
     },

@@ -11,6 +11,7 @@ import {
   loadManifest,
   restartKeys,
 } from "../../src/manifest/load.ts";
+import { maskManifest } from "../../src/manifest/mask.ts";
 import { formatDuration, formatSize, parseDuration, parseSize } from "../../src/manifest/units.ts";
 
 let dir = "";
@@ -250,4 +251,17 @@ test("durations and sizes read back as what they were", () => {
   expect(parseDuration(formatDuration(134_563_186_510))).toBe(134_563_186_510);
   expect([90_000, 5500, 86_400_000, 1, 0].map(formatDuration)).toEqual(["90s", "5.5s", "1d", "1ms", "0ms"]);
   expect([1500, 65_536, 2 ** 30].map(formatSize)).toEqual(["1500B", "64KiB", "1GiB"]);
+});
+
+test("what routes share is masked once: a manifest of many routes is shown without looking at each text of each", () => {
+  const webhooks = Array.from({ length: 500 }, (_, n) => `h${n}: /h${n}`).join(", ");
+  const { manifest } = load(`apps: { a: { owner: x@a.example, url: 'http://10.0.0.5', webhooks: { ${webhooks} } } }`);
+  let texts = 0;
+  const shown = maskManifest(manifest, (text) => {
+    texts++;
+    return text;
+  });
+  expect(shown).toMatchObject({ routes: { length: 500 } });
+  // Key, app, capability, the path matched, the path sent and the mode of each; and what there is once.
+  expect(texts).toBeLessThan(500 * 6 + 200);
 });

@@ -117,11 +117,31 @@ test("after an update the new files are watched, and what changed meanwhile is n
   writeFileSync(b, "b");
   const { changed } = start([a], 60_000);
   let next = changed();
+  const read = new Map([a, b].map((file) => [file, stateOf(file)]));
   writeFileSync(a, "changed while loading");
-  watch?.update(new Map([a, b].map((file) => [file, stateOf(file)])));
+  watch?.update(read);
   await next;
   next = changed();
   writeFileSync(b, "bb");
+  await next;
+});
+
+test("a change that was read already is no news, and what was not read stays what it was", async () => {
+  const [a, b, c] = ["a.yaml", "b.yaml", "c.yaml"].map((name) => join(dir, name)) as [string, string, string];
+  for (const file of [a, b, c]) writeFileSync(file, "before");
+  const { changed, calls } = start([a, b], 60_000);
+  let next = changed();
+  // Somebody writes and asks for a reload at once, which reads it before the watch looks.
+  writeFileSync(a, "read by now");
+  watch?.update(new Map([[a, stateOf(a)]]), [b]);
+  // What comes next is a change of its own: the one before would have been told first.
+  const other = watchManifest([c], () => writeFileSync(b, "changed"), { clock: systemClock, debounceMs: 100 });
+  writeFileSync(c, "changed");
+  await next;
+  other.stop();
+  expect(calls()).toBe(1);
+  next = changed();
+  writeFileSync(a, "changed again");
   await next;
 });
 
