@@ -1,3 +1,4 @@
+import { constants, setPriority } from "node:os";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { packHead, packPieces } from "./parcel.ts";
 import { prepare } from "./prepare.ts";
@@ -8,7 +9,18 @@ import { type FirstWord, judge, type ReadingJob } from "./reading.ts";
 const port = parentPort;
 if (!port) throw new Error("src/app/reading.thread is started as a worker thread");
 
+standBack();
 read(port, workerData as ReadingJob);
+
+/** Where there is no core for both, calls come first. Elsewhere than on Linux a priority is that of the whole process. */
+function standBack(): void {
+  if (process.platform !== "linux") return;
+  try {
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // A sandbox forbids it: then they share.
+  }
+}
 
 function read(to: MessagePort, { file, env, standing, hash }: ReadingJob): void {
   const say = (word: FirstWord, transfer: ArrayBuffer[] = []): void => to.postMessage(word, transfer);
