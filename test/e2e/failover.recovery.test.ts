@@ -81,7 +81,8 @@ beside(
     const before = primary.calls();
     const flow = startFlow((agent) => sidecar.hook({ agent }), 3);
     await primary.called(before + 20);
-    await flow.more(50);
+    // Fewer than a slow machine makes in the 1.6 s that it is held off now.
+    await flow.more(12);
     const answers = await flow.stop();
     expect(counted(answers)).toEqual({ ok: answers.length });
     expect(counted(answers, from)).toEqual({ primary: 18, backup: answers.length - 18 });

@@ -71,7 +71,7 @@ apps:
       winner: { path: /winner, retry: { attempts: 1 }, fallback: { strategy: static, body: { from: fallback } } }
       later: { path: /later, async: true }
 `;
-const SOON = "retry: { attempts: 20, initial: 10ms, max: 50ms }";
+const SOON = "retry: { attempts: 20, initial: 10ms, max: 1s }";
 
 test("mail that waits when the process is killed is sent after the start, once, and says so", async () => {
   const dir = mkdtempSync(join(tmpdir(), "outrigger-notify-"));
