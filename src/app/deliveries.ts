@@ -13,7 +13,7 @@ import { createPauses, type Pauses } from "../spool/pauses.ts";
 import type { NewJob, Receipt, RouteSurvey } from "../spool/port.ts";
 import type { DeliveryRoute } from "../spool/route.ts";
 import { createUpkeep, type Upkeep } from "../spool/upkeep.ts";
-import { createVerifier, type Verifier } from "../spool/verifier.ts";
+import { createVerifier, type Verifier, type VerifyRoute } from "../spool/verifier.ts";
 import { copyPath } from "../storage/directory.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type DeliveringDeps, deliveryRoute } from "./delivering.ts";
@@ -148,6 +148,16 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
     } else if (receipt.kind === "full") upkeep.look();
     return receipt;
   };
+  /** Of a plan that a reload kept they are what they were. */
+  const made = new WeakMap<RoutePlan, { readonly delivery: DeliveryRoute; readonly verify: VerifyRoute }>();
+  const routesOf = (plan: RoutePlan) => {
+    const own = made.get(plan) ?? {
+      delivery: deliveryRoute(plan, deps),
+      verify: verifyRoute(plan, laterRetry(plan.settings), deps),
+    };
+    made.set(plan, own);
+    return own;
+  };
   /** Its caller was told something else: it is neither sent nor kept. */
   const withdraw = (id: string): void => {
     deliverer.forget(new Set([id]));
@@ -173,12 +183,11 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
     apply(plans, next, ownRoutes) {
       spool.configure(boundsOf(next));
       const own = plans.filter(({ ref }) => ref.mode !== "passthrough");
-      const routes = own.map((plan): DeliveryRoute => deliveryRoute(plan, deps));
       verifier.apply(
-        own.map((plan) => verifyRoute(plan, laterRetry(plan.settings), deps)),
+        own.map((plan) => routesOf(plan).verify),
         next,
       );
-      deliverer.apply([...routes, ...ownRoutes], {
+      deliverer.apply([...own.map((plan) => routesOf(plan).delivery), ...ownRoutes], {
         concurrency: next.concurrency,
         perApp: next.perApp,
         batch: next.batch,
