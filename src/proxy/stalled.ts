@@ -7,8 +7,9 @@ import type { Clock, Timer } from "../core/clock.ts";
 const LOOKS = 4;
 
 interface Mark {
-  /** Bytes that its caller has not taken. */
-  readonly left: number;
+  /** What its caller had taken … */
+  readonly taken: number;
+  /** … and since when it is no more. */
   readonly since: number;
 }
 
@@ -27,10 +28,10 @@ export function dropStalled(server: Server, stalledMs: number, clock: Clock): vo
     const now = clock.now();
     const next: typeof marks = new Map();
     for (const socket of open) {
-      const left = untaken(socket);
-      if (left === 0) continue;
+      if (socket.writableLength === 0) continue;
+      const taken = takenBytes(socket);
       const before = marks.get(socket);
-      const mark = before?.left === left ? before : { left, since: now };
+      const mark = before?.taken === taken ? before : { taken, since: now };
       if (now - mark.since >= stalledMs) cutOff(socket);
       else next.set(socket, mark);
     }
@@ -62,8 +63,17 @@ export function cutOff(socket: Socket): void {
   else socket.resetAndDestroy();
 }
 
-/** What Node and libuv still hold; libuv's part shows that a large piece is on its way. */
-function untaken(socket: Socket): number {
-  const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly writeQueueSize?: number } | null };
-  return socket.writableLength + (handle?.writeQueueSize ?? 0);
+/**
+ * Bytes that the kernel has taken for the other side: of a large piece as it goes, and no more for what only waits
+ * behind it. The kernel takes again once a third of its buffer is free.
+ */
+export function takenBytes(socket: Socket): number {
+  const { _handle: handle } = socket as Socket & { readonly _handle?: Partial<Counted> | null };
+  return (handle?.bytesWritten ?? 0) - (handle?.writeQueueSize ?? 0);
+}
+
+/** What libuv was given, and what of it is still to be written. */
+interface Counted {
+  readonly bytesWritten: number;
+  readonly writeQueueSize: number;
 }

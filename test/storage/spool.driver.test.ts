@@ -33,9 +33,9 @@ test("a job whose request cannot be read ends, is not lost, and stops none of th
   expect(bad).toMatchObject({ id: made[1], reason: "cancelled", detail: expect.stringContaining("can't be read") });
 });
 
-test("while the disk stalls no more bodies are taken than a bound, and who comes beyond it hears it at once", async () => {
+/** A spool on a thread that answers only when the test lets it. */
+async function openStalled() {
   const clock = createManualClock();
-  // A thread that answers only when the test lets it.
   const stalled: (() => void)[] = [];
   const call: Channel["call"] = async (name, arg) => {
     if (name === "spool.open") return { now: 0, last: 0 };
@@ -43,23 +43,50 @@ test("while the disk stalls no more bodies are taken than a bound, and who comes
     await Promise.resolve();
     if (arg instanceof Late) arg.make();
     await new Promise<void>((resolve) => stalled.push(resolve));
-    return Array(1_000).fill(0);
+    return null;
   };
   const channel = { call, backup: () => Promise.resolve() };
   const bounds = { maxJobs: 1e6, maxBytes: 1e12, retainDeliveredMs: 1, retainDeadMs: 1, durability: "full" } as const;
-  const spool = await openSqliteSpool(
-    { channel, clock, random: systemRandom, seal: createSeal(undefined, systemRandom) },
-    bounds,
-  );
-  const job = newJob(clock, { body: Buffer.alloc(32 * MIB) });
-  const taken = [1, 2, 3, 4].map(() => spool.put(job));
-  await expect(spool.put(newJob(clock))).rejects.toMatchObject({ name: "StorageError", code: "busy" });
-  while (stalled.length > 0) stalled.pop()?.();
+  const seal = createSeal(undefined, systemRandom);
+  const spool = await openSqliteSpool({ channel, clock, random: systemRandom, seal }, bounds);
+  const answer = async (): Promise<void> => {
+    await new Promise(setImmediate);
+    for (const resolve of stalled.splice(0)) resolve();
+  };
+  return { spool, clock, stalled, answer };
+}
+
+const BUSY = { name: "StorageError", code: "busy" };
+
+test("while the disk stalls no more bodies are taken than a bound, and who comes beyond it hears it at once", async () => {
+  const { spool, clock, answer } = await openStalled();
+  const taken = [1, 2, 3, 4].map(() => spool.put(newJob(clock, { body: Buffer.alloc(31 * MIB) })));
+  await expect(spool.put(newJob(clock, { body: Buffer.alloc(5 * MIB) }))).rejects.toMatchObject(BUSY);
+  await answer();
   expect(await Promise.all(taken)).toMatchObject(Array(4).fill({ kind: "queued" }));
-  const later = spool.put(newJob(clock));
-  await new Promise(setImmediate);
-  while (stalled.length > 0) stalled.pop()?.();
+  const later = spool.put(newJob(clock, { body: Buffer.alloc(5 * MIB) }));
+  await answer();
   expect(await later).toMatchObject({ kind: "queued" });
+});
+
+test("heads count as bodies do, and what waits for the disk comes to it in pieces", async () => {
+  const { spool, clock, stalled, answer } = await openStalled();
+  const { request } = newJob(clock);
+  const job = newJob(clock, {
+    request: { ...request, headers: ["X-Long", "x".repeat(64 * 1024)] },
+    body: Buffer.alloc(0),
+  });
+  const taken: Promise<unknown>[] = [];
+  const refused = new Promise((resolve) => {
+    for (let i = 0; i < 2_100; i++) taken.push(spool.put(job).catch(resolve));
+  });
+  expect(await refused).toMatchObject(BUSY);
+  await new Promise(setImmediate);
+  expect(stalled.length).toBeGreaterThan(30);
+  await answer();
+  const kept = (await Promise.all(taken)).filter((receipt) => receipt !== undefined);
+  expect(kept.length).toBeGreaterThan(1_900);
+  expect(kept.length).toBeLessThan(2_100);
 });
 
 test("the oldest age is that of the oldest that waits, past however many that ended before", async () => {

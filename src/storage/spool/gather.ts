@@ -15,9 +15,11 @@ interface Waiter<T> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Bodies that were handed over and not acknowledged: beyond them a disk stalls, and who comes hears it at once. */
+/** Heads and bodies that were not acknowledged: beyond them a disk stalls, and who comes hears it at once. */
 const MAX_UNANSWERED_BYTES = 128 * 1024 * 1024;
 
+/** Beyond it the next one begins, so that no disk that was away for a while gets all at once. */
+const MOST_PARCEL_BYTES = 4 * 1024 * 1024;
 const LEAST_BLOCK_BYTES = 4096;
 const MOST_BLOCK_BYTES = 128 * 1024;
 
@@ -35,17 +37,17 @@ export function gatherPuts(call: Call, seal: Seal) {
     parcel = own;
     waiting = waiters;
     const late = new Late(() => {
-      parcel = null;
+      if (parcel === own) parcel = null;
       blockBytes = Math.min(MOST_BLOCK_BYTES, Math.max(LEAST_BLOCK_BYTES, 2 * own.used, blockBytes >> 1));
       return own.take();
     });
     call<PutReply>("spool.put", late).then(
       (results) => {
-        unanswered -= own.size;
+        unanswered -= own.used;
         for (const [i, { id, resolve }] of waiters.entries()) resolve(receiptOf(results?.[i] ?? 0, id));
       },
       (error: unknown) => {
-        unanswered -= own.size;
+        unanswered -= own.used;
         // It may never have left.
         if (parcel === own) parcel = null;
         for (const { reject } of waiters) reject(error);
@@ -58,9 +60,11 @@ export function gatherPuts(call: Call, seal: Seal) {
       if (unanswered + job.body.length > MAX_UNANSWERED_BYTES) {
         return Promise.reject(new StorageError("busy", "storage is too far behind"));
       }
-      unanswered += job.body.length;
-      (parcel ?? begin()).add(id, job, now);
-      return new Promise((resolve, reject) => waiting.push({ id, resolve, reject }));
+      const own = parcel ?? begin();
+      unanswered += own.add(id, job, now);
+      const receipt = new Promise<Receipt>((resolve, reject) => waiting.push({ id, resolve, reject }));
+      if (own.used >= MOST_PARCEL_BYTES) parcel = null;
+      return receipt;
     },
   };
 }

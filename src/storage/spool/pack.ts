@@ -7,10 +7,9 @@ import { type Head, LEASED_NUMBERS, type Packed, type PollText, SETTLE_KINDS, ty
 
 /** Jobs on their way to the storage thread, in one message. */
 export interface Parcel {
-  add(id: NewId, job: NewJob, now: number): void;
-  /** Bytes of bodies in it … */
-  readonly size: number;
-  /** … and with their heads. */
+  /** How many bytes more it has with it, head and body. */
+  add(id: NewId, job: NewJob, now: number): number;
+  /** Bytes of heads and bodies in it. */
   readonly used: number;
   /** Hands it over; `transfer` is the block of all heads and bodies. */
   take(): { readonly arg: Packed; readonly transfer: ArrayBuffer[] };
@@ -23,7 +22,6 @@ export function createParcel(seal: Seal, bytes: number): Parcel {
   const routes = new Map<string, number>();
   let block = Buffer.allocUnsafeSlow(bytes);
   let used = 0;
-  let size = 0;
   const place = (text: string | null): number => (text === null ? -1 : texts.push(text) - 1);
   const placeOfRoute = (route: string): number => {
     const known = routes.get(route);
@@ -50,7 +48,6 @@ export function createParcel(seal: Seal, bytes: number): Parcel {
       // Copied: it may be a window into a buffer that is used again.
       block.set(body, used);
       used += body.length;
-      size += body.length;
       numbers.push(
         id.seq,
         id.tail,
@@ -74,9 +71,7 @@ export function createParcel(seal: Seal, bytes: number): Parcel {
         place(job.verify === undefined ? null : pollText(job.verify)),
         job.blocks === true ? 1 : 0,
       );
-    },
-    get size() {
-      return size;
+      return headBytes + body.length;
     },
     get used() {
       return used;
