@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { timeText } from "../core/event.record.ts";
 import type { JobSummary } from "../core/job.ts";
 import { problem } from "../core/problem.ts";
+import type { Bounded } from "./acks.ts";
 
 /** What a caller may know of a delivery: its state, never its payload. */
 export type DeliveryState = Pick<
@@ -15,25 +16,22 @@ export type DeliveryState = Pick<
 /** Finds a delivery; null for an id that is unknown. Rejects where the spool does not answer. */
 export type FindDelivery = (id: string) => Promise<DeliveryState | null>;
 
+/** The same in a time that a caller can wait; null where the spool does not answer. */
+export type Lookup = Bounded<string, { readonly job: DeliveryState | null }>;
+
 export const DELIVERIES = "/.outrigger/deliveries/";
 
 /** `GET /.outrigger/deliveries/{id}`. Never rejects. */
-export async function tellDelivery(
-  req: IncomingMessage,
-  res: ServerResponse,
-  id: string,
-  find: FindDelivery,
-): Promise<void> {
+export async function tellDelivery(req: IncomingMessage, res: ServerResponse, id: string, look: Lookup): Promise<void> {
   if (req.method !== "GET" && req.method !== "HEAD") {
     return say(res, 405, problem(405, "method-not-allowed", "Only GET and HEAD"), ["Allow", "GET, HEAD"]);
   }
-  let found: DeliveryState | null;
-  try {
-    found = await find(id);
-  } catch {
+  const answer = await look(id);
+  if (answer === null) {
     const detail = "The spool does not answer just now; come back after Retry-After.";
     return say(res, 503, problem(503, "storage", "The delivery can't be looked up", detail), ["Retry-After", "5"]);
   }
+  const found = answer.job;
   if (found === null) {
     const detail = "It was never accepted here, or ended longer ago than deliveries are kept.";
     return say(res, 404, problem(404, "no-delivery", "No such delivery", detail));

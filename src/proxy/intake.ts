@@ -7,7 +7,7 @@ import { type AsyncDeps, serveAsync } from "./async.ts";
 import { abandonBody } from "./body.ts";
 import { CALL, Call, type CallShared, type Carrier, NO_BODY } from "./call.ts";
 import { tellRefused } from "./complete.ts";
-import { DELIVERIES, type FindDelivery, tellDelivery } from "./deliveries.ts";
+import { DELIVERIES, type Lookup, tellDelivery } from "./deliveries.ts";
 import type { RoutePlan } from "./plan.ts";
 import * as refuse from "./refusals.ts";
 import { type Rejection, writeRejection } from "./reply.ts";
@@ -22,7 +22,7 @@ export interface Routing {
 }
 
 export interface IntakeDeps extends AsyncDeps {
-  readonly findDelivery: FindDelivery;
+  readonly lookUp: Lookup;
   readonly shared: CallShared;
   readonly routing: () => Routing;
   readonly servePassthrough: (call: Call, expectsContinue: boolean) => Promise<void>;
@@ -66,7 +66,8 @@ function admitted(req: IncomingMessage, res: ServerResponse, deps: IntakeDeps): 
   const { router, limits } = deps.routing();
   const found = find(req, router, limits);
   if ("delivery" in found) {
-    void tellDelivery(req, res, found.delivery, deps.findDelivery);
+    if (deps.completion.inFlight.count >= limits.inFlight) reject(req, res, null, refuse.FULL, startedAt, deps);
+    else void lookUp(req, res, found.delivery, deps);
     return null;
   }
   const refused = "plan" in found ? admit(found.plan, req, limits, startedAt, deps) : found;
@@ -80,6 +81,14 @@ function admitted(req: IncomingMessage, res: ServerResponse, deps: IntakeDeps): 
   (res as Carrier)[CALL] = call;
   res.on("close", onClose);
   return call;
+}
+
+/** Each asks the store: like any other request it counts, so that callers who ask for thousands hold up no webhook. */
+async function lookUp(req: IncomingMessage, res: ServerResponse, id: string, deps: IntakeDeps): Promise<void> {
+  const { inFlight } = deps.completion;
+  inFlight.count++;
+  await tellDelivery(req, res, id, deps.lookUp);
+  inFlight.count--;
 }
 
 interface FoundRoute {

@@ -61,7 +61,7 @@ export async function openProxy(deps: ProxyDeps): Promise<ProxyServer> {
     completion,
     routing,
     put: inTime(deps.put, ACK_MS, shared.clock),
-    findDelivery: deps.findDelivery,
+    lookUp: inTime(async (id) => ({ job: await deps.findDelivery(id) }), ACK_MS, shared.clock),
     servePassthrough: (call, expectsContinue) => {
       if (expectsContinue) call.res.writeContinue();
       return servePassthrough(call, (x) => passthrough.web(call.req, call.res, x), { random, completion });

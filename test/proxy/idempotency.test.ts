@@ -70,7 +70,7 @@ async function serve(send: Send, clock: Clock = systemClock) {
     }),
     servePassthrough: () => Promise.resolve(),
     put: () => Promise.resolve(null),
-    findDelivery: () => Promise.resolve(null),
+    lookUp: async () => ({ job: null }),
   };
   const server = createServer((req, res) => takeIn(req, res, false, deps));
   server.listen(0, "127.0.0.1");
