@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
-import { Client, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
 import type { Clock } from "../core/clock.ts";
+import { Client } from "../core/undici.ts";
 
 /** One HTTP call of a channel, on a connection of its own: calls are rare, and a kept connection would be stale. */
 

@@ -1,5 +1,6 @@
-import { Client, type Dispatcher, Pool } from "undici";
+import type { Dispatcher, Client as SingleClient, Pool as UpstreamPool } from "undici";
 import type { UpstreamSettings } from "../core/settings.ts";
+import { Client, Pool } from "../core/undici.ts";
 import type { ConnectError } from "./connect.error.ts";
 import { type Connect, type ConnectDeps, createConnector, type TlsMaterial } from "./connect.ts";
 import { guardHeads } from "./parser.ts";
@@ -13,7 +14,7 @@ export interface UpstreamClient {
   /** Why a try that waited `ms` has no connection yet. */
   overdue(ms: number): ConnectError;
   /** A connection of its own for one request, opened by `connect` when that is dispatched: waits behind no other. */
-  single(connect: Connect): Client;
+  single(connect: Connect): SingleClient;
   /** The longest `connect_timeout` of the routes that use it; each route's own is kept by its tries. */
   connectTimeoutMs: number;
   /**
@@ -48,10 +49,10 @@ export function createUpstreamClient(
     maxHeaderSize: MAX_RESPONSE_HEAD,
     connect: forUndici(connectBy) as never,
   });
-  const openPool = (pipelining: 0 | 1): Pool =>
+  const openPool = (pipelining: 0 | 1): UpstreamPool =>
     new Pool(origin, { connections: options.connections, ...how(pipelining, connect) });
   let pool = openPool(1);
-  const closePool = async (old: Pool): Promise<void> => {
+  const closePool = async (old: UpstreamPool): Promise<void> => {
     if (!old.closed && !old.destroyed) await old.close();
   };
   const client: UpstreamClient = {

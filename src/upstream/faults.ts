@@ -1,5 +1,5 @@
-import { errors } from "undici";
 import { type Fault, fault } from "../core/fault.ts";
+import { errors } from "../core/undici.ts";
 import { ConnectError, isTlsAlert } from "./connect.error.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { errors } from "undici";
+import { errors } from "../core/undici.ts";
 
 /**
  * Two things that undici does not ask of a head, asked where its parser reports one. The bytes stay undici's to parse,

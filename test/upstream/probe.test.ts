@@ -88,12 +88,17 @@ test("a probe waits behind no request, though the pool has no connection to spar
   );
   cleanUp.push(() => app.stop());
   const probe = probeOf(app.url, { connections: 1 });
-  const request = probe.client.pool.request({ origin: app.url, path: "/", method: "POST" });
+  const failed = new Promise((resolve) => {
+    const none = (): void => undefined;
+    const handler = { onRequestStart: none, onResponseStart: none, onResponseData: none, onResponseEnd: none };
+    const onResponseError = (_: unknown, error: Error): void => resolve(error);
+    probe.client.pool.dispatch({ origin: app.url, path: "/", method: "POST" }, { ...handler, onResponseError });
+  });
   await app.received(1);
   expect(await probe()).toMatchObject({ status: "healthy" });
   expect(app.connections()).toBe(2);
   await app.stop();
-  await expect(request).rejects.toThrow();
+  expect(await failed).toBeInstanceOf(Error);
 });
 
 test.each([
