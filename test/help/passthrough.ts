@@ -41,12 +41,14 @@ export async function startPassthrough(
     readonly timeoutMs?: number;
     readonly idleMs?: number;
     readonly totalMs?: number;
+    /** To the upstream; 64 unless given. */
+    readonly connections?: number;
   } = {},
 ): Promise<PassthroughHost> {
   const clock = options.clock ?? systemClock;
   const upstream = upstreamAt(upstreamPort);
   const connector = createConnector(upstream, null, () => 1_000, { clock: systemClock, egress: ANYWHERE });
-  const agent = createPassthroughAgent(connector.connect, 64);
+  const agent = createPassthroughAgent(connector.connect, options.connections ?? 64);
   const passthrough = createPassthrough({
     clock,
     idleMs: options.idleMs ?? 60_000,
