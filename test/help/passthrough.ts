@@ -43,6 +43,8 @@ export async function startPassthrough(
     readonly totalMs?: number;
     /** To the upstream; 64 unless given. */
     readonly connections?: number;
+    /** Bytes that go to each caller ahead of its answer. */
+    readonly ahead?: Buffer;
   } = {},
 ): Promise<PassthroughHost> {
   const clock = options.clock ?? systemClock;
@@ -92,6 +94,7 @@ export async function startPassthrough(
       return;
     }
     if (req.headers.expect !== undefined) res.writeContinue();
+    if (options.ahead !== undefined) req.socket.write(options.ahead);
     void passthrough.web(req, res, x).then((result) => settle(res, result));
   };
   const server = createServer(serverOptions(LIMITS, isWebSocket));
