@@ -1,26 +1,27 @@
-import type { ClientRequest } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 
 /** Whether an answer's `Transfer-Encoding`, of which Node shows one, is what Node's parser takes for chunks. */
 export interface Framing {
-  /** To be asked as soon as the answer is reported, not later. */
+  /** Known once the answer is reported. */
   chunked(): boolean;
 }
 
 /**
  * Node's parser takes `chunked` with a tab behind it for a coding that it does not know, so that the chunks are read as
  * a body up to the end of the connection; and Node then trims the value that it shows, so that nothing is to be seen of
- * it. What the app wrote is seen here: the bytes of the head as they arrive, kept until it is read.
+ * it. What the app wrote is seen here: the bytes of the head as they arrive, kept until it is judged. With them go the
+ * first bytes of the body, which a stream would else hold for as long as it lasts.
  */
 export function watchFraming(out: ClientRequest): Framing {
   let socket: Socket | null = null;
   let pieces: Buffer[] = [];
   let text = "";
   let at = 0;
+  let chunked = false;
   const keep = (piece: Buffer): void => {
     pieces.push(piece);
   };
-  const stop = (): void => void socket?.off("data", keep);
   const endOfHead = (): number => {
     if (pieces.length > 0) {
       text = text.slice(at) + Buffer.concat(pieces).toString("latin1");
@@ -39,14 +40,23 @@ export function watchFraming(out: ClientRequest): Framing {
   out.on("information", () => {
     at = endOfHead();
   });
-  out.once("response", stop).once("upgrade", stop).once("close", stop);
-  return {
-    chunked: () => {
+  const forget = (): void => {
+    socket?.off("data", keep);
+    pieces = [];
+    text = "";
+    at = 0;
+  };
+  // Before whoever asks: this was listened to first.
+  out.once("response", (answer: IncomingMessage) => {
+    if (answer.headers["transfer-encoding"] !== undefined) {
       const end = endOfHead();
       const codings = text.slice(at, end).match(CODING) ?? [];
-      return codings.length === 1 && CHUNKED.test(codings[0] as string);
-    },
-  };
+      chunked = codings.length === 1 && CHUNKED.test(codings[0] as string);
+    }
+    forget();
+  });
+  out.once("upgrade", forget).once("close", forget);
+  return { chunked: () => chunked };
 }
 
 /** One head. The parser passes over empty lines before it, and lets a status line end in odd ways. */

@@ -1,14 +1,18 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Clock } from "../core/clock.ts";
 import { type Fault, fault } from "../core/fault.ts";
 import { endToEnd, type RawHeaders } from "../core/headers.ts";
 import { type Framing, watchFraming } from "./passthrough.head.ts";
 import { answerHead, badAnswer, CUT, callerGone, faultOfError, openRequest } from "./passthrough.out.ts";
 import type { PassthroughDeps, PassthroughExchange, PassthroughResult, Relay } from "./passthrough.relay.ts";
 import { createWatch, type Watch } from "./passthrough.watch.ts";
+import { cutOff } from "./stalled.ts";
 
 /** What a caller may send before the app has said yes. */
 const EARLY_BYTES = 64 * 1024;
+/** How long an app may take over what its caller sent before it left. */
+const LAST_WORDS_MS = 1_000;
 
 const OURS: ReadonlySet<string> = new Set(["content-length", "x-request-id", "outrigger-outcome"]);
 const UPGRADE: RawHeaders = ["Connection", "Upgrade", "Upgrade", "websocket"];
@@ -19,6 +23,7 @@ export class WebSocketRelay implements Relay {
   readonly #socket: Socket;
   readonly #res: ServerResponse;
   readonly #x: PassthroughExchange;
+  readonly #clock: Clock;
   readonly #idleMs: number;
   readonly #out: ClientRequest;
   readonly #framing: Framing;
@@ -45,6 +50,7 @@ export class WebSocketRelay implements Relay {
     this.#socket = socket;
     this.#res = res;
     this.#x = x;
+    this.#clock = deps.clock;
     this.#idleMs = deps.idleMs;
     this.#early = head.length > 0 ? [head] : [];
     this.#done = new Promise((resolve) => {
@@ -126,11 +132,12 @@ export class WebSocketRelay implements Relay {
       endedWell = true;
     });
     peer.on("close", () => {
+      // Should the caller not read, the listener drops it.
       socket.destroySoon();
       this.#finish(endedWell ? null : CUT);
     });
     socket.on("close", () => {
-      peer.destroySoon();
+      endSoon(peer, this.#clock);
       this.#finish(endedWell ? null : callerGone("the caller went away"));
     });
   }
@@ -169,8 +176,10 @@ export class WebSocketRelay implements Relay {
     if (this.#over) return;
     this.#finish(reason);
     this.#out.destroy();
-    this.#peer?.destroySoon();
-    if (this.#status > 0) this.#socket.destroySoon();
+    if (this.#peer !== null) endNow(this.#peer);
+    if (this.#status === 0) return;
+    if (this.#socket.writableNeedDrain) cutOff(this.#socket);
+    else this.#socket.destroySoon();
   }
 
   #finish(reason: Fault | null): void {
@@ -180,4 +189,18 @@ export class WebSocketRelay implements Relay {
     const named = reason === null ? null : { ...reason, upstream: this.#x.upstream.name };
     this.#resolve({ status: this.#status, fault: named, headSent: this.#status > 0 });
   }
+}
+
+/** Ends a connection to an app in a while: one that does not read would else be held for ever by what waits for it. */
+function endSoon(peer: Socket, clock: Clock): void {
+  peer.destroySoon();
+  if (peer.destroyed) return;
+  const timer = clock.after(LAST_WORDS_MS, cutOff, peer);
+  peer.once("close", () => clock.cancel(timer));
+}
+
+function endNow(peer: Socket): void {
+  // A reset, or the kernel would go on offering what is not taken.
+  if (peer.writableLength > 0) cutOff(peer);
+  else peer.destroy();
 }

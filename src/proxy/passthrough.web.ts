@@ -5,13 +5,14 @@ import { answerHead, badAnswer, CUT, callerGone, faultOfError, framingOf, openRe
 import type { PassthroughDeps, PassthroughExchange, PassthroughResult, Relay } from "./passthrough.relay.ts";
 import { createWatch, type Watch } from "./passthrough.watch.ts";
 import { cutOff } from "./stalled.ts";
+import { takenBy } from "./taken.ts";
 import { endWith, hasBody } from "./wire.server.ts";
 
 /**
- * A caller may stand in the way of its answer for so long: meanwhile it holds a slot of its app, which others wait for.
- * One that takes each piece within it may take as long as it likes over the whole.
+ * A caller may take nothing of its answer for so long, as at the listener. One that takes something within it may take
+ * as long as it likes over the whole.
  */
-const HELD_UP_MS = 10_000;
+const HELD_UP_MS = 60_000;
 
 /** One streamed request and its answer. */
 export class WebRelay implements Relay {
@@ -112,17 +113,32 @@ export class WebRelay implements Relay {
       if (!answer.complete) this.end(CUT);
     });
     answer.pipe(this.#res);
-    const heldUp = (): void => this.#watch.allow(Math.min(HELD_UP_MS, this.#idleMs));
     // After the pipe's own listener, which has written the piece by then.
     answer.on("data", () => {
-      if (this.#res.writableNeedDrain) heldUp();
+      if (this.#res.writableNeedDrain) this.#awaitCaller();
       else this.#watch.touch();
     });
     // What is left is the caller's to take.
-    answer.on("end", heldUp);
+    answer.on("end", () => this.#awaitCaller());
     this.#res.on("drain", () => {
       if (!answer.readableEnded) this.#watch.allow(this.#idleMs);
     });
+    // Its turn has come.
+    this.#res.on("socket", () => {
+      if (this.#waitsForCaller()) this.#awaitCaller();
+    });
+  }
+
+  /** Is it the caller who is waited for? */
+  #waitsForCaller(): boolean {
+    return this.#res.writableNeedDrain || this.#answer?.readableEnded === true;
+  }
+
+  #awaitCaller(): void {
+    const { socket } = this.#res;
+    // Behind an earlier answer of its connection it can't be taken yet, however well the caller reads.
+    if (socket === null) this.#watch.allow(Number.POSITIVE_INFINITY);
+    else this.#watch.allow(HELD_UP_MS, () => takenBy(socket));
   }
 
   #lapse(what: "idle" | "total"): Fault {
@@ -132,7 +148,7 @@ export class WebRelay implements Relay {
       return fault("timeout", detail, { written: this.#written, proxyError: "http_response_timeout" });
     }
     if (this.#phase === "request") return callerGone("the request stopped arriving");
-    if (this.#res.writableNeedDrain || this.#answer?.readableEnded) return callerGone("the caller stopped reading");
+    if (this.#waitsForCaller()) return callerGone("the caller stopped reading");
     return fault("timeout", "the answer stopped coming", { written: true, proxyError: "http_response_incomplete" });
   }
 

@@ -36,11 +36,17 @@ export function serverOptions(limits: LimitSettings, upgrades: (req: IncomingMes
 }
 
 /**
- * Is this the one upgrade we serve (RFC 6455 section 4.1)? `h2c` and all others are ignored. A handshake has no body:
- * what follows the head of one that announces a body would be taken for frames of the WebSocket.
+ * Is this the one upgrade we serve (RFC 6455 section 4.1)? `h2c` and all others are ignored, and any in HTTP/1.0 (RFC
+ * 9110 section 7.8). A handshake has no body: what follows the head of one that announces a body would be taken for
+ * frames of the WebSocket.
  */
 export function isWebSocket(req: IncomingMessage): boolean {
-  return req.method === "GET" && req.headers.upgrade?.toLowerCase() === "websocket" && !hasBody(req);
+  return (
+    req.httpVersion === "1.1" &&
+    req.method === "GET" &&
+    req.headers.upgrade?.toLowerCase() === "websocket" &&
+    !hasBody(req)
+  );
 }
 
 /** Does the request announce a body (RFC 9112 section 6.3)? Of one that does not, no `end` event will come. */

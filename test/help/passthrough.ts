@@ -41,12 +41,16 @@ export async function startPassthrough(
     readonly timeoutMs?: number;
     readonly idleMs?: number;
     readonly totalMs?: number;
+    /** To the upstream; 64 unless given. */
+    readonly connections?: number;
+    /** Bytes that go to each caller ahead of its answer. */
+    readonly ahead?: Buffer;
   } = {},
 ): Promise<PassthroughHost> {
   const clock = options.clock ?? systemClock;
   const upstream = upstreamAt(upstreamPort);
   const connector = createConnector(upstream, null, () => 1_000, { clock: systemClock, egress: ANYWHERE });
-  const agent = createPassthroughAgent(connector.connect, 64);
+  const agent = createPassthroughAgent(connector.connect, options.connections ?? 64);
   const passthrough = createPassthrough({
     clock,
     idleMs: options.idleMs ?? 60_000,
@@ -90,6 +94,7 @@ export async function startPassthrough(
       return;
     }
     if (req.headers.expect !== undefined) res.writeContinue();
+    if (options.ahead !== undefined) req.socket.write(options.ahead);
     void passthrough.web(req, res, x).then((result) => settle(res, result));
   };
   const server = createServer(serverOptions(LIMITS, isWebSocket));

@@ -281,63 +281,6 @@ test("an answer that stops coming ends by idleness, one that goes on does not, a
   expect(clock.pending()).toBe(0);
 });
 
-test("a caller that stops reading is dropped, and it is not the app's failure", async () => {
-  const clock = createManualClock();
-  let app: Socket | undefined;
-  const { upstream, host } = await setUp(
-    (_request, socket) => {
-      app = socket;
-      return { bytes: Buffer.concat([Buffer.from("HTTP/1.1 200 OK\r\n\r\n"), Buffer.alloc(32 * 1024 * 1024)]) };
-    },
-    { clock, idleMs: 60_000 },
-  );
-  const socket = connect(host.port, "127.0.0.1");
-  cleanUp.push(async () => socket.destroy());
-  socket.on("error", () => undefined);
-  socket.write(`${HEAD}\r\n`);
-  await once(socket, "readable");
-  // Nothing more is read here: in a while every buffer on the way is full, and nothing moves.
-  let still = 0;
-  let left = -1;
-  await until(() => {
-    still = app?.writableLength === left ? still + 1 : 0;
-    left = app?.writableLength ?? -1;
-    return left > 0 && still > 500;
-  });
-  // It holds a slot of the app that others wait for: not for as long as a silent app would be waited for.
-  clock.advance(9_999);
-  expect(host.results).toEqual([]);
-  clock.advance(1);
-  expect((await host.ended(1))[0]?.fault).toMatchObject({ aborted: true, detail: "the caller stopped reading" });
-  await upstream.idle();
-  // With a reset: the kernel keeps nothing of the answer for it.
-  const broken = once(socket, "error");
-  socket.resume();
-  expect(await broken).toMatchObject([{ code: "ECONNRESET" }]);
-});
-
-test("a caller that reads now and then has its whole answer, however long that takes", async () => {
-  const clock = createManualClock();
-  const mib = 1024 * 1024;
-  const head = Buffer.from(`HTTP/1.1 200 OK\r\nContent-Length: ${16 * mib}\r\n\r\n`);
-  const { host } = await setUp(() => ({ bytes: Buffer.concat([head, Buffer.alloc(16 * mib)]) }), { clock });
-  const socket = connect(host.port, "127.0.0.1");
-  cleanUp.push(async () => socket.destroy());
-  socket.on("error", () => undefined);
-  socket.write(`${HEAD}\r\n`);
-  let taken = 0;
-  socket.on("data", (piece: Buffer) => {
-    // A second for each MiB: no kernel holds as many of them as would be too long a wait.
-    if (Math.floor((taken + piece.length) / mib) > Math.floor(taken / mib)) clock.advance(1_000);
-    taken += piece.length;
-    socket.pause();
-    setImmediate(() => socket.resume());
-  });
-  expect((await host.ended(1))[0]?.fault).toBeNull();
-  await until(() => taken >= 16 * mib);
-  expect(clock.now()).toBeGreaterThan(10_000);
-});
-
 test("closing ends what is open", async () => {
   const { upstream, host } = await setUp(() => null);
   const me = caller(host.port);

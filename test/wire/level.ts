@@ -82,7 +82,7 @@ export async function holdsNoMore(round: () => Promise<void>): Promise<void> {
 }
 
 /** Bytes that this process holds, garbage apart. */
-function heldBytes(): number {
+export function heldBytes(): number {
   setFlagsFromString("--expose-gc");
   const gc = runInNewContext("gc") as () => void;
   gc();

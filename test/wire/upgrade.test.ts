@@ -75,3 +75,12 @@ test.each([
   expect(request?.body.toString()).toBe(body === "" ? "" : "hi");
   expect(request && values(request, "upgrade")).toEqual([]);
 });
+
+test("passthrough: a handshake in HTTP/1.0 is an ordinary request: RFC 9110 section 7.8", async () => {
+  const { upstream, port } = await startWire();
+  const handshake = head("GET", "/passthrough/x", ...HANDSHAKE).replace("HTTP/1.1", "HTTP/1.0");
+  const reply = await rawExchange(port, handshake);
+  expect(reply.messages.map(statusOf)).toEqual([200]);
+  const [request] = upstream.requests();
+  expect(request && values(request, "upgrade")).toEqual([]);
+});

@@ -297,6 +297,11 @@ const headers: readonly RequestVector[] = [
     ),
     GOT,
   ),
+  passes(
+    "an upgrade in HTTP/1.0",
+    get("/wire/x", `${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n`, "HTTP/1.0"),
+    GOT,
+  ),
   passes("an upgrade by POST", post(`Connection: Upgrade\r\nUpgrade: websocket\r\n${HI}`), POSTED),
 ];
 
