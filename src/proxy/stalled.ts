@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { Clock, Timer } from "../core/clock.ts";
+import { takenBy } from "./taken.ts";
 
 /** Looks in the time after which a caller is dropped: it is so much late at most. */
 const LOOKS = 4;
@@ -29,7 +30,7 @@ export function dropStalled(server: Server, stalledMs: number, clock: Clock): vo
     const next: typeof marks = new Map();
     for (const socket of open) {
       if (socket.writableLength === 0) continue;
-      const taken = takenBytes(socket);
+      const taken = takenBy(socket);
       const before = marks.get(socket);
       const mark = before?.taken === taken ? before : { taken, since: now };
       if (now - mark.since >= stalledMs) cutOff(socket);
@@ -61,19 +62,4 @@ export function cutOff(socket: Socket): void {
   // TLS has no reset of its own, and a unix socket none at all.
   if (socket instanceof TLSSocket || socket.remoteAddress === undefined) socket.destroy();
   else socket.resetAndDestroy();
-}
-
-/**
- * Bytes that the kernel has taken for the other side: of a large piece as it goes, and no more for what only waits
- * behind it. The kernel takes again once a third of its buffer is free.
- */
-export function takenBytes(socket: Socket): number {
-  const { _handle: handle } = socket as Socket & { readonly _handle?: Partial<Counted> | null };
-  return (handle?.bytesWritten ?? 0) - (handle?.writeQueueSize ?? 0);
-}
-
-/** What libuv was given, and what of it is still to be written. */
-interface Counted {
-  readonly bytesWritten: number;
-  readonly writeQueueSize: number;
 }

@@ -12,7 +12,8 @@ interface Handle {
 
 /**
  * Bytes that the kernel has taken for the other side, by which a reader is told from one that has stopped: a `drain`
- * only comes once all that waits is gone. Under TLS they are those of its records.
+ * only comes once all that waits is gone. Under TLS they are those of its records. The kernel takes again once a third of
+ * its buffer is free, so that of a slow reader they grow in jumps.
  */
 export function takenBy(socket: Socket): number {
   const { _handle: handle } = socket as Socket & { readonly _handle?: Handle | null };
