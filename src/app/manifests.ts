@@ -96,10 +96,11 @@ export async function startManifests(first: Unpacked, deps: ManifestDeps): Promi
         });
       return running;
     }
-    waiting ??= running.then(() => {
+    const next = (): Promise<Result<Applied, readonly string[]>> => {
       waiting = null;
       return reload(by);
-    });
+    };
+    waiting ??= running.then(next, next);
     return waiting;
   };
 
@@ -132,7 +133,7 @@ async function build(
 ): Promise<Applied> {
   const { loaded } = unpacked;
   const at = deps.clock.wall();
-  const revision = await deps.keepRevision({ loaded, at, by });
+  const revision = await numberOf({ loaded, at, by }, deps, signal);
   // All of a small one takes less than a turn of a busy loop, for which who asked would wait.
   const large = loaded.manifest.routes.length > AT_ONCE;
   const turn = async (): Promise<void> => {
@@ -146,6 +147,29 @@ async function build(
   deps.coming(applied);
   await turn();
   return applied;
+}
+
+/** A disk may stall without failing: neither a good manifest nor a stop waits for it longer. */
+const KEEP_MS = 3_000;
+
+/** The number that history gives it; 0 where it takes too long. Rejects when `signal` aborts. */
+async function numberOf(
+  applied: Pick<Applied, "loaded" | "at" | "by">,
+  { clock, keepRevision }: ManifestDeps,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  signal?.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const timer = clock.after(KEEP_MS, resolve, 0);
+  const stop = (): void => reject(signal?.reason);
+  signal?.addEventListener("abort", stop);
+  keepRevision(applied).then(resolve, reject);
+  try {
+    return await promise;
+  } finally {
+    clock.cancel(timer);
+    signal?.removeEventListener("abort", stop);
+  }
 }
 
 /** Once it is in force: whoever hears of it finds it as the current one. */
