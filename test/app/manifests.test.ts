@@ -31,7 +31,7 @@ async function start(given: Partial<ManifestDeps> = {}): Promise<Rig> {
   if (!prepared.ok) throw new Error(prepared.error.problems.join("\n"));
   const { deps, upstreams } = createPlanDeps(clock);
   onTestFinished(() => upstreams.close());
-  const rig = { clock, write, keep: async () => 1 };
+  const rig: Omit<Rig, "manifests"> = { clock, write, keep: async () => 1 };
   const manifests = await startManifests(readFirst(prepared.value), {
     ...deps,
     file,
@@ -40,7 +40,7 @@ async function start(given: Partial<ManifestDeps> = {}): Promise<Rig> {
       throw error;
     }),
     watch: () => undefined,
-    keepRevision: (applied) => (rig as Rig).keep(applied),
+    keepRevision: (applied) => rig.keep(applied),
     coming: () => undefined,
     applied: () => undefined,
     ...given,
@@ -102,4 +102,24 @@ test("a reload that breaks leaves the way free for those that follow it", async 
   rig.write(routes("/v2"));
   await Promise.all([first, rig.manifests.reload("test")]);
   expect(rig.manifests.current.plans[0]?.settings.path).toBe("/v2");
+});
+
+test("what requests use and the manifest they come by change in one turn, however many routes there are", async () => {
+  const found: unknown[] = [];
+  const many = (path: string): string =>
+    `apps:\n  quiz:\n    owner: dev@quiz.example\n    url: "http://127.0.0.1:9"\n    webhooks:\n${Array.from({ length: 300 }, (_, n) => `      hook_${n}: ${path}/${n}\n`).join("")}`;
+  let rig: Rig | null = null;
+  const look = (): void => void found.push(rig?.manifests.current.plans[0]?.settings.path);
+  rig = await start({
+    coming() {
+      look();
+      // Before any request could come.
+      queueMicrotask(look);
+    },
+    applied: look,
+  });
+  found.length = 0;
+  rig.write(many("/v1"));
+  await rig.manifests.reload("test");
+  expect(found).toEqual(["/v0", "/v1/0", "/v1/0"]);
 });
