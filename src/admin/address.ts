@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { ownerOf } from "../storage/owner.ts";
 
 /**
  * Where the admin listener of a running sidecar is, in its data directory: what the manifest says may be any free port,
@@ -20,7 +21,10 @@ export function dropAddress(dataDir: string): Promise<void> {
   return rm(join(dataDir, ADDRESS_FILE), { force: true });
 }
 
-/** Null where none runs that this user could ask: who was killed leaves its address, which may be another's by now. */
+/**
+ * Null where none runs that this user could ask. Who was killed leaves its address, and both its number and its port may
+ * be another's by now, who must not be sent a token: so it is that of the directory's owner or nobody's, on this machine.
+ */
 export function readAddress(dataDir: string): string | null {
   let text: string;
   try {
@@ -29,13 +33,8 @@ export function readAddress(dataDir: string): string | null {
     return null;
   }
   const [, pid, address] = /^([1-9]\d*) (\S+)\n$/.exec(text) ?? [];
-  return address !== undefined && runs(Number(pid)) ? address : null;
+  return address !== undefined && HERE.test(address) && ownerOf(dataDir) === Number(pid) ? address : null;
 }
 
-function runs(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
+/** A socket file, loopback, or all addresses, which are reached by loopback. */
+const HERE = /^(unix:\/.+|(localhost|127(\.\d{1,3}){3}|0\.0\.0\.0|\[::1?\]):\d{1,5})$/;

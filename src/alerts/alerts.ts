@@ -27,6 +27,8 @@ export interface AlertService extends AsyncDisposable {
   silence(id: string, silence: Alert["silence"]): Alert | null;
   /** Checks now. Resolves when it is done; never rejects. */
   check(): Promise<void>;
+  /** Something may be well again: checks at once, or when the last check is a second ago. */
+  checkSoon(): void;
 }
 
 export interface RulesInForce {
@@ -102,6 +104,7 @@ export async function openAlerts(deps: AlertDeps): Promise<AlertService> {
       return silenced;
     },
     check: checks.now,
+    checkSoon: checks.soon,
     async [Symbol.asyncDispose]() {
       const ended = checks.stop();
       gathering.giveUp();

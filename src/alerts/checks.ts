@@ -6,6 +6,8 @@ export interface Checks {
   every(ms: number): void;
   /** Resolves once a check that begins now, or after the one under way, is done. */
   now(): Promise<void>;
+  /** One that begins after this comes soon: at once, or when the last one is a second ago. Many ask for one check. */
+  soon(): void;
   /** No check begins any more. Resolves when that under way is done. */
   stop(): Promise<void>;
 }
@@ -16,6 +18,9 @@ export interface Checks {
  */
 const FIRST_MS = 10_000;
 
+/** What is told of soon may be told of again and again: checks must not follow each other without a pause. */
+const APART_MS = 1_000;
+
 /** `check` never rejects. */
 export function createChecks(clock: Clock, check: () => Promise<void>): Checks {
   let intervalMs: number | null = null;
@@ -25,6 +30,11 @@ export function createChecks(clock: Clock, check: () => Promise<void>): Checks {
   let underWay: Promise<void> = Promise.resolve();
   let next: Promise<void> | null = null;
   let stopped = false;
+  let busy = false;
+  let endedAt = Number.NEGATIVE_INFINITY;
+  /** Asked for while one was under way, which may have seen less. */
+  let again = false;
+  let pause: Timer | null = null;
 
   const arm = (): void => {
     if (timer !== null) clock.cancel(timer);
@@ -33,13 +43,28 @@ export function createChecks(clock: Clock, check: () => Promise<void>): Checks {
     const spanMs = first ? Math.min(intervalMs, FIRST_MS) : intervalMs;
     timer = clock.after(Math.max(lastAt + spanMs - clock.now(), 0), () => void now(), undefined);
   };
+  const dropPause = (): void => {
+    if (pause !== null) clock.cancel(pause);
+    pause = null;
+  };
+  const follow = (): void => {
+    const waitMs = endedAt + APART_MS - clock.now();
+    if (waitMs <= 0) void now();
+    else pause ??= clock.after(waitMs, () => void now(), undefined);
+  };
   const begin = async (): Promise<void> => {
     next = null;
     if (stopped) return;
     lastAt = clock.now();
     first = false;
     arm();
+    dropPause();
+    again = false;
+    busy = true;
     await check();
+    busy = false;
+    endedAt = clock.now();
+    if (again && !stopped) follow();
   };
   const now = (): Promise<void> => {
     next ??= underWay.then(begin);
@@ -52,9 +77,15 @@ export function createChecks(clock: Clock, check: () => Promise<void>): Checks {
       arm();
     },
     now,
+    soon() {
+      if (stopped || next !== null) return;
+      if (busy) again = true;
+      else follow();
+    },
     async stop() {
       stopped = true;
       arm();
+      dropPause();
       await underWay;
     },
   };

@@ -14,11 +14,12 @@ export interface AppState {
 
 /** Keeps the state of apps by name. */
 export interface Apps {
+  /** For a plan of a manifest that comes: what is in force stays as it is until `retain`. */
   state(app: AppSettings): AppState;
   /** Requests under way, by app. */
   inFlight(): ReadonlyMap<string, number>;
-  /** Forgets apps that are not named and have nothing under way. */
-  retain(names: ReadonlySet<string>): void;
+  /** A manifest is in force: its rate limits hold, and apps that it does not name and that have nothing under way are forgotten. */
+  retain(apps: readonly AppSettings[]): void;
 }
 
 interface Kept extends Pick<AppState, "inFlight" | "schemaBudget"> {
@@ -35,16 +36,21 @@ export function createApps(clock: Clock): Apps {
         own = { inFlight: { count: 0 }, schemaBudget: createBudget(), bucket: null };
         kept.set(app.name, own);
       }
-      const now = clock.now();
-      if (app.rateLimit === null) own.bucket = null;
-      else if (own.bucket === null) own.bucket = createTokenBucket(app.rateLimit, now);
-      else own.bucket.configure(app.rateLimit, now);
-      const { bucket, inFlight, schemaBudget } = own;
+      if (app.rateLimit !== null) own.bucket ??= createTokenBucket(app.rateLimit, clock.now());
+      const { inFlight, schemaBudget } = own;
+      const bucket = app.rateLimit === null ? null : own.bucket;
       return { inFlight, schemaBudget, takeToken: bucket === null ? null : (at) => bucket.take(at) };
     },
     inFlight: () => new Map([...kept].map(([name, own]) => [name, own.inFlight.count])),
-    retain(names) {
-      for (const [name, own] of kept) if (!names.has(name) && own.inFlight.count === 0) kept.delete(name);
+    retain(apps) {
+      const named = new Map(apps.map((app) => [app.name, app]));
+      const now = clock.now();
+      for (const [name, own] of kept) {
+        const app = named.get(name);
+        if (app === undefined && own.inFlight.count === 0) kept.delete(name);
+        if (app?.rateLimit === null) own.bucket = null;
+        else if (app !== undefined) own.bucket?.configure(app.rateLimit, now);
+      }
     },
   };
 }

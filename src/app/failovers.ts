@@ -11,9 +11,12 @@ import type { PinSharing } from "./sharing.ts";
 
 /** The health and failover of every app. */
 export interface Failovers {
-  /** What a try of this upstream reads and tells; null for an upstream that a single route names by itself. */
+  /**
+   * What a try of this upstream reads and tells; null for an upstream that a single route names by itself. For a plan of
+   * a manifest that comes: what is in force stays as it is until `applied`.
+   */
   of(app: AppSettings, upstream: UpstreamSettings): ReturnType<AppFailover["of"]>;
-  /** A manifest is in force: lets go of the apps that it no longer sends anything to. */
+  /** A manifest is in force: its apps go by it. Lets go of the apps that it no longer sends anything to. */
   applied(apps: readonly AppSettings[], routes: ReadonlySet<string>): void;
   find(app: string): AppFailover | null;
   /** What other replicas should know of: upstreams that do not serve, and pins. */
@@ -95,15 +98,18 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
       if (own === undefined) {
         own = { failover: open(app), settings: app };
         known.set(app.name, own);
-      } else if (own.settings !== app) {
-        own.settings = app;
-        own.failover.configure(app);
       }
       asked.add(app.name);
-      return own.failover.of(upstream);
+      return own.failover.prepare(upstream);
     },
     applied(named, routes) {
       apps = named;
+      for (const app of named) {
+        const own = known.get(app.name);
+        if (own === undefined || own.settings === app || !asked.has(app.name)) continue;
+        own.settings = app;
+        own.failover.configure(app);
+      }
       for (const [name, { failover }] of known) {
         failover.retain(routes);
         if (asked.has(name)) continue;

@@ -48,9 +48,9 @@ export interface ManifestDeps extends PlanDeps {
   readonly watch: ManifestWatch["update"];
   /** Keeps the revision in history and returns its number. */
   readonly keepRevision: (applied: Pick<Applied, "loaded" | "at" | "by">) => Promise<number>;
-  /** Called with each new manifest before requests come by it: what they hand on must know where to. */
+  /** Called in the turn in which it comes into force: all that requests use goes by it from then on. */
   readonly coming: (applied: Applied) => void;
-  /** Called once it is in force: lets go of what it no longer names. */
+  /** Called once it is in force, of a large one in a turn of its own: what no request waits for follows it. */
   readonly applied: (applied: Applied) => void;
 }
 
@@ -58,6 +58,7 @@ export interface ManifestDeps extends PlanDeps {
 export async function startManifests(first: Unpacked, deps: ManifestDeps): Promise<Manifests> {
   const stopped = new AbortController();
   let current = await build(first, null, "start", deps);
+  deps.coming(current);
   announce(current, deps);
   let rejection: Rejection | null = null;
   let running: Promise<Result<Applied, readonly string[]>> | null = null;
@@ -78,9 +79,12 @@ export async function startManifests(first: Unpacked, deps: ManifestDeps): Promi
     rejection = null;
     deps.watch(reading.kind === "same" ? reading.files : reading.unpacked.loaded.files);
     if (reading.kind === "same") return ok(current);
-    current = await build(reading.unpacked, current, by, deps, stopped.signal);
-    announce(current, deps);
-    return ok(current);
+    const applied = await build(reading.unpacked, current, by, deps, stopped.signal);
+    deps.coming(applied);
+    current = applied;
+    if (isLarge(applied)) await nextTurn();
+    announce(applied, deps);
+    return ok(applied);
   };
 
   const reload = (by: string): Promise<Result<Applied, readonly string[]>> => {
@@ -96,10 +100,11 @@ export async function startManifests(first: Unpacked, deps: ManifestDeps): Promi
         });
       return running;
     }
-    waiting ??= running.then(() => {
+    const next = (): Promise<Result<Applied, readonly string[]>> => {
       waiting = null;
       return reload(by);
-    });
+    };
+    waiting ??= running.then(next, next);
     return waiting;
   };
 
@@ -120,9 +125,14 @@ export async function startManifests(first: Unpacked, deps: ManifestDeps): Promi
 
 const STOPPING = "outrigger is stopping: start it again, and it reads the manifest as it is then";
 
+/** All of a small one takes less than a turn of a busy loop, for which who asked would wait. */
+function isLarge({ loaded }: Unpacked): boolean {
+  return loaded.manifest.routes.length > AT_ONCE;
+}
+
 const nextTurn = (): Promise<void> => new Promise((done) => setImmediate(done));
 
-/** Requests go on under the manifest before until the last line of a reload, which is one assignment. */
+/** Touches nothing that requests use: they go on under the manifest before until this one is applied, in one turn. */
 async function build(
   unpacked: Unpacked,
   before: Applied | null,
@@ -132,9 +142,8 @@ async function build(
 ): Promise<Applied> {
   const { loaded } = unpacked;
   const at = deps.clock.wall();
-  const revision = await deps.keepRevision({ loaded, at, by });
-  // All of a small one takes less than a turn of a busy loop, for which who asked would wait.
-  const large = loaded.manifest.routes.length > AT_ONCE;
+  const revision = await numberOf({ loaded, at, by }, deps, signal);
+  const large = isLarge(unpacked);
   const turn = async (): Promise<void> => {
     if (large) await nextTurn();
     signal?.throwIfAborted();
@@ -142,10 +151,30 @@ async function build(
   const built = await buildPlans(unpacked, before, { ...deps, turn });
   const router = createRouter(built.plans.map((plan) => ({ match: plan.settings.match, value: plan })));
   await turn();
-  const applied = { ...unpacked, ...built, router, limits: loaded.manifest.limits, revision, at, by };
-  deps.coming(applied);
-  await turn();
-  return applied;
+  return { ...unpacked, ...built, router, limits: loaded.manifest.limits, revision, at, by };
+}
+
+/** A disk may stall without failing: neither a good manifest nor a stop waits for it longer. */
+const KEEP_MS = 3_000;
+
+/** The number that history gives it; 0 where it takes too long. Rejects when `signal` aborts. */
+async function numberOf(
+  applied: Pick<Applied, "loaded" | "at" | "by">,
+  { clock, keepRevision }: ManifestDeps,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  signal?.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const timer = clock.after(KEEP_MS, resolve, 0);
+  const stop = (): void => reject(signal?.reason);
+  signal?.addEventListener("abort", stop);
+  keepRevision(applied).then(resolve, reject);
+  try {
+    return await promise;
+  } finally {
+    clock.cancel(timer);
+    signal?.removeEventListener("abort", stop);
+  }
 }
 
 /** Once it is in force: whoever hears of it finds it as the current one. */

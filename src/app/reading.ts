@@ -71,7 +71,11 @@ async function readBeside(job: ReadingJob, before: Unpacked, signal: AbortSignal
   const thread = spawn(job);
   const ended = new AbortController();
   thread.once("exit", () => ended.abort());
-  const stop = (): void => void thread.terminate();
+  // One that waits for a disk ends when that lets it: nobody waits for its exit.
+  const stop = (): void => {
+    ended.abort();
+    void thread.terminate();
+  };
   signal.addEventListener("abort", stop);
   const answer = async <T>(): Promise<T> => (await once(thread, "message", { signal: ended.signal }))[0] as T;
   try {
@@ -85,6 +89,8 @@ async function readBeside(job: ReadingJob, before: Unpacked, signal: AbortSignal
     for (let piece = await ask(); piece !== null; ) {
       // The thread makes the next one meanwhile.
       const next = ask();
+      // Where this piece can't be taken, nobody is left to hear that the thread was ended.
+      next.catch(() => undefined);
       unpacker.take(piece);
       piece = await next;
     }

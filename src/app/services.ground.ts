@@ -1,3 +1,4 @@
+import { dropAddress } from "../admin/address.ts";
 import { compileEgress, type EgressRule } from "../core/egress.ts";
 import { createEventBus, type EventBus } from "../core/events.ts";
 import { createLog, type Log } from "../observe/log.ts";
@@ -35,6 +36,8 @@ export async function openGround(
   bus.on(log.record);
   if (options.onEvent !== undefined) bus.on(options.onEvent);
   const storage = started.use(await openStorage({ dataDir: first.manifest.dataDir, clock, onEvent: bus.emit }));
+  // Of who was killed here. In a container its number is this process's, too.
+  await dropAddress(first.manifest.dataDir).catch(() => undefined);
   return {
     log,
     bus,

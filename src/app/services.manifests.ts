@@ -56,30 +56,34 @@ export function openManifests(first: Unpacked, parts: ManifestParts): Promise<Ma
   });
 }
 
-function coming({ ground, telling: { notifier, outbox }, deliveries }: ManifestParts): ManifestDeps["coming"] {
+/** What requests, deliveries and checks of an app use: the old until here, the new from here on. */
+function coming(parts: ManifestParts): ManifestDeps["coming"] {
+  const { ground, telling, memory, breakers, upstreams, failovers, apps, deliveries } = parts;
+  const { notifier, outbox } = telling;
   return ({ loaded, plans }) => {
+    const { manifest } = loaded;
     ground.follow(loaded);
-    notifier.apply({ ...loaded.manifest, dashboard: loaded.manifest.admin.publicUrl, mask: loaded.mask });
-    deliveries.apply(plans, loaded.manifest.spool, outbox.routes(notifier.channels.values()));
+    notifier.apply({ ...manifest, dashboard: manifest.admin.publicUrl, mask: loaded.mask });
+    deliveries.apply(plans, manifest.spool, outbox.routes(notifier.channels.values()));
+    memory.limit = manifest.limits.buffered;
+    breakers.retain(plans.flatMap((plan) => plan.breakers.map((id) => ({ id, settings: plan.settings.breaker }))));
+    // Before what it probes by goes.
+    failovers.applied(manifest.apps, new Set(plans.map(({ ref }) => ref.key)));
+    apps.retain(manifest.apps);
+    upstreams.sweep();
   };
 }
 
-function applied(parts: ManifestParts): ManifestDeps["applied"] {
-  const { ground, telling, memory, breakers, upstreams, failovers, apps, alerts } = parts;
+function applied({ ground, telling, alerts }: ManifestParts): ManifestDeps["applied"] {
   return ({ loaded, plans }) => {
     const { manifest } = loaded;
-    memory.limit = manifest.limits.buffered;
     telling.metrics.retain(
       plans.map(({ ref, settings }) => ({ ...ref, upstreams: settings.upstreams.map((u) => u.name) })),
       manifest.notify.channels.map((channel) => channel.name),
     );
     telling.calls.apply(manifest.history);
-    breakers.retain(plans.flatMap((plan) => plan.breakers));
-    failovers.applied(manifest.apps, new Set(plans.map(({ ref }) => ref.key)));
-    apps.retain(new Set(manifest.apps.map((app) => app.name)));
     alerts.apply(manifest);
     for (const { file, line, message } of loaded.warnings) ground.log.warn({ file, line }, message);
     warnOfFewFiles(manifest.limits.connections, ground.log);
-    upstreams.sweep();
   };
 }

@@ -30,6 +30,7 @@ export interface WayOut {
 
 /** Every upstream in use. One that a reload leaves as it was keeps its connections, slots and budget. */
 export interface Upstreams {
+  /** For a plan of a manifest that comes: what is in force stays as it is until `sweep`. */
   get(app: AppSettings, upstream: UpstreamSettings, way: WayOut, connectTimeoutMs: number): UpstreamState;
   /** Asks an upstream how it is, the way requests go there; one that none goes to is unknown. Never rejects. */
   probe(
@@ -41,8 +42,8 @@ export interface Upstreams {
   /** Asks it something beside the traffic; null for one that none goes to. Never rejects. */
   ask(app: AppSettings, upstream: UpstreamSettings, question: Question): Promise<Asked> | null;
   /**
-   * Lets go of the upstreams not asked for since the last call: idle connections close now, used ones after use.
-   * Requests that began under the old manifest still get through.
+   * A manifest is in force: what its plans asked for since the last call holds. Lets go of the upstreams not asked for:
+   * idle connections close now, used ones after use. Requests that began under the old manifest still get through.
    */
   sweep(): void;
   close(): Promise<void>;
@@ -57,7 +58,9 @@ export function createUpstreams(deps: Omit<ConnectDeps, "egress">, version: stri
   const newest = new Map<string, UpstreamState>();
   /** Those whose last connections are not closed yet. */
   const retiring = new Set<Promise<void>>();
-  let asked = new Set<string>();
+  /** Of the manifest that comes, by the keys of `known` and of `shares`. */
+  let asked = new Map<string, { readonly state: UpstreamState; readonly connectTimeoutMs: number }>();
+  let askedShares = new Map<string, { readonly state: UpstreamState; readonly app: AppSettings }>();
   return {
     get(app, upstream, { tls, egress }, connectTimeoutMs) {
       const id = idOf(app, upstream);
@@ -67,8 +70,7 @@ export function createUpstreams(deps: Omit<ConnectDeps, "egress">, version: stri
       if (share === undefined) {
         share = { slots: createBulkhead(app.concurrency), budget: createRetryBudget() };
         shares.set(id, share);
-      } else if (!asked.has(id)) share.slots.configure(app.concurrency);
-      asked.add(id);
+      }
       let state = known.get(key);
       if (state === undefined) {
         const connections = app.concurrency.max;
@@ -79,10 +81,12 @@ export function createUpstreams(deps: Omit<ConnectDeps, "egress">, version: stri
           ...share,
         };
         known.set(key, state);
-      } else if (!asked.has(key)) state.client.connectTimeoutMs = connectTimeoutMs;
-      state.client.connectTimeoutMs = Math.max(state.client.connectTimeoutMs, connectTimeoutMs);
-      asked.add(key);
-      newest.set(id, state);
+      }
+      const longestMs = Math.max(asked.get(key)?.connectTimeoutMs ?? 0, connectTimeoutMs);
+      asked.set(key, { state, connectTimeoutMs: longestMs });
+      askedShares.set(id, { state, app });
+      // One of another manifest is asked as that says.
+      if (!newest.has(id)) newest.set(id, state);
       return state;
     },
     async probe(app, upstream, settings, timeoutMs) {
@@ -102,12 +106,18 @@ export function createUpstreams(deps: Omit<ConnectDeps, "egress">, version: stri
         const closed = retire(state).finally(() => retiring.delete(closed));
         retiring.add(closed);
       }
+      for (const { state, connectTimeoutMs } of asked.values()) state.client.connectTimeoutMs = connectTimeoutMs;
       for (const id of shares.keys()) {
-        if (asked.has(id)) continue;
+        if (askedShares.has(id)) continue;
         shares.delete(id);
         newest.delete(id);
       }
-      asked = new Set();
+      for (const [id, { state, app }] of askedShares) {
+        state.slots.configure(app.concurrency);
+        newest.set(id, state);
+      }
+      asked = new Map();
+      askedShares = new Map();
     },
     async close() {
       const all = [...known.values()];

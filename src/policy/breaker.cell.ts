@@ -166,6 +166,7 @@ export function createCell(id: BreakerId, initial: BreakerSettings, deps: CellDe
       return true;
     },
     update(changed) {
+      if (changed === settings) return;
       const now = clock.now();
       const { windowMs, enabled } = settings;
       settings = changed;

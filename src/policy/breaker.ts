@@ -14,7 +14,7 @@ const MAX_IDLE = 65_536;
 
 /** Every breaker of the process. State is kept by app, capability, upstream name and URL, through any reload. */
 export interface Breakers {
-  /** The breaker of this id: the same one each time, under the newest settings given. */
+  /** The breaker of this id: the same one each time, under the settings of the newest `retain`; `settings` are a new one's. */
   cell(id: BreakerId, settings: BreakerSettings): BreakerCell;
   /** Takes over stored states; those of routes not seen yet wait for them. */
   restore(rows: readonly StoredBreaker[]): void;
@@ -25,8 +25,11 @@ export interface Breakers {
   /** This upstream is known to be well: on each route, an open breaker may begin its trial at once. */
   hasten(id: UpstreamId): void;
   list(now: number): BreakerSnapshot[];
-  /** Takes the breakers not named here off the list; should a route come back, so does its breaker. */
-  retain(ids: Iterable<BreakerId>): void;
+  /**
+   * A manifest is in force: its settings hold from the next event on. Takes the breakers not named here off the list;
+   * should a route come back, so does its breaker.
+   */
+  retain(named: Iterable<{ readonly id: BreakerId; readonly settings: BreakerSettings }>): void;
 }
 
 export interface BreakersDeps extends CellDeps {
@@ -66,7 +69,6 @@ export function createBreakers(deps: BreakersDeps): Breakers {
       const cell = known ?? createCell(id, settings, deps);
       retired.delete(key);
       active.set(key, cell);
-      if (known) known.update(settings);
       const row = waiting.get(key);
       waiting.delete(key);
       // What the replicas hold counts more than what this one wrote down.
@@ -98,10 +100,14 @@ export function createBreakers(deps: BreakersDeps): Breakers {
       }
     },
     list: (now) => Array.from(active.values(), (cell) => cell.snapshot(now)),
-    retain(ids) {
-      const kept = new Set(Array.from(ids, keyOf));
+    retain(named) {
+      const kept = new Map(Array.from(named, ({ id, settings }) => [keyOf(id), settings]));
       for (const [key, cell] of active) {
-        if (kept.has(key)) continue;
+        const settings = kept.get(key);
+        if (settings !== undefined) {
+          cell.update(settings);
+          continue;
+        }
         active.delete(key);
         setBounded(retired, key, cell);
       }

@@ -3,7 +3,7 @@ import type { UpstreamHealthChanged } from "../core/events.health.ts";
 import type { ProbeReport } from "../core/health.ts";
 import type { Random } from "../core/random.ts";
 import type { AppSettings, HealthSettings, UpstreamSettings } from "../core/settings.ts";
-import { createHealthCell, type KeptCell } from "./failover.cell.ts";
+import { createHealthCell, type HealthCell, type KeptCell } from "./failover.cell.ts";
 import { createHangWatch, type HangWatch } from "./failover.hang.ts";
 import { countProbe, createTally } from "./failover.signs.ts";
 import { ALERT_AFTER, createProber, type Prober } from "./health.prober.ts";
@@ -24,6 +24,11 @@ export interface UpstreamMember {
   objects: boolean;
   /** As of now. */
   readonly health: () => HealthSettings;
+}
+
+export interface Handle {
+  readonly health: HealthCell;
+  readonly watch: HangWatch;
 }
 
 export interface MemberDeps {
@@ -89,6 +94,16 @@ export function createMember(settings: UpstreamSettings, hooks: MemberHooks, dep
     health: () => app().health,
   };
   return member;
+}
+
+export function stopMember({ prober, watch }: UpstreamMember): void {
+  prober.stop();
+  watch.stop();
+}
+
+/** What a try of it reads and tells. */
+export function handleOf({ cell, watch }: UpstreamMember): Handle {
+  return { health: cell, watch };
 }
 
 /** What the others hear of it: it went down, came up, or has failed so often that somebody should be told. */

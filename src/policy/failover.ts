@@ -1,17 +1,17 @@
 import type { AppHealth, ProbeReport } from "../core/health.ts";
 import type { AppSettings, UpstreamSettings } from "../core/settings.ts";
-import type { StoredHealth, StoredPin, UpstreamId } from "../core/stored.ts";
-import { enterPeriod, type HealthCell } from "./failover.cell.ts";
+import type { StoredPin, UpstreamId } from "../core/stored.ts";
+import { enterPeriod } from "./failover.cell.ts";
 import { changesOf, kindOf } from "./failover.changes.ts";
+import { type ComingDeps, createComing } from "./failover.coming.ts";
 import { createFollowing, type Following } from "./failover.following.ts";
-import type { HangWatch } from "./failover.hang.ts";
 import { rulesOf } from "./failover.judge.ts";
-import { createMember, type MemberDeps, type UpstreamMember } from "./failover.member.ts";
+import { type Handle, handleOf, stopMember, type UpstreamMember } from "./failover.member.ts";
 import type { Member } from "./failover.period.ts";
 import { resized, signsOf } from "./failover.signs.ts";
 import { snapshot } from "./failover.snapshot.ts";
 import { activeOf, type FailoverEvent, type FailoverState, initialState, next, rankOf } from "./failover.state.ts";
-import { keyOf, restoreMember, served, type UpstreamName } from "./failover.stored.ts";
+import { keyOf, served, type UpstreamName } from "./failover.stored.ts";
 import { createTelling, type TellingDeps, type Told } from "./failover.telling.ts";
 import { ALERT_AFTER } from "./health.prober.ts";
 
@@ -19,7 +19,9 @@ import { ALERT_AFTER } from "./health.prober.ts";
 export interface AppFailover extends Following {
   readonly app: string;
   /** What a try of this upstream reads and tells; null for one that the app does not name. */
-  of(upstream: UpstreamName): { readonly health: HealthCell; readonly watch: HangWatch } | null;
+  of(upstream: UpstreamName): Handle | null;
+  /** The same of one that the next `configure` names, for the plans that come with it. */
+  prepare(upstream: UpstreamSettings): Handle;
   /** Settings of a reload. Upstreams that keep their name and URL keep their state. */
   configure(app: AppSettings): void;
   /** Forgets what was normal on routes that are not named. */
@@ -33,9 +35,7 @@ export interface AppFailover extends Following {
   stop(): void;
 }
 
-export interface FailoverDeps extends MemberDeps, TellingDeps {
-  /** What was last saved of it, in this process or another; null for nothing. */
-  readonly recall: (id: UpstreamId) => StoredHealth | null;
+export interface FailoverDeps extends ComingDeps, TellingDeps {
   /** Null takes the app's pin away. */
   readonly savePin: (app: string, pin: StoredPin | null) => void;
   /** It is known to be well: breakers that its failures opened need not wait any longer. */
@@ -142,6 +142,9 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
     },
   };
 
+  const coming = createComing(hooks, deps);
+  const find = (upstream: UpstreamName) => members.find(({ settings }) => keyOf(settings) === keyOf(upstream));
+
   const configure = (given: AppSettings): void => {
     const before = nameOf(activeOf(state, rules));
     app = given;
@@ -153,7 +156,7 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
     const all = app.upstreams.map((settings) => {
       const known = old.get(keyOf(settings));
       old.delete(keyOf(settings));
-      if (known === undefined) return opened(settings, fresh, now);
+      if (known === undefined) return coming.open(settings, app, rules, fresh);
       known.own.settings = settings;
       if (windowMs !== rules.failover.windowMs)
         known.own.cell.tally = resized(known.own.cell.tally, rules.failover.windowMs, now);
@@ -164,6 +167,7 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
       telling.save(own, member, now);
     }
     members = all.map(({ own }) => own);
+    coming.clear();
     const single = all.length === 1;
     const index = pin === null ? -1 : members.findIndex(({ settings }) => settings.name === pin?.upstream);
     // A single upstream has nowhere to send its traffic: it serves, however it is.
@@ -181,16 +185,6 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
     }
   };
 
-  /** A new member, as it was when this or another process last knew it. */
-  const opened = (settings: UpstreamSettings, fresh: Member, now: number): { own: UpstreamMember; member: Member } => {
-    const own = createMember(settings, hooks, deps);
-    const id = idOf(own);
-    own.cell.tally.objected = deps.sharing?.objected(id) ?? false;
-    const known = { row: deps.recall(id), peer: deps.sharing?.recall(id) ?? null };
-    const kept = app.upstreams.length > 1 ? rules : null;
-    return { own, member: restoreMember(own, fresh, known, kept, now, clock.wall()) };
-  };
-
   const setPin = (to: StoredPin | null, by: string, peer: boolean): void => {
     pin = to;
     deps.savePin(app.name, pin);
@@ -204,9 +198,10 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
   return {
     app: app.name,
     of(upstream) {
-      const own = members.find(({ settings }) => keyOf(settings) === keyOf(upstream));
-      return own === undefined ? null : { health: own.cell, watch: own.watch };
+      const own = find(upstream);
+      return own === undefined ? null : handleOf(own);
     },
+    prepare: (upstream) => handleOf(find(upstream) ?? coming.of(upstream)),
     configure,
     retain(routes) {
       for (const { watch } of members) watch.retain(routes);
@@ -242,9 +237,4 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
       }
     },
   };
-}
-
-function stopMember({ prober, watch }: UpstreamMember): void {
-  prober.stop();
-  watch.stop();
 }

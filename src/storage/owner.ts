@@ -12,10 +12,13 @@ export interface Owner {
   release(): void;
 }
 
+/** Longer than a command that asks who the owner is (`ownerOf`) can hold it up. */
+const ASKED_MS = 250;
+
 /** Takes the directory or throws a `StorageError` of code `owned`. `pid` is kept for the message only. */
 export function acquireOwner(dataDir: string, pid: number): Owner {
   const path = join(dataDir, "owner.db");
-  const db = new Sqlite(path, { timeout: 0 });
+  const db = new Sqlite(path, { timeout: ASKED_MS });
   try {
     lock(db, pid);
     // Not before: whoever opens and closes a file that this process has locked gives the lock away.
@@ -28,6 +31,34 @@ export function acquireOwner(dataDir: string, pid: number): Owner {
   }
 }
 
+/**
+ * The process that holds the lock; null where none does, or where this user can't tell. Who asks has the lock itself for
+ * a moment if nobody else does: an owner waits that long.
+ */
+export function ownerOf(dataDir: string): number | null {
+  try {
+    using probe = openExisting(join(dataDir, "owner.db"));
+    const { db } = probe;
+    try {
+      db.exec("BEGIN IMMEDIATE");
+      return null;
+    } catch (error) {
+      return isBusy(error) ? readPid(db) : null;
+    }
+  } catch {
+    return null;
+  }
+}
+
+function openExisting(path: string) {
+  const db = new Sqlite(path, { timeout: 0, fileMustExist: true });
+  return { db, [Symbol.dispose]: () => void db.close() };
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Sqlite.SqliteError && error.code.startsWith("SQLITE_BUSY");
+}
+
 function lock(db: Sqlite.Database, pid: number): void {
   db.exec("BEGIN IMMEDIATE");
   db.exec("CREATE TABLE IF NOT EXISTS owner (id INTEGER PRIMARY KEY CHECK (id = 1), pid INTEGER NOT NULL) STRICT");
@@ -35,7 +66,7 @@ function lock(db: Sqlite.Database, pid: number): void {
   // Someone may be reading the pid just now: the commit waits for that, the lock itself waits for nobody.
   db.pragma("busy_timeout = 1000");
   db.exec("COMMIT");
-  db.pragma("busy_timeout = 0");
+  db.pragma(`busy_timeout = ${ASKED_MS}`);
   db.exec("BEGIN IMMEDIATE");
 }
 
@@ -44,7 +75,7 @@ function explain(db: Sqlite.Database, dataDir: string, path: string, pid: number
     // Setting it aside would let a second owner in beside a first that is still running.
     return new StorageError("damaged", `${path} is damaged: it holds no data, delete it once no Outrigger runs there`);
   }
-  if (!(error instanceof Sqlite.SqliteError) || !error.code.startsWith("SQLITE_BUSY")) return error;
+  if (!isBusy(error)) return error;
   const other = readPid(db);
   const who = other === pid ? "this very process" : other === null ? "another process" : `process ${other}`;
   return new StorageError("owned", `${dataDir} is in use by ${who}: stop that Outrigger, or set another data_dir`);

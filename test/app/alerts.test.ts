@@ -1,9 +1,10 @@
 import { expect, onTestFinished, test } from "vitest";
 import { type AlertingDeps, openAlerting } from "../../src/app/alerts.ts";
 import type { AlertRule } from "../../src/core/alert.ts";
-import type { OutriggerEvent } from "../../src/core/events.ts";
+import { createEventBus, type OutriggerEvent } from "../../src/core/events.ts";
 import type { Manifest } from "../../src/core/settings.ts";
 import type { NewMove } from "../../src/core/stored.ts";
+import type { BreakerSnapshot } from "../../src/policy/breaker.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 import { ALERTS_AT as AT, alertRule } from "../help/alerts.ts";
 import { appHealth, newMove } from "../help/failover.ts";
@@ -14,7 +15,23 @@ import { tempDir } from "../storage/support.ts";
 
 const HOUR = 3_600_000;
 
-async function alertingOf(rule: AlertRule) {
+const QUIZ = { app: "quiz", capability: "winner", upstream: "primary" };
+const OPEN: BreakerSnapshot = {
+  ...QUIZ,
+  url: "http://127.0.0.1:9",
+  state: "open",
+  since: AT,
+  until: AT + HOUR,
+  consecutiveFailures: 5,
+  windowTotal: 5,
+  windowFailures: 5,
+  generation: 2,
+  reopenings: 0,
+  dryRun: false,
+  enabled: true,
+};
+
+async function alertingOf(rule: AlertRule, given: Partial<AlertingDeps> = {}) {
   const clock = createManualClock(AT);
   const storage = await openStorage({ dataDir: tempDir(), clock, onEvent: () => undefined });
   onTestFinished(() => storage.close());
@@ -28,6 +45,7 @@ async function alertingOf(rule: AlertRule) {
     failovers: { list: () => [appHealth()] },
     deliveries: { spool: { survey: () => Promise.reject(new Error("away")) } } as unknown as AlertingDeps["deliveries"],
     calls: { totalsByRoute: async () => [] },
+    ...given,
   };
   const alerts = await openAlerting(deps);
   onTestFinished(() => alerts[Symbol.asyncDispose]());
@@ -35,7 +53,7 @@ async function alertingOf(rule: AlertRule) {
     routes: [{ app: { name: "quiz" }, capability: "winner" }],
     alerts: { intervalMs: HOUR, repeatEveryMs: HOUR, rules: [rule] },
   } as unknown as Manifest);
-  return { alerts, told, history: storage.history };
+  return { alerts, told, clock, history: storage.history };
 }
 
 test("failovers are counted within `over`, but for what an operator or a new manifest moved", async () => {
@@ -82,4 +100,28 @@ test("while the spool does not answer, nothing is said of dead letters", async (
   const { alerts, told } = await alertingOf(rule);
   await alerts.check();
   expect([told, alerts.list()]).toEqual([[], []]);
+});
+
+test("a breaker that closes again and again while others stay open is checked once in a second, not each time", async () => {
+  const rule = alertRule({ name: "open", metric: "breaker_open", below: null, above: 0, overMs: null, minSamples: 0 });
+  let asked = 0;
+  const list = (): BreakerSnapshot[] => {
+    asked++;
+    return [OPEN];
+  };
+  const bus = createEventBus((error) => {
+    throw error;
+  });
+  const { alerts, clock } = await alertingOf(rule, { bus, breakers: { list } });
+  await alerts.check();
+  expect(alerts.list()).toMatchObject([{ phase: "firing" }]);
+  for (let n = 0; n < 20; n++) {
+    bus.emit({ type: "breaker.closed", at: AT, ...QUIZ, until: null, cause: "probe_ok", dryRun: false });
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+  }
+  expect(asked).toBe(1);
+  clock.advance(1_000);
+  await alerts.check();
+  expect(asked).toBe(2);
 });

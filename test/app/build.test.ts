@@ -1,23 +1,16 @@
 import { afterEach, expect, test } from "vitest";
-import { createApps } from "../../src/app/apps.ts";
 import { type BuildDeps, type Built, buildPlans } from "../../src/app/build.ts";
 import { PIECE_ROWS, packHead, packPieces } from "../../src/app/parcel.ts";
 import { textOf } from "../../src/app/revisions.ts";
 import { createUnpacker, type Unpacked } from "../../src/app/unpack.ts";
-import { createUpstreams } from "../../src/app/upstreams.ts";
-import { createMemoryLedger } from "../../src/core/memory.ts";
 import { loadManifest } from "../../src/manifest/load.ts";
-import { createBreakers } from "../../src/policy/breaker.ts";
-import { createLastGoodStore } from "../../src/policy/fallback/last_good.store.ts";
-import { createIdempotencyKeys } from "../../src/policy/idempotency.keys.ts";
-import { createAnswerStore } from "../help/answer-store.ts";
 import { createManualClock } from "../help/manual-clock.ts";
-import { createSeededRandom } from "../help/seeded-random.ts";
+import { createPlanDeps } from "../help/plan.deps.ts";
 
 /** Thousands of routes: what a reload makes anew, what it keeps, and how much of either it does at once. */
 
 const clock = createManualClock();
-const upstreams = createUpstreams({ clock }, "0.0.0");
+const { deps: shared, upstreams } = createPlanDeps(clock);
 afterEach(() => upstreams.close());
 
 /** Plans that were made, by route, and turns that were given meanwhile. */
@@ -25,20 +18,11 @@ function createDeps() {
   const made: string[] = [];
   const turns: number[] = [];
   const deps: BuildDeps = {
-    clock,
-    random: createSeededRandom(1),
-    memory: createMemoryLedger(1_000_000),
-    breakers: createBreakers({ clock, emit: () => undefined, persist: () => undefined }),
-    upstreams,
-    failovers: { of: () => null },
-    lastGood: createLastGoodStore(),
+    ...shared,
     later: (route) => {
       made.push(route.key);
-      return { keep: async () => null, cancel: () => undefined };
+      return shared.later(route);
     },
-    verifyCall: () => undefined,
-    idempotency: { answers: createAnswerStore(clock), claims: null, keys: createIdempotencyKeys() },
-    appState: createApps(clock).state,
     turn: async () => void turns.push(made.length),
   };
   return { deps, made, turns };

@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { ADDRESS_FILE, dropAddress, noteAddress } from "../../src/admin/address.ts";
+import { ADDRESS_FILE, dropAddress, noteAddress, readAddress } from "../../src/admin/address.ts";
 import { ensureAdminToken } from "../../src/admin/token.ts";
 import { breakerCommand } from "../../src/cli/breaker.ts";
 import type { Io } from "../../src/cli/command.ts";
@@ -13,6 +13,7 @@ import { routesCommand } from "../../src/cli/routes.ts";
 import { statusCommand } from "../../src/cli/status.ts";
 import { findTarget } from "../../src/cli/target.ts";
 import { systemRandom } from "../../src/core/random.ts";
+import { acquireOwner, type Owner } from "../../src/storage/owner.ts";
 import { breakerInfo, OPERATOR, startAdmin, VIEWER } from "../help/admin.ts";
 import { createIo } from "../help/io.ts";
 
@@ -83,24 +84,76 @@ test("a manifest that is refused still says where its sidecar is, however it is 
   expect((await run(`status -c ${file}`)).code).toBe(0);
 });
 
+/** One that owns the data directory of `cwd`, and says that it listens there. */
+async function running(cwd: string, listen: string): Promise<Owner> {
+  const owner = acquireOwner(join(cwd, "data"), process.pid);
+  onTestFinished(() => owner.release());
+  await noteAddress(join(cwd, "data"), listen);
+  return owner;
+}
+
 test("a sidecar that runs is found where it listens, whatever its manifest says by now", async () => {
   const cwd = folder();
   const { token } = await ensureAdminToken(join(cwd, "data"), systemRandom);
   const admin = await startAdmin({ tokens: () => [{ name: "admin-token", role: "operator", token }] });
   const listen = new URL(admin.url).host;
-  await noteAddress(join(cwd, "data"), listen);
+  await running(cwd, listen);
   expect(statSync(join(cwd, "data", ADDRESS_FILE)).mode & 0o777).toBe(0o600);
   for (const written of ["127.0.0.1:0", "127.0.0.1:1"]) {
     const { file } = manifestFor(written, "", cwd);
     expect(await run(`status -c ${file}`), written).toMatchObject({ code: 0, err: "" });
   }
   const { file } = manifestFor("127.0.0.1:0", "", cwd);
-  // A process that is gone; its number is beyond what Linux gives.
-  writeFileSync(join(cwd, "data", ADDRESS_FILE), `4194999 ${listen}\n`);
-  expect((await run(`status -c ${file}`)).err).toContain("leaves the admin port to chance");
-  await noteAddress(join(cwd, "data"), listen);
   await dropAddress(join(cwd, "data"));
   expect((await run(`status -c ${file}`)).code).toBe(1);
+});
+
+test("the address that a killed sidecar left is not believed, though its number and its port are another's by now", async () => {
+  const cwd = folder();
+  const { token } = await ensureAdminToken(join(cwd, "data"), systemRandom);
+  const sent: unknown[] = [];
+  const other = createServer((req, res) => {
+    sent.push(req.headers.authorization);
+    res.end();
+  });
+  await new Promise<void>((done) => other.listen(0, "127.0.0.1", done));
+  onTestFinished(() => void other.close());
+  const listen = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+  const { file } = manifestFor("127.0.0.1:0", "", cwd);
+  // Its number is that of this process, which runs, and does not own the directory.
+  const owner = await running(cwd, listen);
+  owner.release();
+  expect((await run(`status -c ${file}`)).err).toContain("leaves the admin port to chance");
+  // Another one owns it by now, and has not said yet where it listens.
+  await running(cwd, listen);
+  writeFileSync(join(cwd, "data", ADDRESS_FILE), `${process.ppid} ${listen}\n`);
+  expect((await run(`status -c ${file}`)).err).toContain("leaves the admin port to chance");
+  expect(sent).toEqual([]);
+  await noteAddress(join(cwd, "data"), listen);
+  await run(`status -c ${file}`);
+  expect(sent).toContain(`Bearer ${token}`);
+});
+
+test("an address on another machine is not believed, whoever wrote it down", async () => {
+  const cwd = folder();
+  mkdirSync(join(cwd, "data"));
+  const dataDir = join(cwd, "data");
+  await running(cwd, "127.0.0.1:1");
+  for (const here of [
+    "127.0.0.1:9090",
+    "[::1]:9090",
+    "0.0.0.0:9090",
+    "[::]:9090",
+    "localhost:9090",
+    "unix:/run/a.sock",
+  ]) {
+    await noteAddress(dataDir, here);
+    expect(readAddress(dataDir), here).toBe(here);
+  }
+  for (const elsewhere of ["10.0.0.5:9090", "127.0.0.1.evil.example:80", "[2001:db8::1]:9090", "evil.example:9090"]) {
+    await noteAddress(dataDir, elsewhere);
+    expect(readAddress(dataDir), elsewhere).toBe(null);
+  }
 });
 
 test("a token that the manifest configures is used, an operator's before a viewer's", async () => {

@@ -223,12 +223,12 @@ describe("switches", () => {
   test("disabling an open one closes it, and calls from before count for nothing when it is back", () => {
     const { cell, calls, clock, events, breakers } = setup();
     calls(5, "bad");
-    breakers.cell(id, { ...settings, enabled: false });
+    breakers.retain([{ id, settings: { ...settings, enabled: false } }]);
     expect(events.at(-1)?.type).toBe("breaker.closed");
-    breakers.cell(id, settings);
+    breakers.retain([{ id, settings }]);
     const early = cell.admit(clock.now());
-    breakers.cell(id, { ...settings, enabled: false });
-    breakers.cell(id, settings);
+    breakers.retain([{ id, settings: { ...settings, enabled: false } }]);
+    breakers.retain([{ id, settings }]);
     cell.settle(early, "bad", clock.now());
     expect(cell.snapshot(clock.now()).consecutiveFailures).toBe(0);
   });
@@ -238,7 +238,10 @@ describe("reload", () => {
   test("the same id keeps cell and state, and new settings hold from the next event", () => {
     const { cell, calls, clock, breakers } = setup();
     calls(3, "bad");
-    expect(breakers.cell({ ...id }, { ...settings, failures: 4, windowMs: 1000 })).toBe(cell);
+    const changed = { ...settings, failures: 4, windowMs: 1000 };
+    expect(breakers.cell({ ...id }, changed)).toBe(cell);
+    expect(cell.snapshot(clock.now()).windowTotal).toBe(3);
+    breakers.retain([{ id: { ...id }, settings: changed }]);
     expect(cell.snapshot(clock.now())).toMatchObject({ state: "closed", consecutiveFailures: 3, windowTotal: 0 });
     calls(1, "bad");
     expect(cell.snapshot(clock.now()).state).toBe("open");
@@ -256,7 +259,7 @@ describe("reload", () => {
     expect(breakers.list(clock.now())).toEqual([]);
     clock.advance(20_000);
     expect(breakers.cell(id, settings).retryAfterMs(clock.now())).toBe(40_000);
-    breakers.retain([id]);
+    breakers.retain([{ id, settings }]);
     expect(breakers.list(clock.now())).toHaveLength(1);
   });
 });

@@ -1,0 +1,125 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { type ManifestDeps, type Manifests, startManifests } from "../../src/app/manifests.ts";
+import { prepare } from "../../src/app/prepare.ts";
+import { readFirst } from "../../src/app/reading.ts";
+import { createEventBus } from "../../src/core/events.ts";
+import { createManualClock } from "../help/manual-clock.ts";
+import { createPlanDeps } from "../help/plan.deps.ts";
+import { tempDir } from "../storage/support.ts";
+
+/** Reloads while what they need does not answer, or fails. */
+
+const routes = (path: string): string =>
+  `apps: { quiz: { owner: dev@quiz.example, url: "http://127.0.0.1:9", webhooks: { winner: ${path} } } }\n`;
+
+interface Rig {
+  readonly clock: ReturnType<typeof createManualClock>;
+  readonly manifests: Manifests;
+  write(yaml: string): void;
+  /** In place of what history does. */
+  keep: ManifestDeps["keepRevision"];
+}
+
+async function start(given: Partial<ManifestDeps> = {}): Promise<Rig> {
+  const clock = createManualClock();
+  const file = join(tempDir(), "outrigger.yaml");
+  const write = (yaml: string): void => writeFileSync(file, yaml);
+  write(routes("/v0"));
+  const prepared = prepare(file, {}, null);
+  if (!prepared.ok) throw new Error(prepared.error.problems.join("\n"));
+  const { deps, upstreams } = createPlanDeps(clock);
+  onTestFinished(() => upstreams.close());
+  const rig: Omit<Rig, "manifests"> = { clock, write, keep: async () => 1 };
+  const manifests = await startManifests(readFirst(prepared.value), {
+    ...deps,
+    file,
+    env: {},
+    bus: createEventBus((error) => {
+      throw error;
+    }),
+    watch: () => undefined,
+    keepRevision: (applied) => rig.keep(applied),
+    coming: () => undefined,
+    applied: () => undefined,
+    ...given,
+  });
+  return Object.assign(rig, { manifests });
+}
+
+/** History of a disk that stalls: it is asked, and never answers. */
+function stalled(rig: Rig): Promise<void> {
+  return new Promise((asked) => {
+    rig.keep = () => {
+      asked();
+      return new Promise(() => undefined);
+    };
+  });
+}
+
+test("a manifest is in force after three seconds where history does not answer, with the number 0", async () => {
+  const rig = await start();
+  const asked = stalled(rig);
+  rig.write(routes("/v1"));
+  const reloaded = rig.manifests.reload("test");
+  await asked;
+  rig.clock.advance(2_999);
+  await new Promise(setImmediate);
+  expect(rig.manifests.current.revision).toBe(1);
+  rig.clock.advance(1);
+  expect(await reloaded).toMatchObject({ ok: true, value: { revision: 0 } });
+  expect(rig.manifests.current.plans[0]?.settings.path).toBe("/v1");
+  expect(rig.clock.pending()).toBe(0);
+});
+
+test("a stop does not wait for history that does not answer", async () => {
+  const rig = await start();
+  const asked = stalled(rig);
+  rig.write(routes("/v1"));
+  const reloaded = rig.manifests.reload("test");
+  await asked;
+  const following = rig.manifests.reload("test");
+  await rig.manifests[Symbol.asyncDispose]();
+  for (const ended of [reloaded, following])
+    expect(await ended).toMatchObject({ ok: false, error: [expect.stringMatching(/is stopping/)] });
+  expect(rig.manifests.current.plans[0]?.settings.path).toBe("/v0");
+  expect(rig.clock.pending()).toBe(0);
+});
+
+test("a reload that breaks leaves the way free for those that follow it", async () => {
+  const rig = await start();
+  rig.keep = async () => {
+    rig.keep = async () => 2;
+    throw new Error("a bug");
+  };
+  rig.write(routes("/v1"));
+  const broken = rig.manifests.reload("test");
+  const following = rig.manifests.reload("test");
+  await expect(broken).rejects.toThrow("a bug");
+  expect(await following).toMatchObject({ ok: true, value: { revision: 2 } });
+  const first = rig.manifests.reload("test");
+  rig.write(routes("/v2"));
+  await Promise.all([first, rig.manifests.reload("test")]);
+  expect(rig.manifests.current.plans[0]?.settings.path).toBe("/v2");
+});
+
+test("what requests use and the manifest they come by change in one turn, however many routes there are", async () => {
+  const found: unknown[] = [];
+  const many = (path: string): string =>
+    `apps:\n  quiz:\n    owner: dev@quiz.example\n    url: "http://127.0.0.1:9"\n    webhooks:\n${Array.from({ length: 300 }, (_, n) => `      hook_${n}: ${path}/${n}\n`).join("")}`;
+  let rig: Rig | null = null;
+  const look = (): void => void found.push(rig?.manifests.current.plans[0]?.settings.path);
+  rig = await start({
+    coming() {
+      look();
+      // Before any request could come.
+      queueMicrotask(look);
+    },
+    applied: look,
+  });
+  found.length = 0;
+  rig.write(many("/v1"));
+  await rig.manifests.reload("test");
+  expect(found).toEqual(["/v0", "/v1/0", "/v1/0"]);
+});
