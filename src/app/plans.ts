@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
 import type { Exchange, Reply, RouteRef, Worth } from "../core/exchange.ts";
+import { withDashes } from "../core/headers.ts";
 import type { MemoryLedger } from "../core/memory.ts";
 import type { Random } from "../core/random.ts";
 import type { RetrySettings, RouteSettings, ValueRef } from "../core/settings.route.ts";
@@ -18,6 +19,7 @@ import type { TargetParts } from "../policy/target.ts";
 import { compileValueRef, contextLabels } from "../policy/values.ts";
 import { OUR_HEADERS } from "../proxy/outgoing.ts";
 import type { RoutePlan, Way } from "../proxy/plan.ts";
+import { guard, headersRead } from "../proxy/wire.route.ts";
 import { type SendPlan, sendOnce } from "../upstream/send.ts";
 import { signatureHeaderNames } from "../upstream/sign.ts";
 import type { AppState } from "./apps.ts";
@@ -61,6 +63,7 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
   const check = compiled.check(state.schemaBudget);
   // A streamed body can't be signed, so there the platform's own signature goes through.
   const signed = app.sign === null || route.mode === "passthrough" ? [] : signatureHeaderNames(app.sign);
+  const set = route.headers.set.map(([name]) => name.toLowerCase());
   const chains = composeChains(
     {
       route,
@@ -86,12 +89,8 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
         ? null
         : createIdempotency(ref, route.idempotency, { clock: deps.clock, ...deps.idempotency }),
     ways: route.mode === "passthrough" ? route.upstreams.map((_, i) => way(compiled, i, deps)) : [],
-    drop: new Set([
-      ...OUR_HEADERS,
-      ...signed,
-      ...route.headers.remove,
-      ...route.headers.set.map(([n]) => n.toLowerCase()),
-    ]),
+    drop: new Set([...OUR_HEADERS, ...signed, ...[...route.headers.remove, ...set].map(withDashes)]),
+    guarded: guard([...(compiled.inbound?.headers ?? []), ...headersRead(route)], [...set, ...signed]),
     set: route.headers.set.flat(),
     takeToken: state.takeToken,
     labels: contextLabels(app.context),

@@ -55,6 +55,11 @@ export function isToken(text: string): boolean {
   return TOKEN.test(text);
 }
 
+/** The name that some programs (CGI, WSGI) can't tell `lowerName` from: underscores become dashes. */
+export function withDashes(lowerName: string): string {
+  return lowerName.includes("_") ? lowerName.replaceAll("_", "-") : lowerName;
+}
+
 /** Credentials and signatures, by the words that their names are made of. */
 const SECRET =
   /authorization|cookie|signature|hmac|token|secret|passw|credential|(?:api|access|private|signing)-?key|(?:^|-)(?:auth|jwt|sig|pwd)(?:-|$)|^key$/i;
@@ -64,7 +69,7 @@ const SECRET =
  * programs write `X_Api_Key` for `X-Api-Key`.
  */
 export function isSecretName(name: string): boolean {
-  return SECRET.test(name.includes("_") ? name.replaceAll("_", "-") : name);
+  return SECRET.test(withDashes(name));
 }
 
 const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -104,7 +109,7 @@ export function sift<T>(
     }
     note(target, lower, raw[i + 1] as string);
     // Some programs read `X_Env` as `X-Env`: a copy under that name goes with it.
-    if (drop.has(lower.includes("_") ? lower.replaceAll("_", "-") : lower)) continue;
+    if (drop.has(withDashes(lower))) continue;
     kept.push(name, raw[i + 1] as string);
   }
   return named === null ? kept : without(kept, named);

@@ -13,6 +13,7 @@ import * as refuse from "./refusals.ts";
 import { type Rejection, writeRejection } from "./reply.ts";
 import type { Router } from "./router.ts";
 import { serveSync } from "./sync.ts";
+import { checkGuarded } from "./wire.route.ts";
 import { checkRequest, parseTarget } from "./wire.ts";
 
 /** What a reload swaps in one assignment; requests in flight keep the plan they began with. */
@@ -108,8 +109,8 @@ export function find(
   router: Router<RoutePlan>,
   limits: LimitSettings,
 ): FoundRoute | FoundDelivery | Rejection {
-  const wrong = checkRequest(req, limits);
-  if (wrong !== null) return wrong;
+  const checked = checkRequest(req, limits);
+  if (typeof checked !== "string") return checked;
   const target = parseTarget(req.url ?? "");
   if (target.kind === "refused") return target.refusal;
   if (target.path.startsWith(DELIVERIES)) return { delivery: target.path.slice(DELIVERIES.length) };
@@ -120,6 +121,8 @@ export function find(
   if (match.kind === "none") return refuse.notFound(target.path);
   if (match.kind === "method") return refuse.otherMethod(match.allow);
   if (absolute && match.value.settings.match.host === null) return refuse.OTHER_AUTHORITY;
+  const guarded = checked === "unusual" ? checkGuarded(req.rawHeaders, match.value.guarded) : null;
+  if (guarded !== null) return guarded;
   return { plan: match.value, path: target.path, rest: match.rest + target.query };
 }
 

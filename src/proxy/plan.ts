@@ -12,6 +12,7 @@ import type { HealthCell } from "../policy/failover.cell.ts";
 import type { Idempotency } from "../policy/idempotency.ts";
 import type { Inbound } from "../policy/inbound/inbound.ts";
 import type { Verify } from "../policy/verify.ts";
+import type { Guarded } from "./wire.route.ts";
 
 /** One upstream of a passthrough route. */
 export interface Way extends Candidate {
@@ -36,8 +37,10 @@ export interface RoutePlan {
   readonly send: Send;
   /** The ways of a passthrough route, in the order of its upstreams; empty for the other modes. */
   readonly ways: readonly Way[];
-  /** Incoming headers that are ours on this route, lower case: never forwarded. */
+  /** Incoming headers that are ours on this route, lower case, with dashes: never forwarded. */
   readonly drop: ReadonlySet<string>;
+  /** What a request may neither take away nor pose as. */
+  readonly guarded: Guarded;
   /** Raw headers every try carries: `headers.set`. */
   readonly set: readonly string[];
   /** Takes a token of the app's rate limit: 0, or milliseconds until there is one. */

@@ -41,6 +41,9 @@ export function refusal(status: Refusal["status"], detail: string, allow?: reado
   });
 }
 
+export const CONNECTION: Refusal = refusal(400, "Connection names a field that must reach the app");
+export const UNDERSCORE: Refusal = refusal(400, "a header name with an underscore poses as one that matters here");
+
 /** CONNECT would make us a tunnel, TRACE would echo what other proxies added: never (RFC 9110 section 9.3). */
 export const REFUSED_METHOD = refusal(405, "CONNECT and TRACE are not served here", [
   "GET",

@@ -55,8 +55,8 @@ export function strictWire(clock: Clock, stalledMs = STALLED_MS) {
 function refusalOf(req: IncomingMessage): Refusal | null {
   // Probes of load balancers speak HTTP/1.0, and name no host.
   const hostless = req.httpVersionMinor === 0 && req.headers.host === undefined;
-  const wrong = checkRequest(req, MAX_HEADERS, hostless);
-  if (wrong !== null) return wrong;
+  const checked = checkRequest(req, MAX_HEADERS, hostless);
+  if (typeof checked !== "string") return checked;
   const target = parseTarget(req.url ?? "");
   if (target.kind === "refused") return target.refusal;
   return target.kind === "absolute" ? ABSOLUTE : null;

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
+import { withDashes } from "../core/headers.ts";
 import type { LimitSettings } from "../core/settings.service.ts";
-import { REFUSED_METHOD, type Refusal, refusal } from "./wire.refusal.ts";
+import { CONNECTION, REFUSED_METHOD, type Refusal, refusal, UNDERSCORE } from "./wire.refusal.ts";
 import { isHost } from "./wire.target.ts";
 
 export type { Refusal } from "./wire.refusal.ts";
@@ -21,8 +22,6 @@ const HOST_FORM = refusal(400, "Host must be a host, and a port if need be");
 const CODING = refusal(400, "Transfer-Encoding must be chunked and nothing else, once, in HTTP/1.1");
 const LENGTH = refusal(400, "Content-Length must be one decimal number");
 const BOTH = refusal(400, "Content-Length and Transfer-Encoding contradict each other");
-const CONNECTION = refusal(400, "Connection names a field that must reach the app");
-const UNDERSCORE = refusal(400, "a header name with an underscore poses as one of ours");
 
 /** Fields whose underscore twin some programs (CGI, WSGI) could not tell from the real one. */
 const TWINS = new Set([
@@ -36,22 +35,26 @@ const TWINS = new Set([
   "x-retry-attempt",
   "x-max-attempts",
   "x-platform-signature",
+  "x-slack-request-timestamp",
 ]);
-const TWIN_FAMILIES = /^(?:x-forwarded|webhook|outrigger|proxy)-|-signature/;
+const TWIN_FAMILIES = /^(?:x-forwarded|webhook|svix|outrigger|proxy)-|-signature/;
 
 /** Fields that no `Connection` header may take away. */
-const KEPT = /^(?:host|content-length|transfer-encoding|webhook-(?:id|timestamp)|.*signature.*)$/;
+const KEPT =
+  /^(?:host|content-length|transfer-encoding|idempotency-key|(?:webhook|svix)-(?:id|timestamp)|x-slack-request-timestamp|.*signature.*)$/;
+
+/**
+ * What is refused, or whether the request's route is to be asked about it: `unusual` where `Connection` names fields or
+ * names have underscores, which hardly any request does.
+ */
+export type Checked = Refusal | "plain" | "unusual";
 
 /**
  * Checks everything about a request but its target, in one pass over the raw headers. Needs a server with
  * `maxHeadersCount` 0 (see `prepareServer`), or late headers would be out of sight. `hostless`: it may come without
- * Host. Null: nothing to object to.
+ * Host.
  */
-export function checkRequest(
-  req: IncomingMessage,
-  limits: Pick<LimitSettings, "headers">,
-  hostless = false,
-): Refusal | null {
+export function checkRequest(req: IncomingMessage, limits: Pick<LimitSettings, "headers">, hostless = false): Checked {
   if (req.httpVersionMajor !== 1 || req.httpVersionMinor > 1) return VERSION;
   if (req.method === "TRACE" || req.method === "CONNECT") return REFUSED_METHOD;
   const headers = req.rawHeaders;
@@ -59,6 +62,7 @@ export function checkRequest(
   let hosts = 0;
   let lengths = 0;
   let codings = 0;
+  let unusual = false;
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
@@ -75,7 +79,10 @@ export function checkRequest(
         if (is(name, "Expect", "expect") && value.toLowerCase() !== "100-continue") return EXPECTATION;
         break;
       case 10:
-        if (is(name, "Connection", "connection")) refused = checkConnection(value);
+        if (is(name, "Connection", "connection") && value !== "keep-alive" && value !== "close") {
+          unusual = true;
+          refused = checkConnection(value);
+        }
         break;
       case 14:
         if (is(name, "Content-Length", "content-length")) refused = ++lengths > 1 ? LENGTH : checkLength(value);
@@ -86,11 +93,15 @@ export function checkRequest(
         }
         break;
     }
-    if (refused === null && name.includes("_")) refused = checkUnderscore(name);
+    if (refused === null && name.includes("_")) {
+      unusual = true;
+      refused = checkUnderscore(name);
+    }
     if (refused !== null) return refused;
   }
   if (hosts === 0 && !hostless) return HOST_COUNT;
-  return lengths + codings > 1 ? BOTH : null;
+  if (lengths + codings > 1) return BOTH;
+  return unusual ? "unusual" : "plain";
 }
 
 /** Compares a name with the two usual spellings before it pays for lower case. */
@@ -112,12 +123,11 @@ function checkLength(value: string): Refusal | null {
 }
 
 function checkConnection(value: string): Refusal | null {
-  if (value === "keep-alive" || value === "close") return null;
   for (const part of value.split(",")) if (KEPT.test(part.trim().toLowerCase())) return CONNECTION;
   return null;
 }
 
 function checkUnderscore(name: string): Refusal | null {
-  const twin = name.toLowerCase().replaceAll("_", "-");
+  const twin = withDashes(name.toLowerCase());
   return TWINS.has(twin) || TWIN_FAMILIES.test(twin) ? UNDERSCORE : null;
 }

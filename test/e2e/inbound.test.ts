@@ -281,6 +281,11 @@ test("a WebSocket without a good token is refused with a real status, and the ap
     `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${authorization}\r\n`;
   const refused = await rawExchange(sidecar.port, upgrade("Authorization: Bearer wrong\r\n"));
   expect([refused.messages.map(statusOf), refused.closed]).toEqual([[401], true]);
+  const stripped = await rawExchange(
+    sidecar.port,
+    upgrade("Authorization: Bearer token-one\r\nConnection: authorization\r\n"),
+  );
+  expect([stripped.messages.map(statusOf), stripped.closed]).toEqual([[400], true]);
   expect(upstream.connections()).toBe(0);
   const asked = await rawExchange(sidecar.port, upgrade("Authorization: Bearer token-one\r\n"), { responses: 1 });
   expect(asked.messages.map(statusOf)).toEqual([200]);

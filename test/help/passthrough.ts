@@ -72,7 +72,7 @@ export async function startPassthrough(
   };
   const exchange = (req: IncomingMessage): PassthroughExchange | Buffer => {
     const refused = checkRequest(req, LIMITS);
-    if (refused !== null) return refusalBytes(refused, "test");
+    if (typeof refused !== "string") return refusalBytes(refused, "test");
     const target = parseTarget(req.url ?? "");
     if (target.kind === "refused") return refusalBytes(target.refusal, "test");
     if (target.kind === "absolute") return refusalBytes(NO_SUCH_HOST, "test");

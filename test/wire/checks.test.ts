@@ -17,7 +17,7 @@ async function startChecks(limits: LimitSettings): Promise<Subject> {
   prepareServer(server, { clock: systemClock, told: () => "test" });
   const serve = (req: IncomingMessage, res: ServerResponse): void => {
     const refused = checkRequest(req, limits);
-    if (refused !== null) return refuse(res, refused);
+    if (typeof refused !== "string") return refuse(res, refused);
     const target = parseTarget(req.url ?? "");
     if (target.kind === "refused") return refuse(res, target.refusal);
     if (target.kind === "absolute") return refuse(res, { ...MISDIRECTED });

@@ -3,6 +3,7 @@ import { recordingUpstream } from "../help/raw.ts";
 import { type Sidecar, startSidecar } from "../help/sidecar.ts";
 import { runAnswerVectors } from "./answers.run.ts";
 import type { Held } from "./level.ts";
+import { routeManifest, routeVectors } from "./vectors.route.ts";
 import { runRequestVectors } from "./vectors.run.ts";
 
 /** The same bytes against the whole proxy: nothing may be lost between the checks and the last layer. */
@@ -30,9 +31,9 @@ const heldBy =
     "bytes of bodies": app.heldBytes(),
   });
 
-async function startRequests(mode: string) {
+async function startRequests(mode: string, write = manifest) {
   const upstream = await recordingUpstream();
-  const sidecar = await startSidecar(manifest(upstream.port, mode));
+  const sidecar = await startSidecar(write(upstream.port, mode));
   return {
     port: sidecar.port,
     upstreamSaw: upstream.saw,
@@ -49,9 +50,9 @@ async function startRequests(mode: string) {
 }
 
 /** What is stored first: the caller's word for it is 202, and the upstream sees it a little later. */
-async function startStored() {
+async function startStored(write = manifest) {
   const upstream = await recordingUpstream();
-  const sidecar = await startSidecar(manifest(upstream.port, "async"));
+  const sidecar = await startSidecar(write(upstream.port, "async"));
   const stored = (): number => sidecar.events.filter(({ type }) => type === "delivery.queued").length;
   let before = 0;
   return {
@@ -89,7 +90,19 @@ async function startAnswers(mode: string, upstreamPort: number) {
 runRequestVectors("a sync route", () => startRequests("sync"));
 runAnswerVectors("a sync route", (port) => startAnswers("sync", port));
 
-runRequestVectors("an async route", startStored, { accepted: 202 });
+runRequestVectors("an async route", () => startStored(), { accepted: 202 });
 
 runRequestVectors("a passthrough route", () => startRequests("passthrough"), { streaming: true });
 runAnswerVectors("a passthrough route", (port) => startAnswers("passthrough", port), { streaming: true });
+
+runRequestVectors("sync routes that read headers", () => startRequests("sync", routeManifest), {
+  vectors: routeVectors("sync"),
+});
+runRequestVectors("async routes that read headers", () => startStored(routeManifest), {
+  accepted: 202,
+  vectors: routeVectors("async"),
+});
+runRequestVectors("passthrough routes that read headers", () => startRequests("passthrough", routeManifest), {
+  streaming: true,
+  vectors: routeVectors("passthrough"),
+});

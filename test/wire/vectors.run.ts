@@ -40,15 +40,18 @@ interface Options {
   readonly streaming?: boolean;
   /** What a caller hears whose request is taken. */
   readonly accepted?: 200 | 202;
+  /** In place of those for every route. */
+  readonly vectors?: readonly RequestVector[];
 }
 
 /**
- * Runs every request vector against what `start` gives. `streaming`: bodies go on while they come (passthrough), so
+ * Runs every request vector (or those of `vectors`) against what `start` gives. `streaming`: bodies go on while they come (passthrough), so
  * that a fault in the body may be found after the head was written; then the upstream may hold an unfinished request.
  * After each a normal request must pass, and nothing else may have reached the upstream by then; nor may
  * anything be left of both.
  */
 export function runRequestVectors(title: string, start: () => Promise<Subject>, options: Options = {}): void {
+  const vectors = options.vectors ?? REQUEST_VECTORS;
   describe(title, () => {
     let subject: Subject;
     let level: Level;
@@ -59,7 +62,7 @@ export function runRequestVectors(title: string, start: () => Promise<Subject>, 
       level = await findLevel(subject.held, subject.upstream);
     });
     afterAll(() => subject.stop());
-    for (const vector of REQUEST_VECTORS) {
+    for (const vector of vectors) {
       test(`${"refused" in vector ? "refuses" : "forwards"} ${vector.name}`, async () => {
         subject.forget();
         if ("refused" in vector) await expectRefused(vector, subject, options);
@@ -70,7 +73,7 @@ export function runRequestVectors(title: string, start: () => Promise<Subject>, 
     }
     test("holds no more memory for all of them", async () => {
       await holdsNoMore(async () => {
-        for (const vector of REQUEST_VECTORS) {
+        for (const vector of vectors) {
           subject.forget();
           const wanted =
             "refused" in vector || vector.afterwards === "closes" ? {} : { responses: vector.passes.length };
@@ -147,6 +150,7 @@ async function expectPassed(
     expect(values(request, "host")).toHaveLength(1);
     if (subject.authority !== undefined) expect(values(request, "host")).toEqual([subject.authority]);
     expect(fieldLines(request).filter((line) => vector.has?.includes(line))).toEqual(vector.has ?? []);
+    expect(fieldLines(request).filter((line) => vector.lacks?.includes(line))).toEqual([]);
     for (const name of HOP_BY_HOP) {
       const allowed = { connection: ["keep-alive"], "transfer-encoding": ["chunked"] }[name] ?? [];
       for (const value of values(request, name)) expect(allowed, `${name}: ${value}`).toContain(value.toLowerCase());

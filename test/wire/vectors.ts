@@ -25,6 +25,8 @@ export type RequestVector =
       readonly passes: readonly Seen[];
       /** Header lines that it must see of each, in this order. */
       readonly has?: readonly string[];
+      /** Header lines that it must see of none. */
+      readonly lacks?: readonly string[];
       /** A refusal that follows the answers, then the end of the connection. */
       readonly afterwards?: "closes";
     };
@@ -250,14 +252,32 @@ const hosts: readonly RequestVector[] = [
 ];
 
 const headers: readonly RequestVector[] = [
-  ...["Host", "hOST", "Content-Length", "close, Host", "webhook-signature", "X-Hub-Signature-256", "webhook-id"].map(
-    (name) => refused(`Connection: ${name}`, get("/wire/x", `${HOST}Connection: ${name}\r\n`)),
-  ),
+  ...[
+    "Host",
+    "hOST",
+    "Content-Length",
+    "close, Host",
+    "webhook-signature",
+    "X-Hub-Signature-256",
+    "webhook-id",
+    "X-Slack-Request-Timestamp",
+    "svix-id",
+    "Svix-Timestamp",
+    "svix-signature",
+    "Idempotency-Key",
+  ].map((name) => refused(`Connection: ${name}`, get("/wire/x", `${HOST}Connection: ${name}\r\n`))),
   refused("a second Connection names Host", get("/wire/x", `${HOST}Connection: close\r\nConnection: host\r\n`)),
   passes("Connection names something else", get("/wire/x", `${HOST}Connection: X-Hop, close\r\nX-Hop: 1\r\n`), GOT),
-  ...["X_Request_ID", "x_forwarded_for", "X-Forwarded_For", "Content_Length", "Webhook_Id", "X_Hub_Signature"].map(
-    (name) => refused(`a name that poses as ours: ${name}`, get("/wire/x", `${HOST}${name}: 1\r\n`)),
-  ),
+  ...[
+    "X_Request_ID",
+    "x_forwarded_for",
+    "X-Forwarded_For",
+    "Content_Length",
+    "Webhook_Id",
+    "X_Hub_Signature",
+    "svix_timestamp",
+    "X-Slack-Request_Timestamp",
+  ].map((name) => refused(`a name that poses as ours: ${name}`, get("/wire/x", `${HOST}${name}: 1\r\n`))),
   passes("an underscore that poses as nobody", get("/wire/x", `${HOST}X_Room: 1\r\n`), GOT),
   passes(
     "hop-by-hop fields, which end here",

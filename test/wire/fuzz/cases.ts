@@ -1,5 +1,7 @@
 import type { Random } from "../../../src/core/random.ts";
 import { type NoAnswer, type ReadAnswer, type ReadRequest, type Rest, readAnswer, readRequests } from "./reference.ts";
+import { handshake, type Tunnel, yes } from "./tunnel.ts";
+import { ANSWER_WORDS, CODINGS, REQUEST_WORDS, SMUGGLED, VERSIONS } from "./words.ts";
 
 /** One caller: what it sends, what is done to it on the way, and what the app says, changed as well. */
 export interface Case {
@@ -15,6 +17,10 @@ export interface Case {
   readonly answer: string;
   readonly answerEdits: readonly Edit[];
   readonly answerEnd: "keep" | "close" | "reset";
+  /** The app answers before the request's body is whole. */
+  readonly early: boolean;
+  /** The app takes a WebSocket; the request is its handshake. */
+  readonly tunnel: Tunnel | null;
 }
 
 export const ROUTES = ["sync", "async", "passthrough"] as const;
@@ -51,66 +57,53 @@ function apply(text: string, edits: readonly Edit[]): string {
   }, text);
 }
 
-const SMUGGLED = "GET /sync/smuggled HTTP/1.1\r\nHost: fuzz.example\r\nX-Fuzz-Id: smuggled\r\n\r\n";
-const STRAY = "HTTP/1.1 200 OK\r\nX-Answer: stray\r\nContent-Length: 5\r\n\r\nstray";
-const BYTES = [
-  "",
-  "",
-  "\r",
-  "\n",
-  "\r\n",
-  "\0",
-  " ",
-  "\t",
-  ",",
-  ":",
-  ";",
-  "0",
-  "1",
-  "f",
-  "\x7f",
-  "\xff",
-  "_",
-  "\r\n\r\n",
-];
-const REQUEST_WORDS = [
-  ...BYTES,
-  "chunked",
-  "Host: b\r\n",
-  "Content-Length: 3\r\n",
-  "Transfer-Encoding: chunked\r\n",
-  "Expect: 100-continue\r\n",
-  "Connection: close\r\n",
-  "Connection: Upgrade\r\nUpgrade: websocket\r\n",
-  "0\r\n\r\n",
-  SMUGGLED,
-];
-const ANSWER_WORDS = [
-  ...BYTES,
-  "Content-Length: 3\r\n",
-  "Transfer-Encoding: chunked\r\n",
-  "Connection: close\r\n",
-  "HTTP/1.1 103 Early Hints\r\n\r\n",
-  "HTTP/1.1 101 Switching Protocols\r\n\r\n",
-  "0\r\n\r\n",
-  STRAY,
-];
-
-/** Mostly what is right, since what follows is judged, too. */
-const VERSIONS = [...Array<string>(20).fill("1.1"), "1.0", "0.9", "2.0"];
-const CODINGS = [
-  ...Array<string>(12).fill("chunked"),
-  "Chunked ",
-  "\t chunked",
-  "chunked\t",
-  "chunked \t ",
-  "chunked\xa0",
-  "chunked\r\nConnection: close",
-  "chunked\t\r\nConnection: close",
-];
+/** Shares of all cases. */
+const LARGE = 0.02;
+const TUNNELS = 0.02;
+/** Beside what a read takes at once, what a queue holds, and `response.max` of the rig. */
+const SIZES = [65_535, 65_536, 65_537, 90_000, 200_000];
 
 /** Draws a case; half of them send what is right, so that what goes wrong after a fault is seen. */
 export function drawCase(random: Random, id: string): Case {
+  const kind = random.float();
+  if (kind < TUNNELS) return drawTunnel(random, id);
+  return kind < TUNNELS + LARGE ? drawLarge(random, id) : drawSmall(random, id);
+}
+
+function drawTunnel(random: Random, id: string): Case {
+  const down = drawBody(random, id);
+  const tunnel = { early: random.below(2) === 0 ? "" : drawBody(random, id), up: drawBody(random, id), down };
+  const answerEdits = random.float() < 0.3 ? drawEdits(random, ANSWER_WORDS) : [];
+  const request = {
+    route: "passthrough",
+    id,
+    request: handshake(id),
+    requestEdits: [],
+    cuts: [],
+    leaves: false,
+  } as const;
+  return { ...request, answer: yes(id) + down, answerEdits, answerEnd: "keep", early: false, tunnel };
+}
+
+/** A body one way or both that takes several reads and writes, and an app that may not wait for it. */
+function drawLarge(random: Random, id: string): Case {
+  // What is too large to be held streams on sync routes alone; passthrough streams all.
+  const route = pick(random, ["sync", "sync", "async", "passthrough"] as const);
+  const method = pick(random, ["POST", "POST", "PUT", "DELETE"]);
+  const both = random.below(3);
+  const small = drawSmall(random, id);
+  return {
+    ...small,
+    answerEdits: random.below(2) === 0 ? [] : small.answerEdits,
+    route,
+    request: drawRequest(random, route, method, id, both === 0 ? undefined : pick(random, SIZES)),
+    cuts: Array.from({ length: random.below(6) }, () => random.float()).toSorted(),
+    answer: drawAnswer(random, method, id, both === 1 ? undefined : pick(random, SIZES)),
+    early: random.below(2) === 0,
+  };
+}
+
+function drawSmall(random: Random, id: string): Case {
   const route = pick(random, ROUTES);
   const method = pick(random, ["GET", "POST", "POST", "PUT", "DELETE", "OPTIONS", "HEAD"]);
   const first = drawRequest(random, route, method, id);
@@ -125,6 +118,8 @@ export function drawCase(random: Random, id: string): Case {
     answer: drawAnswer(random, method, id),
     answerEdits: random.float() < 0.5 ? drawEdits(random, ANSWER_WORDS) : [],
     answerEnd: pick(random, ["keep", "keep", "keep", "close", "reset"]),
+    early: false,
+    tunnel: null,
   };
 }
 
@@ -137,10 +132,10 @@ export function plainAnswer(id: string): string {
   return `HTTP/1.1 200 OK\r\nX-Answer: ${id}\r\nContent-Length: ${id.length}\r\n\r\n${id}`;
 }
 
-function drawRequest(random: Random, route: Route, method: string, id: string): string {
+function drawRequest(random: Random, route: Route, method: string, id: string, size?: number): string {
   const head = `${method} /${route}/${id}?n=${random.below(9)} HTTP/1.1\r\nHost: fuzz.example\r\nX-Fuzz-Id: ${id}\r\n`;
-  const body = drawBody(random, id);
-  switch (random.below(method === "GET" || method === "HEAD" ? 6 : 3)) {
+  const body = drawBody(random, id, size);
+  switch (random.below(size !== undefined ? 2 : method === "GET" || method === "HEAD" ? 6 : 3)) {
     case 0:
       return `${head}Content-Length: ${body.length}\r\n\r\n${body}`;
     case 1:
@@ -150,7 +145,7 @@ function drawRequest(random: Random, route: Route, method: string, id: string): 
   }
 }
 
-function drawAnswer(random: Random, method: string, id: string): string {
+function drawAnswer(random: Random, method: string, id: string, size?: number): string {
   const status = pick(random, [
     "200 OK",
     "200 OK",
@@ -161,7 +156,7 @@ function drawAnswer(random: Random, method: string, id: string): string {
   ]);
   const version = pick(random, VERSIONS);
   const head = `HTTP/${version} ${status}\r\nX-Answer: ${id}\r\n`;
-  const body = drawBody(random, id);
+  const body = drawBody(random, id, size);
   const bodiless = method === "HEAD" || /^(204|304)/.test(status);
   if (bodiless) return `${head}${random.below(2) === 0 ? "" : "ETag: x\r\n"}\r\n`;
   switch (random.below(3)) {
@@ -174,9 +169,11 @@ function drawAnswer(random: Random, method: string, id: string): string {
   }
 }
 
-function drawBody(random: Random, id: string): string {
+/** Of exactly `size` bytes where one is given. */
+function drawBody(random: Random, id: string, size?: number): string {
   const noise = random.bytes(random.below(40)).toString("latin1");
-  return `${id}${noise}${random.float() < 0.1 ? SMUGGLED : ""}`;
+  const body = `${id}${noise}${random.float() < 0.1 ? SMUGGLED : ""}`;
+  return size === undefined ? body : body.repeat(Math.ceil(size / body.length)).slice(0, size);
 }
 
 function chunked(random: Random, body: string): string {

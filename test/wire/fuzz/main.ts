@@ -7,7 +7,8 @@ import { fuzz } from "./run.ts";
 const USAGE = `npm run fuzz [-- OPTIONS]
 
 Callers and an app that send changed, cut and spliced bytes, on routes of every mode. The app must see exactly what was
-taken, each caller only what was meant for it, and nothing may be left over.
+taken, each caller only what was meant for it, and nothing may be left over. Some bodies are larger than what is held,
+some answers come before a body is whole, and some callers have a WebSocket.
 
   --seconds N   how long (60)
   --seed N      the same cases again; their times differ

@@ -26,6 +26,7 @@ const route = (mode: string): string => `
         path: /${mode}
         match: { path: "/${mode}/*" }
         timeout: 2s
+        response: { max: 64KiB }
         retry: { attempts: 1 }
         breaker: { enabled: false }`;
 

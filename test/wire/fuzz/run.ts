@@ -1,9 +1,11 @@
 import { createSeededRandom } from "../../help/seeded-random.ts";
+import type { FuzzAnswer } from "./app.ts";
 import { type Case, drawCase, make, plainAnswer, plainRequest, ROUTES } from "./cases.ts";
-import { type Done, judge } from "./judge.ts";
+import { type Done, judge, quoted, type Witness } from "./judge.ts";
 import { type Rig, startRig, within } from "./rig.ts";
 import { shrink } from "./shrink.ts";
 import { talk } from "./talk.ts";
+import { talkTunnel } from "./tunnel.ts";
 
 /** What a run came to. `failure` says what broke and with which bytes; null: nothing did. */
 export interface Outcome {
@@ -56,17 +58,23 @@ async function play(rig: Rig, cases: readonly Case[]): Promise<string[]> {
   // What can't be read to its end ends with the connection: nobody has to wait for a timeout.
   rig.app.begin(
     new Map(
-      cases.map((one, i) => {
+      cases.map((one, i): [string, FuzzAnswer] => {
         const { answer, expected } = made[i] as Done["made"];
+        if (one.tunnel !== null && one.answerEdits.length === 0) {
+          return [one.id, { bytes: answer, end: "keep", tunnel: one.tunnel.early.length + one.tunnel.up.length }];
+        }
         const endless = typeof expected === "string" || expected.untilClose;
-        return [one.id, { bytes: answer, end: endless && one.answerEnd === "keep" ? "close" : one.answerEnd }];
+        const end = endless && one.answerEnd === "keep" ? "close" : one.answerEnd;
+        return [one.id, { bytes: answer, end, early: one.early, ...(one.tunnel !== null && { tunnel: Infinity }) }];
       }),
     ),
   );
   const round = await Promise.all(
     cases.map(async (one, i): Promise<Done> => {
       const its = made[i] as Done["made"];
-      return { one, made: its, heard: await talk(rig.port, one, its) };
+      const heard =
+        one.tunnel === null ? await talk(rig.port, one, its) : await talkTunnel(rig.port, one, one.tunnel, its);
+      return { one, made: its, heard };
     }),
   );
   if (!(await rig.sentAll())) return ["what was stored was not sent"];
@@ -76,11 +84,13 @@ async function play(rig: Rig, cases: readonly Case[]): Promise<string[]> {
   return found.length > 0 ? found : playPlain(rig);
 }
 
+const NOTHING: Witness = { seen: [], early: [], tunnelled: new Map(), complaints: [] };
+
 async function playPlain(rig: Rig): Promise<string[]> {
   const cases = ROUTES.map((route): Case => {
     const id = `plain-${route}-`;
-    const none = { requestEdits: [], answerEdits: [], cuts: [], leaves: false, answerEnd: "keep" } as const;
-    return { route, id, request: plainRequest(route, id), answer: plainAnswer(id), ...none };
+    const none = { requestEdits: [], answerEdits: [], cuts: [], leaves: false, early: false, tunnel: null } as const;
+    return { route, id, request: plainRequest(route, id), answer: plainAnswer(id), answerEnd: "keep", ...none };
   });
   rig.app.begin(new Map(cases.map(({ id, answer }) => [id, { bytes: answer, end: "keep" }])));
   const found: string[] = [];
@@ -92,7 +102,7 @@ async function playPlain(rig: Rig): Promise<string[]> {
       found.push(`a normal request on ${one.route} then had ${JSON.stringify(heard.bytes)}`);
     } else if (one.route !== "async")
       found.push(
-        ...judge([{ one, made, heard }], { seen: rig.app.seen.filter(({ id }) => id === one.id), complaints: [] }, 0),
+        ...judge([{ one, made, heard }], { ...NOTHING, seen: rig.app.seen.filter(({ id }) => id === one.id) }, 0),
       );
   }
   if (!(await rig.sentAll())) found.push("a normal job was not sent");
@@ -107,8 +117,11 @@ async function explain(rig: Rig, cases: readonly Case[], found: readonly string[
     const cuts =
       one.cuts.length === 0 ? "" : `\n  in packets cut at ${one.cuts.map((cut) => cut.toFixed(3)).join(", ")}`;
     return [
-      `${one.route}: sends ${JSON.stringify(made.bytes)}${cuts}${one.leaves ? "\n  and leaves" : ""}`,
-      `  the app answers ${JSON.stringify(made.answer)} (${one.answerEnd})`,
+      `${one.route}: sends ${quoted(made.bytes)}${cuts}${one.leaves ? "\n  and leaves" : ""}`,
+      ...(one.tunnel === null
+        ? []
+        : [`  then ${quoted(one.tunnel.early)}, and after the yes ${quoted(one.tunnel.up)}`]),
+      `  the app answers ${quoted(made.answer)} (${one.answerEnd}${one.early ? ", early" : ""})`,
     ].join("\n");
   });
   const alone = smaller === null ? "\n(only together, or not each time)" : "";

@@ -24,6 +24,7 @@ function simplerOnes(one: Case): Case[] {
     ...without(one.answerEdits).map((answerEdits) => ({ ...one, answerEdits })),
     ...(one.cuts.length > 0 ? [{ ...one, cuts: [] }] : []),
     ...(one.leaves ? [{ ...one, leaves: false }] : []),
+    ...(one.early ? [{ ...one, early: false }] : []),
     ...(one.answerEnd === "keep" ? [] : [{ ...one, answerEnd: "keep" as const }]),
   ];
 }
