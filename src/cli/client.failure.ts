@@ -15,6 +15,7 @@ const refusalSchema = z.object({
 /** By the name of the problem: what to try. */
 const HINTS: Readonly<Record<string, string>> = {
   "no-app": "See what there is with: outrigger apps",
+  "no-channel": "Channels are in the manifest, under notify.channels",
   "no-alert": "See what fires with: outrigger alerts list",
   "no-upstream": "Choose one of those: outrigger failover switch APP UPSTREAM",
   "single-upstream": "Give it a second one under its upstreams in the manifest",
