@@ -44,10 +44,21 @@ async function run(words: readonly string[], admin: string, cwd: string): Promis
   return io.out();
 }
 
+const manifestOf = (app: string, chat: string): string => `
+notify:
+  channels: { chat: { type: slack, url: "${chat}" } }
+  routes: [{ on: [dlq.added, delivery.delivered, route.parked], to: [chat] }]
+apps:
+  quiz:
+    owner: dev@quiz.example
+    url: "${app}"
+    webhooks: { analytics: { async: true, path: /analytics }, refused: { async: true, path: /refused } }
+`;
+
 /** A sidecar with one delivery that waits, a dead one, and a notification that waits; stopped, with its copy. */
 async function startOriginal(manifest: string) {
   const cwd = folder();
-  const sidecar = await startSidecar(TOKENS + manifest);
+  const sidecar = await startSidecar(TOKENS + manifest, { dir: cwd });
   onTestFinished(() => sidecar.stop());
   await call(`${sidecar.url}/quiz/refused`, { body: "{}" });
   const dead = await sidecar.event("dlq.added");
@@ -56,13 +67,18 @@ async function startOriginal(manifest: string) {
   const waiting = await sidecar.event("delivery.queued", ({ capability }) => capability === "analytics");
   await run(lineOf("outrigger spool backup drill-copy.db").words.slice(1), sidecar.adminUrl, cwd);
   await sidecar.stop();
-  return { dead: dead.id, waiting: waiting.id, copy: join(cwd, "drill-copy.db") };
+  return {
+    dead: dead.id,
+    waiting: waiting.id,
+    copy: { spool: join(cwd, "drill-copy.db"), history: join(cwd, "data", "history.db") },
+  };
 }
 
-async function startCopy(copy: string, manifest: string) {
+async function startCopy(copy: { readonly spool: string; readonly history?: string }, manifest: string) {
   const dir = folder();
   mkdirSync(join(dir, "drill"), { mode: 0o700 });
-  copyFileSync(copy, join(dir, "drill", "spool.db"));
+  copyFileSync(copy.spool, join(dir, "drill", "spool.db"));
+  if (copy.history !== undefined) copyFileSync(copy.history, join(dir, "drill", "history.db"));
   const elsewhere = drill.replace("127.0.0.1:8081", "127.0.0.1:0").replace("127.0.0.1:9091", "127.0.0.1:0");
   const sidecar = await startSidecar(elsewhere + TOKENS + manifest, { whole: true, dir });
   onTestFinished(() => sidecar.stop());
@@ -77,16 +93,7 @@ async function startCopy(copy: string, manifest: string) {
 test("a copy under the drill's manifest shows what waits and what died and sends nothing; under its own it would", async () => {
   const [app, chat] = [await startTestApp(), await startTestApp()];
   for (const one of [app, chat]) onTestFinished(() => one.stop());
-  const manifest = `
-notify:
-  channels: { chat: { type: slack, url: "${chat.url}" } }
-  routes: [{ on: [dlq.added, delivery.delivered, route.parked], to: [chat] }]
-apps:
-  quiz:
-    owner: dev@quiz.example
-    url: "${app.url}"
-    webhooks: { analytics: { async: true, path: /analytics }, refused: { async: true, path: /refused } }
-`;
+  const manifest = manifestOf(app.url, chat.url);
   app.behave(json(422, { error: "no" }));
   chat.behave(json(503, {}));
   const { dead, waiting, copy } = await startOriginal(manifest);
@@ -95,7 +102,7 @@ apps:
   const sent = (): readonly number[] => [app.got.length, chat.got.length];
   const before = sent();
 
-  const trial = await startCopy(copy, "");
+  const trial = await startCopy({ spool: copy.spool }, "");
   expect(await trial.event("route.parked")).toMatchObject({ capability: "analytics", cause: "no_route" });
   expect(await trial.shown("outrigger deliveries list")).toMatch(
     new RegExp(`^${waiting} +quiz/analytics +queued .*parked: no_route`, "m"),
@@ -106,6 +113,17 @@ apps:
   expect(sent()).toEqual(before);
 
   // What the guide warns of: this very copy under the manifest that runs.
-  const live = await startCopy(copy, manifest);
+  const live = await startCopy({ spool: copy.spool }, manifest);
   expect(await live.event("delivery.delivered")).toMatchObject({ id: waiting });
+});
+
+test("a restore of both files keeps what operators said: a paused route stays so", async () => {
+  const app = await startTestApp();
+  onTestFinished(() => app.stop());
+  const manifest = manifestOf(app.url, app.url);
+  app.behave(json(422, { error: "no" }));
+  const { waiting, copy } = await startOriginal(manifest);
+  const restored = await startCopy(copy, manifest);
+  expect(await restored.event("route.parked")).toMatchObject({ capability: "analytics", cause: "paused", by: "ops" });
+  expect(await restored.run(["deliveries", "list"])).toMatch(new RegExp(`^${waiting} .*parked: paused`, "m"));
 });
