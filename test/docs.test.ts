@@ -131,6 +131,17 @@ test("each endpoint of docs/openapi.json has its line, and no line names another
   expect(sorted(names("Admin endpoints"))).toEqual(sorted(known));
 });
 
+test("each endpoint that the pages write short is one below /api/v1/admin, but for those that the reference names", () => {
+  const known = new Set(names("Admin endpoints").map((name) => name.replace(" /api/v1/admin/", " /")));
+  const wrong = ["docs/reference.md", "CHANGELOG.md"].flatMap((page) =>
+    [...readFileSync(page, "utf8").matchAll(/`((?:GET|PUT|POST|DELETE) \/(?!api\/|\.outrigger\/)[^`\s]*)`/g)]
+      .map(([, endpoint = ""]) => endpoint)
+      .filter((endpoint) => !known.has(endpoint)),
+  );
+  expect(wrong).toEqual([]);
+  expect(known.has("GET /livez") && known.has("GET /readyz") && known.has("GET /metrics")).toBe(true);
+});
+
 test("docs/manifest.md has a line for every key of the schema: after a change, run vitest with --update", async () => {
   const schema = readFileSync("config/outrigger.schema.json", "utf8");
   const page = manifestPage(JSON.parse(schema));

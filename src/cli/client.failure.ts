@@ -15,6 +15,7 @@ const refusalSchema = z.object({
 /** By the name of the problem: what to try. */
 const HINTS: Readonly<Record<string, string>> = {
   "no-app": "See what there is with: outrigger apps",
+  "no-channel": "Channels are in the manifest, under notify.channels",
   "no-alert": "See what fires with: outrigger alerts list",
   "no-upstream": "Choose one of those: outrigger failover switch APP UPSTREAM",
   "single-upstream": "Give it a second one under its upstreams in the manifest",
@@ -25,7 +26,7 @@ const HINTS: Readonly<Record<string, string>> = {
   "backup-running": "Try again when it is done",
   "spool-on-redis":
     "Copy it there: redis-cli BGSAVE, then the file dump.rdb, or the folder appendonlydir, of Redis's dir. " +
-    'What is here is history.db in data_dir (figures, audit, revisions): sqlite3 history.db ".backup COPY"',
+    'What is here is history.db in data_dir (pauses, pins, silences, alert rules, figures, audit): sqlite3 history.db ".backup COPY"',
   "bad-lines": "It takes what outrigger dlq export writes, a job a line",
 };
 

@@ -44,7 +44,7 @@ interface Options {
 }
 
 function explain(method: string, path: string, options: Options, io: Io): ExitCode {
-  if (!path.startsWith("/")) return usage(io, `${path} is no path`, "Try: outrigger explain POST /quiz/answer");
+  if (!path.startsWith("/")) return usage(io, `${path} is no path`, pathHint(method, path));
   const headers: string[] = [];
   for (const line of options.header ?? []) {
     const [, name, value] = /^([^:\s]+):\s*(.*)$/.exec(line) ?? [];
@@ -70,6 +70,13 @@ function explain(method: string, path: string, options: Options, io: Io): ExitCo
   if (options.json) io.stdout(`${JSON.stringify(explanation, null, 2)}\n`);
   else print(explanation, upstreamsText(found.value, loaded.value.mask), found.value, options.all === true, io);
   return 0;
+}
+
+/** Who has the URL of a call that goes through `http_proxy` is told how to ask for its host. */
+function pathHint(method: string, path: string): string {
+  const url = /^https?:\/\//i.test(path) ? URL.parse(path) : null;
+  if (url === null) return "Try: outrigger explain POST /quiz/answer";
+  return `Try: outrigger explain ${method} ${url.pathname} -H 'Host: ${url.host}'`;
 }
 
 interface Asked {

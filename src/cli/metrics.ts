@@ -37,6 +37,9 @@ interface MetricsOptions extends RemoteOptions {
   readonly step?: string;
 }
 
+/** Any other span up to now has another option. */
+const WINDOWS: readonly string[] = ["1h", "24h", "7d"];
+
 /** Lines of one request; and of them all, more than a manifest has. */
 const LINES_AT_ONCE = 1_000;
 const MAX_LINES = 100_000;
@@ -92,6 +95,10 @@ async function withLines(
 
 function rangeFields(options: MetricsOptions, clock: Pick<Clock, "wall">): Result<FilterFields, Failure> {
   const { window, step } = options;
+  if (window !== undefined && !WINDOWS.includes(window)) {
+    const span = timeOf(window, clock) === null ? "3h" : window;
+    return err({ wrong: `${window} is none of ${WINDOWS.join(", ")}`, hint: `Try: --from ${span}` });
+  }
   const fields: Record<string, string> = {
     ...(window !== undefined && { window }),
     ...(step !== undefined && { step }),

@@ -56,6 +56,13 @@ export function createEventLine(io: Io): (data: string) => string | null {
   };
 }
 
+/** Judged, and no success: as of samples. All that is not about a request passes. */
+export function isFailure(data: string): boolean {
+  const parsed = recordSchema.safeParse(parse(data));
+  if (!parsed.success || parsed.data.type !== "request.completed") return true;
+  return parsed.data.outcome === "failed" || parsed.data.outcome === "fallback";
+}
+
 function colourOf(io: Io): (event: EventView) => (text: string) => string {
   const { red, yellow, green } = paint(io);
   return ({ type, outcome }) => {

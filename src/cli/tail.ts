@@ -1,11 +1,11 @@
 import { setTimeout } from "node:timers/promises";
-import { EVENT_TYPES } from "../core/events.ts";
+import { EVENT_TYPES, type EventType } from "../core/events.ts";
 import { ok, type Result } from "../core/result.ts";
 import type { Client } from "./client.ts";
 import { type Command, type ExitCode, type Io, usage } from "./command.ts";
 import { type RemoteOptions, remotely, remoteOptions } from "./remote.ts";
 import { type ServerEvent, serverEvents } from "./sse.ts";
-import { createEventLine } from "./tail.line.ts";
+import { createEventLine, isFailure } from "./tail.line.ts";
 import type { Failure } from "./target.ts";
 
 /** `tail`: what happens in a running sidecar, as it happens, until interrupted. */
@@ -15,6 +15,7 @@ export const tailCommand: Command = {
     remoteOptions(program.command("tail").description("events of a running sidecar as they happen; --json: one a line"))
       .option("--app <app>", "only of this app")
       .option("--type <types>", "only of these types, with commas between them")
+      .option("--failures", "only failed requests, each with its tries, and failed deliveries")
       .option("--room <room>", "only with this value of the context label room")
       .action(async (options: TailOptions) => settle(await tail(io, options)));
   },
@@ -23,8 +24,12 @@ export const tailCommand: Command = {
 interface TailOptions extends RemoteOptions {
   readonly app?: string;
   readonly type?: string;
+  readonly failures?: true;
   readonly room?: string;
 }
+
+/** What `--failures` asks for. */
+const FAILURES: readonly EventType[] = ["request.completed", "delivery.retry", "dlq.added", "verification.failed"];
 
 /** Between tries to come back after a connection was lost. */
 const RETRY_MS = 1_000;
@@ -32,9 +37,13 @@ const RETRY_MS = 1_000;
 async function tail(io: Io, options: TailOptions): Promise<ExitCode> {
   const unknown = options.type?.split(",").find((type) => !(EVENT_TYPES as readonly string[]).includes(type));
   if (unknown !== undefined) return usage(io, `${unknown} is no type of event`, `There are: ${EVENT_TYPES.join(", ")}`);
+  if (options.failures && options.type !== undefined)
+    return usage(io, "--failures are types of their own", "Give one of --failures and --type");
   const query = new URLSearchParams();
+  if (options.failures) query.set("type", FAILURES.join(","));
   for (const name of ["app", "type", "room"] as const) if (options[name] !== undefined) query.set(name, options[name]);
-  const print = options.json ? (event: ServerEvent) => io.stdout(`${event.data}\n`) : printer(io);
+  const printAny = options.json ? (event: ServerEvent) => io.stdout(`${event.data}\n`) : printer(io);
+  const print = options.failures ? (event: ServerEvent) => isFailure(event.data) && printAny(event) : printAny;
   return remotely(io, options, (client) => follow(client, `/events?${query}`, io, print));
 }
 

@@ -1,5 +1,6 @@
-import { chmodSync, lstatSync, unlinkSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, unlinkSync } from "node:fs";
 import { type AddressInfo, connect, type Server } from "node:net";
+import { dirname } from "node:path";
 import type { Address } from "../core/settings.ts";
 
 /**
@@ -39,6 +40,10 @@ async function clearStaleSocket(path: string): Promise<void> {
 
 function bindError(error: NodeJS.ErrnoException, address: Address): Error {
   const where = address.kind === "unix" ? `unix:${address.path}` : hostPort(address.host, address.port);
+  // Node says EACCES of a folder that is not there, too.
+  const folder = address.kind === "unix" ? dirname(address.path) : null;
+  if (folder !== null && !existsSync(folder))
+    return new Error(`${where} can't be bound: there is no folder ${folder}; make it, or set another path in listen`);
   switch (error.code) {
     case "EADDRINUSE":
       return new Error(`${where} is in use: stop the program that listens there, or set another address in listen`);

@@ -137,5 +137,8 @@ test("notify test says what came of it, with exit code 1 where it was not sent",
     code: 1,
     out: expect.stringContaining("ECONNREFUSED"),
   });
-  expect((await run(admin, "notify test nothing")).err).toContain("known: chat");
+  const { err } = await run(admin, "notify test nothing");
+  expect(err).toContain("known: chat");
+  expect(err).toContain("notify.channels");
+  expect(err).not.toContain("outrigger routes");
 });

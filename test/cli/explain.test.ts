@@ -109,6 +109,16 @@ test("wrong usage is 2, with a hint", async () => {
   expect(await explain(["POST"])).toMatchObject({ code: 2 });
 });
 
+test("a URL in place of a path is answered with how to ask for its host", async () => {
+  const asked = await explain(["post", "http://hooks.example:81/x?a=1"]);
+  expect(asked).toMatchObject({
+    code: 2,
+    err: "error: http://hooks.example:81/x?a=1 is no path\nTry: outrigger explain POST /x -H 'Host: hooks.example:81'\n",
+  });
+  const [, method = "", path = "", host = ""] = /explain (\S+) (\S+) -H '(.*)'/.exec(asked.err) ?? [];
+  expect((await explain([method, path, "-H", host])).out).toMatch(/^quiz\/byhost /);
+});
+
 test("a refused manifest is explained by its problems", async () => {
   writeFileSync(join(cwd, "m.yaml"), "version: 2\n");
   const { code, err } = await explain(["POST", "/x"]);

@@ -61,6 +61,10 @@ test("metrics asked wrongly says what to try", async () => {
     code: 2,
     err: expect.stringContaining("noon is no time"),
   });
+  expect(await run("metrics --window 3h", { clock, calls })).toMatchObject({
+    code: 2,
+    err: "error: 3h is none of 1h, 24h, 7d\nTry: --from 3h\n",
+  });
   expect(await run("metrics --step 7m", { clock, calls })).toMatchObject({
     code: 1,
     err: expect.stringContaining("must divide an hour"),

@@ -50,6 +50,42 @@ test("events are printed a line each for people, until interrupted", async () =>
   );
 });
 
+test("--failures shows failed requests with their tries, and failed deliveries, and nothing else", async () => {
+  const admin = await startAdmin();
+  const { io, done, lines } = await startTail(admin, "--failures");
+  const failed = requestCompleted({
+    outcome: "failed",
+    reason: "status",
+    status: 502,
+    attempts: [attemptOf({ upstream: "primary", worth: "transient", reason: "status", status: 500 })],
+  });
+  await expect
+    .poll(
+      () => {
+        admin.bus.emit(breakerMoved());
+        admin.bus.emit(requestCompleted());
+        admin.bus.emit(requestCompleted({ outcome: "rejected", reason: "rate_limit", status: 429 }));
+        admin.bus.emit(failed);
+        return lines().length;
+      },
+      { timeout: 10_000 },
+    )
+    .toBeGreaterThan(0);
+  admin.bus.emit(requestCompleted({ outcome: "fallback", strategy: "static", reason: "timeout" }));
+  await expect.poll(() => lines().at(-1)).toContain("fallback static (timeout)");
+  io.abort();
+  expect(await done).toBe(0);
+  expect(lines()[0]).toContain("POST 502 failed (status) 5ms, tried primary 500");
+  expect(lines().filter((line) => !/ (failed|fallback) /.test(line))).toEqual([]);
+});
+
+test("--failures and --type exclude each other", async () => {
+  const admin = await startAdmin();
+  const { io, done } = await startTail(admin, "--failures --type dlq.added");
+  expect(await done).toBe(2);
+  expect(io.err()).toContain("--failures");
+});
+
 test("a request's line says what became of it and why, and nothing that is empty", () => {
   const lineOf = createEventLine(createIo());
   const line = (event: OutriggerEvent): string | null => lineOf(JSON.stringify(eventRecord(event)));

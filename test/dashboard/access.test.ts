@@ -13,6 +13,7 @@ withBrowser("the dashboard", (open) => {
   test("asks for a token, says when it is wrong, and forgets it with the tab", async () => {
     const admin = await startAdmin();
     const { page, wrongs } = await open(admin.url, { token: null });
+    await page.getByText("it is in the file admin-token of the data directory").waitFor();
     const field = page.getByLabel("Admin token");
     await field.fill("not-the-token");
     await field.press("Enter");

@@ -86,7 +86,7 @@ withBrowser("an operator", (open) => {
     const { page, wrongs } = await open(sidecar.adminUrl, { token, at: "#/routes/quiz/hook" });
     await page.getByRole("button", { name: "Trip the breakers of quiz/hook" }).click();
     const dialog = page.getByRole("dialog");
-    await dialog.getByText("callers get the fallback or 503").waitFor();
+    await dialog.getByText("callers get the fallback or 503; those of an async route get 202").waitFor();
     await dialog.getByRole("button", { name: "Trip for 10 minutes" }).click();
     await page.getByRole("cell", { name: "open" }).nth(1).waitFor();
     expect((await sidecar.hook()).status).toBe(503);

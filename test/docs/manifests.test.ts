@@ -38,6 +38,15 @@ test("the alert rules that the operators' guide calls built in are those that a 
   expect(load(rules?.text ?? "").alerts).toEqual(load("apps: {}\n").alerts);
 });
 
+test("troubleshooting names each built-in alert that outlasts what it was about, since it looks back over an hour", () => {
+  const slow = load("apps: {}\n").alerts.rules.filter(({ overMs }) => overMs !== null);
+  expect(slow.map(({ overMs }) => overMs)).toEqual(slow.map(() => 3_600_000));
+  const names = slow.map(({ name }) => `\`${name}\``).join(" and ");
+  expect(readFileSync("docs/guides/troubleshooting.md", "utf8")).toContain(
+    `Of ${names}, which are measured over an hour`,
+  );
+});
+
 /** As GitHub makes it of a heading. */
 const anchor = (heading: string): string =>
   heading

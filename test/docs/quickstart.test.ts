@@ -89,3 +89,27 @@ test.skipIf(!curl)("on a unix socket", async () => {
   expect(err).toBe("");
   expect(out).toMatch(/^HTTP\/1.1 200 [\s\S]*^Outrigger-Outcome: ok\r$/m);
 });
+
+test.skipIf(!curl)(
+  "as an HTTP proxy: a host that is not in the manifest is 404, and reached where no_proxy names it",
+  async () => {
+    const [app, other] = [await startTestApp(), await startTestApp()];
+    for (const one of [app, other]) onTestFinished(() => one.stop());
+    const block = manifests.map(({ text }) => text).find((text) => text.includes("match: { host: quiz.example")) ?? "";
+    const sidecar = await startSidecar(block.replace("http://127.0.0.1:9000", app.url));
+    onTestFinished(() => sidecar.stop());
+    const { env = {}, words = [] } = lines.find(({ env }) => env.http_proxy !== undefined) ?? {};
+    const ask = async (url: string, noProxy: string): Promise<string> => {
+      const to = words.slice(1).map((word) => (word.startsWith("http:") ? url : word));
+      return (await runCurl(to, { http_proxy: sidecar.url, no_proxy: noProxy })).out;
+    };
+    const named = env.no_proxy ?? "";
+    expect(await ask("http://quiz.example/webhooks/winner", named)).toMatch(
+      /^HTTP\/1.1 200 [\s\S]*^Outrigger-Outcome: ok\r$/m,
+    );
+    expect(await ask(`${other.url}/metrics`, "")).toMatch(/^HTTP\/1.1 404 [\s\S]*problem:no-route/m);
+    expect(other.got).toEqual([]);
+    expect(await ask(`${other.url}/metrics`, named)).toMatch(/^HTTP\/1.1 200 /);
+    expect(other.got).toHaveLength(1);
+  },
+);

@@ -119,14 +119,23 @@ test("a permanent answer sends the job to the dead-letter queue at once; a retry
   expect(app.got[1]?.headers.authorization).toBe("Bearer secret");
 });
 
-test("when its attempts are over, the job is dead", async () => {
+test("when its attempts are over, the job is dead; the sends of an operator's retry count on past them", async () => {
   const { app, sidecar } = await setup(
     `{ mode: async, path: /hook, ${FAST_RETRY}, breaker: { enabled: false } }`,
     json(500, {}),
+    ADMIN,
   );
-  await accepted(await post(sidecar, "x"));
+  const { id } = await accepted(await post(sidecar, "x"));
   expect(await sidecar.event("dlq.added")).toMatchObject({ reason: "attempts_exhausted", sends: 3 });
   expect(app.got.length).toBe(3);
+  app.behave(json(200, {}));
+  await admin(sidecar, `/dlq/${id}/retry`, "POST", {});
+  expect(await sidecar.event("delivery.delivered")).toMatchObject({ id, sends: 4 });
+  expect(app.got[3]?.headers).toMatchObject({
+    "x-request-id": app.got[0]?.headers["x-request-id"],
+    "x-retry-attempt": "3",
+    "x-max-attempts": "3",
+  });
 });
 
 test("three answers of 410 park the route until an operator resumes it", async () => {

@@ -101,6 +101,13 @@ test("a unix socket in use is refused and left to its owner", async () => {
   expect(await text(connect(path))).toBe("mine");
 });
 
+test("a unix socket in a folder that is not there says which is missing", async () => {
+  const dir = folder();
+  await expect(start("proxy: unix:./none/proxy.sock", await startApp(), dir)).rejects.toThrow(
+    `there is no folder ${join(dir, "none")}; make it`,
+  );
+});
+
 test("a file where the socket should be is never removed", async () => {
   const dir = folder();
   writeFileSync(join(dir, "proxy.sock"), "precious");

@@ -26,8 +26,8 @@ export function SignIn(): VNode {
       <p id="token-wrong" class="bad" role="alert">${said ?? ""}</p>
       <button class="primary" type="submit" disabled=${busy}>${busy ? "Signing in…" : "Sign in"}</button>
       <p id="token-help" class="quiet">
-        One of <code>admin.tokens</code> in the manifest. Where it names none, it is in the file
-        <code>admin-token</code> of the data directory. It is kept for this tab only.
+        One of <code>admin.tokens</code> in the manifest. Where it names none, it is in the file <code>admin-token</code> of
+        the data directory. It is kept for this tab only.
       </p>
     </form>
   </main>`;

@@ -58,6 +58,10 @@ export interface Breaker {
   readonly enabled: boolean;
 }
 
+/** What it means for callers that nobody is called; a route's mode is not known to all who say it. */
+export const NOBODY_CALLED =
+  "callers get the fallback or 503; those of an async route get 202, and its deliveries wait without spending attempts";
+
 const CAUSES: Readonly<Record<string, string>> = {
   consecutive_failures: "failed several times in a row",
   response_time: "answers too slowly",

@@ -1,6 +1,6 @@
 import type { Level } from "../parts/status.ts";
 import { amount, count } from "./format.ts";
-import { type AppHealth, type RouteBreakers, troubleOf } from "./health.ts";
+import { type AppHealth, NOBODY_CALLED, type RouteBreakers, troubleOf } from "./health.ts";
 import { to, toWith } from "./router.ts";
 import type { Spool, Status, Waiting } from "./status.ts";
 
@@ -56,7 +56,7 @@ function ofBreaker({ app, capability, open, upstreams }: RouteBreakers): Inciden
     level: open ? "bad" : "warn",
     title: `${app}/${capability}: breaker open`,
     detail: open
-      ? "Nobody is called: callers get the fallback or 503."
+      ? `Nobody is called: ${NOBODY_CALLED}.`
       : `Open for ${opened.map(({ upstream }) => upstream).join(", ")}; other upstreams are called.`,
     since: opened.map(({ since }) => since).sort()[0] ?? null,
     href: to("routes", app, capability),

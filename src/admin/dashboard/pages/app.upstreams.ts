@@ -1,7 +1,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import { post } from "../core/api.ts";
 import { duration, percent } from "../core/format.ts";
-import { type AppHealth, causeText, type UpstreamHealth } from "../core/health.ts";
+import { type AppHealth, causeText, NOBODY_CALLED, type UpstreamHealth } from "../core/health.ts";
 import { html } from "../core/html.ts";
 import { apiPath } from "../core/router.ts";
 import { Act, askFirst } from "../parts/ask.ts";
@@ -35,7 +35,7 @@ export function Upstreams({ health, reload }: { health: AppHealth; reload: () =>
   return html`<${Panel} title="Upstreams" note=${note} actions=${release}>
     ${
       (panic || active === null) &&
-      html`<p class="strip bad"><${Badge} level="bad" text="No upstream is well" /> ${panic ? "Requests are tried all the same." : "Callers get the fallback or 503."}</p>`
+      html`<p class="strip bad"><${Badge} level="bad" text="No upstream is well" /> ${panic ? "Requests are tried all the same." : `Nobody is called: ${NOBODY_CALLED}.`}</p>`
     }
     <${Table} label="Upstreams" columns=${columns} items=${upstreams} keyOf=${(one: UpstreamHealth) => one.upstream} />
   <//>`;

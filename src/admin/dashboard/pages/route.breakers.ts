@@ -1,7 +1,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import { post } from "../core/api.ts";
 import { count } from "../core/format.ts";
-import type { Breaker, RouteBreakers } from "../core/health.ts";
+import { type Breaker, NOBODY_CALLED, type RouteBreakers } from "../core/health.ts";
 import { html } from "../core/html.ts";
 import { aboutApp, useResource } from "../core/resource.ts";
 import { apiPath } from "../core/router.ts";
@@ -49,7 +49,7 @@ export function Breakers({ app, capability }: { app: string; capability: string 
   const trip = (): void =>
     askFirst({
       title: `Trip the breakers of ${name}?`,
-      body: html`<p>Nobody is called on this route for 10 minutes: callers get the fallback or 503, and stored deliveries wait without spending attempts. Reset ends it sooner.</p>`,
+      body: html`<p>Nobody is called on this route for 10 minutes: ${NOBODY_CALLED}. Reset ends it sooner.</p>`,
       action: "Trip for 10 minutes",
       danger: true,
       run: () => post(`${path}/trip`, { for_ms: TRIP_MS }),
