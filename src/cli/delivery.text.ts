@@ -5,8 +5,7 @@ import { type Cell, cut, printable, table } from "./table.ts";
 
 /** Deliveries for people. */
 
-/** A list that nobody's terminal bounds is no wider, so that a row is a line of a terminal. `show` has what is cut, `--json` all of it. */
-const WIDTH = 120;
+/** On a terminal a row is to be a line: `show` has what is cut there, a pipe and `--json` all of it. */
 const ROUTE_WIDTH = 21;
 const HEAD = ["ID", "ROUTE", "STATE", "SINCE (UTC)", "SENDS", "WHY"];
 
@@ -20,7 +19,7 @@ export function jobTable(
   const colours = { queued: yellow, leased: yellow, verifying: yellow, delivered: green, dead: red, cancelled: dim };
   const rows = views.map((job): [string, string, Cell, string, string, string] => [
     job.id,
-    cut(printable(`${job.app}/${job.capability}`), ROUTE_WIDTH),
+    cut(printable(`${job.app}/${job.capability}`), io.columns === null ? Number.POSITIVE_INFINITY : ROUTE_WIDTH),
     { text: job.state, paint: colours[job.state] },
     timeText(job.ended_at ?? job.at),
     String(job.sends),
@@ -29,7 +28,7 @@ export function jobTable(
   const widest = HEAD.slice(0, -1).map((head, i) =>
     Math.max(head.length, ...rows.map((row) => textOf(row[i] as Cell).length)),
   );
-  const left = widest.reduce((rest, width) => rest - width - 2, io.columns ?? WIDTH);
+  const left = widest.reduce((rest, width) => rest - width - 2, io.columns ?? Number.POSITIVE_INFINITY);
   const cells = rows.map((row) => row.with(-1, cut(printable(textOf(row[5])), Math.max(left, MIN_WHY))));
   return table(HEAD, cells, io.columns);
 }

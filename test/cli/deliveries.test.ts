@@ -34,7 +34,7 @@ test("where the route of one that is queued waits, the list says for what", asyn
   expect(out).toMatch(/^job-2 +quiz\/other +queued .* due 2026-01-01 00:00:00$/m);
 });
 
-test("a row of the list is a line of a terminal of 120 columns, with the whole id", async () => {
+test("a row of the list is a line of a terminal of 120 columns, with the whole id; a pipe gets all of it", async () => {
   const id = "0198f2c4-7d3e-7abc-8def-0123456789ab";
   const name = { app: "a-very-long-name-of-an-app", capability: "and-one-of-a-capability" };
   const { run } = await startRemote(
@@ -44,10 +44,13 @@ test("a row of the list is a line of a terminal of 120 columns, with the whole i
     ),
   );
   for (const list of ["deliveries list", "dlq list"]) {
-    const lines = (await run(list)).out.trimEnd().split("\n");
+    const lines = (await run(list, { columns: 120 })).out.trimEnd().split("\n");
     expect(lines).toHaveLength(3);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(120);
     expect(lines[2]).toMatch(new RegExp(`^${id}  a-very-long-name-of-…  dead .* verification_failed…$`));
+    const piped = (await run(list)).out;
+    expect(piped).toContain(`${id}  a-very-long-name-of-an-app/and-one-of-a-capability  dead `);
+    expect(piped).toContain(`verification_failed: ${"x".repeat(300)}\n`);
     expect((await run(`${list} --json`)).out).toContain("x".repeat(300));
   }
   expect((await run(`dlq show ${id}`)).out).toContain("a-very-long-name-of-an-app/and-one-of-a-capability");
