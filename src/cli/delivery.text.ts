@@ -13,7 +13,7 @@ const HEAD = ["ID", "ROUTE", "STATE", "SINCE (UTC)", "SENDS", "WHY"];
 export function jobTable(
   views: readonly JobSummaryView[],
   io: Io,
-  parked: ReadonlyMap<string, string> = new Map(),
+  parked: ReadonlyMap<string, { readonly cause: string }> = new Map(),
 ): string {
   const { red, yellow, green, dim } = paint(io);
   const colours = { queued: yellow, leased: yellow, verifying: yellow, delivered: green, dead: red, cancelled: dim };
@@ -43,9 +43,9 @@ function timeText(iso: string): string {
   return iso.slice(0, 19).replace("T", " ");
 }
 
-function waitText(job: JobSummaryView, parked: ReadonlyMap<string, string>): string {
+function waitText(job: JobSummaryView, parked: ReadonlyMap<string, { readonly cause: string }>): string {
   if (job.due_at === null) return whyText(job);
-  const cause = job.state === "queued" ? parked.get(`${job.app}/${job.capability}`) : undefined;
+  const cause = job.state === "queued" ? parked.get(`${job.app}/${job.capability}`)?.cause : undefined;
   return cause === undefined ? `due ${timeText(job.due_at)}` : `parked: ${cause}`;
 }
 
@@ -60,7 +60,8 @@ const SHOWN_ANSWER = 512;
 
 const NOT_KEPT = "nothing is kept of its request: its caller has the answer, and only that is verified";
 
-export function jobText(job: JobView, io: Io): string {
+/** `parked`: why it waits although it is due, if it does. */
+export function jobText(job: JobView, parked: string | null, io: Io): string {
   const { bold } = paint(io);
   const { request } = job;
   const facts: [name: string, text: string | null][] = [
@@ -68,6 +69,7 @@ export function jobText(job: JobView, io: Io): string {
     ["state", job.reason === null ? job.state : `${job.state}, ${whyText(job)}`],
     ["accepted", `${job.at} (${job.origin}), request ${job.request_id}`],
     ["due", job.due_at],
+    ["parked", parked],
     ["ended", job.ended_at],
     ["expires", job.ended_at === null ? job.expires_at : null],
     ["sends", `${job.sends}, ${job.attempts} counted${job.in_doubt ? ", in doubt: the app may have it" : ""}`],

@@ -34,6 +34,18 @@ test("where the route of one that is queued waits, the list says for what", asyn
   expect(out).toMatch(/^job-2 +quiz\/other +queued .* due 2026-01-01 00:00:00$/m);
 });
 
+test("one whose route waits is shown with what for, and until when where that is known", async () => {
+  const queued = storedJob({ state: "queued", reason: null, endedAt: null, dueAt: AT });
+  const deliveries = testDeliveries(queued, storedJob({ id: "dead" }));
+  const { run } = await startRemote(deliveries);
+  expect((await run("deliveries show job-1")).out).not.toContain("parked");
+  expect((await run("pause quiz winner")).code).toBe(0);
+  expect((await run("deliveries show job-1")).out).toContain(
+    "\nparked     paused by ops since 2026-01-01T00:00:00.000Z\n",
+  );
+  expect((await run("deliveries show dead")).out).not.toContain("parked");
+});
+
 test("a row of the list is a line of a terminal of 120 columns, with the whole id; a pipe gets all of it", async () => {
   const id = "0198f2c4-7d3e-7abc-8def-0123456789ab";
   const name = { app: "a-very-long-name-of-an-app", capability: "and-one-of-a-capability" };
