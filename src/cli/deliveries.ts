@@ -1,10 +1,11 @@
 import { type JobSummaryView, jobSchema, jobSummarySchema } from "../admin/jobs.ts";
 import type { Clock } from "../core/clock.ts";
 import { JOB_STATES } from "../core/job.ts";
-import { ok } from "../core/result.ts";
+import { err, ok } from "../core/result.ts";
 import { type Command, type ExitCode, type Io, usage } from "./command.ts";
 import { jobTable, jobText } from "./delivery.text.ts";
 import { type FilterFields, type FilterOptions, filterFields, filterOptions, queryOf } from "./filters.ts";
+import { refuseUnknown } from "./known.ts";
 import { parkedRoutes, parkedText } from "./parked.ts";
 import { jsonText, type RemoteOptions, remotely, remoteOptions } from "./remote.ts";
 
@@ -75,6 +76,8 @@ export async function listJobs(io: Io, path: string, options: ListOptions, field
     const answer = await client.head(`${path}${queryOf(fields)}`, jobSummarySchema, limit);
     if (!answer.ok) return answer;
     const { items, more } = answer.value;
+    const unknown = items.length > 0 || fields.app === undefined ? null : await refuseUnknown(client, fields.app);
+    if (unknown !== null) return err(unknown);
     if (options.json) io.stdout(jsonText({ items, more }));
     else if (items.length === 0) io.stdout("no deliveries\n");
     else io.stdout(jobTable(items, io, items.some(isQueued) ? await parkedRoutes(client) : undefined));

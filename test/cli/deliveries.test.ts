@@ -46,6 +46,23 @@ test("one whose route waits is shown with what for, and until when where that is
   expect((await run("deliveries show dead")).out).not.toContain("parked");
 });
 
+test("an app that neither manifest nor spool knows is refused as by apps, in lists and by tail", async () => {
+  const { run } = await startRemote(testDeliveries(storedJob({ app: "former" })));
+  const refused = {
+    code: 1,
+    out: "",
+    err: "error: no such app: the manifest has no app shpo\nSee what there is with: outrigger apps\n",
+  };
+  for (const line of ["apps shpo", "deliveries list --app shpo", "dlq list --app shpo", "tail --app shpo"])
+    expect(await run(line), line).toEqual(refused);
+  for (const line of [
+    "deliveries list --app quiz",
+    "dlq list --app quiz",
+    "deliveries list --app former --state queued",
+  ])
+    expect(await run(line), line).toEqual({ code: 0, out: "no deliveries\n", err: "" });
+});
+
 test("a row of the list is a line of a terminal of 120 columns, with the whole id; a pipe gets all of it", async () => {
   const id = "0198f2c4-7d3e-7abc-8def-0123456789ab";
   const name = { app: "a-very-long-name-of-an-app", capability: "and-one-of-a-capability" };
