@@ -70,6 +70,7 @@ async function run(
   };
   const admin = await openAdmin({ ...services, proxy, reload, stopping: () => state.stopping });
   started.defer(() => admin.close());
+  services.allListen();
   watch.tell(() => void reload("file"));
 
   const running = started.move();

@@ -3,6 +3,7 @@ import { compileEgress, type EgressRule } from "../core/egress.ts";
 import { createEventBus, type EventBus } from "../core/events.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import { openStorage, type Storage } from "../storage/storage.ts";
+import { createEarly } from "./early.ts";
 import type { StartOptions } from "./options.ts";
 import type { Manifested, Unpacked } from "./unpack.ts";
 
@@ -11,6 +12,8 @@ export interface Ground {
   readonly log: Log;
   readonly bus: EventBus;
   readonly storage: Storage;
+  /** Everybody listens: tells them of what failed before they did. */
+  allListen(): void;
   /** OUTRIGGER_SPOOL_KEY. */
   readonly key: string | undefined;
   /** Who may be dialled for what belongs to no app: it follows the manifest. */
@@ -32,16 +35,21 @@ export async function openGround(
   let egress = compileEgress(first.manifest.egress, null);
   const log = createLog({ clock, level: options.level, destination: options.logTo, secrets: () => secrets });
   started.defer(() => log.flush());
-  const bus = createEventBus((error) => log.error({ err: error }, "a listener of events failed"));
-  bus.on(log.record);
-  if (options.onEvent !== undefined) bus.on(options.onEvent);
-  const storage = started.use(await openStorage({ dataDir: first.manifest.dataDir, clock, onEvent: bus.emit }));
+  const onError = (error: unknown): void => log.error({ err: error }, "a listener of events failed");
+  const bus = createEventBus(onError);
+  const early = createEarly(
+    bus,
+    [log.record, options.onEvent].filter((one) => one !== undefined),
+    onError,
+  );
+  const storage = started.use(await openStorage({ dataDir: first.manifest.dataDir, clock, onEvent: early.emit }));
   // Of who was killed here. In a container its number is this process's, too.
   await dropAddress(first.manifest.dataDir).catch(() => undefined);
   return {
     log,
     bus,
     storage,
+    allListen: early.over,
     key,
     egress: () => egress,
     follow(loaded) {

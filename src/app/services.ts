@@ -32,6 +32,8 @@ export interface Services extends Omit<Telling, "outbox"> {
   readonly shared: CallShared;
   /** null where the manifest has no use for it. */
   readonly redis: RedisService | null;
+  /** The listeners are open: whoever tells people of what happens hears of what failed before, too. */
+  readonly allListen: () => void;
   /** Requests under way, by app. */
   readonly inFlight: () => ReadonlyMap<string, number>;
 }
@@ -94,7 +96,8 @@ export async function openServices(
   await deliveries.start(telling.outbox.open);
   const shared: CallShared = { clock, memory, closing: () => state.stopping };
   const { inFlight } = apps;
-  return { ...parts, bus, log, storage, ...telling, manifests, shared, inFlight };
+  const { allListen } = ground;
+  return { ...parts, bus, log, storage, ...telling, manifests, shared, allListen, inFlight };
 }
 
 interface DeliverParts {

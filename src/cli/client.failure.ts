@@ -21,6 +21,7 @@ const HINTS: Readonly<Record<string, string>> = {
   "single-upstream": "Give it a second one under its upstreams in the manifest",
   "not-pinned": "Where its traffic goes and why: outrigger failover show APP",
   "no-delivery": "See what there is with: outrigger deliveries list, or: outrigger dlq list",
+  "not-dead": "Look at it with: outrigger deliveries show ID",
   "wrong-state": "Look at it with: outrigger deliveries show ID",
   "spool-away": "It may come back by itself; outrigger status and the sidecar's log say more",
   "backup-running": "Try again when it is done",

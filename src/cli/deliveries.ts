@@ -1,12 +1,12 @@
 import { type JobSummaryView, jobSchema, jobSummarySchema } from "../admin/jobs.ts";
-import { statusSchema } from "../admin/routes/status.ts";
 import type { Clock } from "../core/clock.ts";
 import { JOB_STATES } from "../core/job.ts";
-import { ok } from "../core/result.ts";
-import type { Client } from "./client.ts";
+import { err, ok } from "../core/result.ts";
 import { type Command, type ExitCode, type Io, usage } from "./command.ts";
 import { jobTable, jobText } from "./delivery.text.ts";
 import { type FilterFields, type FilterOptions, filterFields, filterOptions, queryOf } from "./filters.ts";
+import { refuseUnknown } from "./known.ts";
+import { parkedRoutes, parkedText } from "./parked.ts";
 import { jsonText, type RemoteOptions, remotely, remoteOptions } from "./remote.ts";
 
 /** `deliveries list|show|cancel|resend`: what a running sidecar accepted for later. */
@@ -76,6 +76,8 @@ export async function listJobs(io: Io, path: string, options: ListOptions, field
     const answer = await client.head(`${path}${queryOf(fields)}`, jobSummarySchema, limit);
     if (!answer.ok) return answer;
     const { items, more } = answer.value;
+    const unknown = items.length > 0 || fields.app === undefined ? null : await refuseUnknown(client, fields.app);
+    if (unknown !== null) return err(unknown);
     if (options.json) io.stdout(jsonText({ items, more }));
     else if (items.length === 0) io.stdout("no deliveries\n");
     else io.stdout(jobTable(items, io, items.some(isQueued) ? await parkedRoutes(client) : undefined));
@@ -87,20 +89,12 @@ export async function listJobs(io: Io, path: string, options: ListOptions, field
 
 const isQueued = ({ state }: JobSummaryView): boolean => state === "queued";
 
-/** Why jobs wait although they are due; nothing where that can't be asked: the list is good without it. */
-async function parkedRoutes(client: Client): Promise<ReadonlyMap<string, string>> {
-  const status = await client.get("/status", statusSchema);
-  const routes = status.ok ? (status.value.spool?.waiting ?? []) : [];
-  return new Map(
-    routes.flatMap(({ app, capability, parked }) => (parked === null ? [] : [[`${app}/${capability}`, parked.cause]])),
-  );
-}
-
 export function showJob(io: Io, path: string, options: RemoteOptions): Promise<ExitCode> {
   return remotely(io, options, async (client) => {
     const answer = await client.get(path, jobSchema);
     if (!answer.ok) return answer;
-    io.stdout(options.json ? jsonText(answer.value) : jobText(answer.value, io));
+    const { value } = answer;
+    io.stdout(options.json ? jsonText(value) : jobText(value, await parkedText(client, value), io));
     return ok(0);
   });
 }

@@ -5,8 +5,7 @@ import { type Cell, cut, printable, table } from "./table.ts";
 
 /** Deliveries for people. */
 
-/** A list that nobody's terminal bounds is no wider, so that a row is a line of a terminal. `show` has what is cut, `--json` all of it. */
-const WIDTH = 120;
+/** On a terminal a row is to be a line: `show` has what is cut there, a pipe and `--json` all of it. */
 const ROUTE_WIDTH = 21;
 const HEAD = ["ID", "ROUTE", "STATE", "SINCE (UTC)", "SENDS", "WHY"];
 
@@ -14,13 +13,13 @@ const HEAD = ["ID", "ROUTE", "STATE", "SINCE (UTC)", "SENDS", "WHY"];
 export function jobTable(
   views: readonly JobSummaryView[],
   io: Io,
-  parked: ReadonlyMap<string, string> = new Map(),
+  parked: ReadonlyMap<string, { readonly cause: string }> = new Map(),
 ): string {
   const { red, yellow, green, dim } = paint(io);
   const colours = { queued: yellow, leased: yellow, verifying: yellow, delivered: green, dead: red, cancelled: dim };
   const rows = views.map((job): [string, string, Cell, string, string, string] => [
     job.id,
-    cut(printable(`${job.app}/${job.capability}`), ROUTE_WIDTH),
+    cut(printable(`${job.app}/${job.capability}`), io.columns === null ? Number.POSITIVE_INFINITY : ROUTE_WIDTH),
     { text: job.state, paint: colours[job.state] },
     timeText(job.ended_at ?? job.at),
     String(job.sends),
@@ -29,7 +28,7 @@ export function jobTable(
   const widest = HEAD.slice(0, -1).map((head, i) =>
     Math.max(head.length, ...rows.map((row) => textOf(row[i] as Cell).length)),
   );
-  const left = widest.reduce((rest, width) => rest - width - 2, io.columns ?? WIDTH);
+  const left = widest.reduce((rest, width) => rest - width - 2, io.columns ?? Number.POSITIVE_INFINITY);
   const cells = rows.map((row) => row.with(-1, cut(printable(textOf(row[5])), Math.max(left, MIN_WHY))));
   return table(HEAD, cells, io.columns);
 }
@@ -44,9 +43,9 @@ function timeText(iso: string): string {
   return iso.slice(0, 19).replace("T", " ");
 }
 
-function waitText(job: JobSummaryView, parked: ReadonlyMap<string, string>): string {
+function waitText(job: JobSummaryView, parked: ReadonlyMap<string, { readonly cause: string }>): string {
   if (job.due_at === null) return whyText(job);
-  const cause = job.state === "queued" ? parked.get(`${job.app}/${job.capability}`) : undefined;
+  const cause = job.state === "queued" ? parked.get(`${job.app}/${job.capability}`)?.cause : undefined;
   return cause === undefined ? `due ${timeText(job.due_at)}` : `parked: ${cause}`;
 }
 
@@ -61,7 +60,8 @@ const SHOWN_ANSWER = 512;
 
 const NOT_KEPT = "nothing is kept of its request: its caller has the answer, and only that is verified";
 
-export function jobText(job: JobView, io: Io): string {
+/** `parked`: why it waits although it is due, if it does. */
+export function jobText(job: JobView, parked: string | null, io: Io): string {
   const { bold } = paint(io);
   const { request } = job;
   const facts: [name: string, text: string | null][] = [
@@ -69,6 +69,7 @@ export function jobText(job: JobView, io: Io): string {
     ["state", job.reason === null ? job.state : `${job.state}, ${whyText(job)}`],
     ["accepted", `${job.at} (${job.origin}), request ${job.request_id}`],
     ["due", job.due_at],
+    ["parked", parked],
     ["ended", job.ended_at],
     ["expires", job.ended_at === null ? job.expires_at : null],
     ["sends", `${job.sends}, ${job.attempts} counted${job.in_doubt ? ", in doubt: the app may have it" : ""}`],

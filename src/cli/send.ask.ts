@@ -4,6 +4,7 @@ import { type JobView, jobSchema } from "../admin/jobs.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { INTERRUPTED } from "./client.failure.ts";
 import type { Client } from "./client.ts";
+import { parkedText } from "./parked.ts";
 import type { Call } from "./send.call.ts";
 import { serverEvents } from "./sse.ts";
 import type { Failure } from "./target.ts";
@@ -21,6 +22,8 @@ export interface Told {
   readonly completed: Completed | null;
   /** What it left for later, as far as that had come when the wait was over. */
   readonly delivery: JobView | null;
+  /** Why that waits although it is due, if it does. */
+  readonly parked: string | null;
 }
 
 export const completedSchema = z.looseObject({
@@ -70,10 +73,11 @@ export async function ask(
   }
   const own = await firstOf(events, EVENT_MS, (event) => ofCall(event, call.id));
   const id = deliveryOf(answer);
-  if (id === null) return ok({ answer, completed: own, delivery: null });
+  if (id === null) return ok({ answer, completed: own, delivery: null, parked: null });
   await firstOf(events, waitMs, (event) => (endsDelivery(event, id) ? true : null));
   const job = await client.get(`/deliveries/${encodeURIComponent(id)}`, jobSchema);
-  return job.ok ? ok({ answer, completed: own, delivery: job.value }) : job;
+  if (!job.ok) return job;
+  return ok({ answer, completed: own, delivery: job.value, parked: await parkedText(client, job.value) });
 }
 
 async function callProxy(call: Call, signal: AbortSignal): Promise<Told["answer"]> {

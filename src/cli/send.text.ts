@@ -11,7 +11,7 @@ import { type Cell, printable, table } from "./table.ts";
 /** Of the answer's body this much is shown; `--json` has all of it. */
 const SHOWN_BODY = 4_096;
 
-export function sentText(call: Call, { answer, completed, delivery }: Told, io: Io): string {
+export function sentText(call: Call, { answer, completed, delivery, parked }: Told, io: Io): string {
   const { bold, dim } = paint(io);
   const took = completed === null ? "" : ` in ${tookText(completed.duration_ms)}`;
   const head = `${call.method} ${call.path}: ${answer.status} ${STATUS_CODES[answer.status] ?? ""}`.trimEnd();
@@ -26,7 +26,7 @@ export function sentText(call: Call, { answer, completed, delivery }: Told, io: 
       ? ""
       : `\n${bold("what was left for later")}\n${jobTable([delivery], io)}${
           delivery.tries.length === 0 ? "it was not sent yet\n" : `\n${triesTable(delivery, io)}`
-        }`,
+        }${parked === null ? "" : printable(`it waits, parked: ${parked}`).concat("\n")}`,
   ].join("");
 }
 

@@ -1,8 +1,9 @@
 import { setTimeout } from "node:timers/promises";
 import { EVENT_TYPES, type EventType } from "../core/events.ts";
-import { ok, type Result } from "../core/result.ts";
+import { err, ok, type Result } from "../core/result.ts";
 import type { Client } from "./client.ts";
 import { type Command, type ExitCode, type Io, usage } from "./command.ts";
+import { refuseUnknown } from "./known.ts";
 import { type RemoteOptions, remotely, remoteOptions } from "./remote.ts";
 import { type ServerEvent, serverEvents } from "./sse.ts";
 import { createEventLine, isFailure } from "./tail.line.ts";
@@ -44,7 +45,10 @@ async function tail(io: Io, options: TailOptions): Promise<ExitCode> {
   for (const name of ["app", "type", "room"] as const) if (options[name] !== undefined) query.set(name, options[name]);
   const printAny = options.json ? (event: ServerEvent) => io.stdout(`${event.data}\n`) : printer(io);
   const print = options.failures ? (event: ServerEvent) => isFailure(event.data) && printAny(event) : printAny;
-  return remotely(io, options, (client) => follow(client, `/events?${query}`, io, print));
+  return remotely(io, options, async (client) => {
+    const unknownApp = options.app === undefined ? null : await refuseUnknown(client, options.app);
+    return unknownApp === null ? follow(client, `/events?${query}`, io, print) : err(unknownApp);
+  });
 }
 
 /** Comes back when the connection is lost, and misses nothing that the sidecar still holds; ends when interrupted. */

@@ -21,7 +21,10 @@ test("the dead-letter queue holds the dead and the cancelled, and nothing else",
     next: "1",
   });
   expect((await api(admin, "/dlq/job-1")).body).toMatchObject({ id: "job-1", body: '{"answer":42}' });
-  expect((await api(admin, "/dlq/queued")).status).toBe(404);
+  expect(await api(admin, "/dlq/queued")).toMatchObject({
+    status: 404,
+    body: { type: "urn:outrigger:problem:not-dead", detail: "queued is queued: see /deliveries/queued" },
+  });
   expect((await api(admin, "/dlq?cursor=x")).status).toBe(400);
 });
 

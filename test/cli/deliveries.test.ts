@@ -34,7 +34,36 @@ test("where the route of one that is queued waits, the list says for what", asyn
   expect(out).toMatch(/^job-2 +quiz\/other +queued .* due 2026-01-01 00:00:00$/m);
 });
 
-test("a row of the list is a line of a terminal of 120 columns, with the whole id", async () => {
+test("one whose route waits is shown with what for, and until when where that is known", async () => {
+  const queued = storedJob({ state: "queued", reason: null, endedAt: null, dueAt: AT });
+  const deliveries = testDeliveries(queued, storedJob({ id: "dead" }));
+  const { run } = await startRemote(deliveries);
+  expect((await run("deliveries show job-1")).out).not.toContain("parked");
+  expect((await run("pause quiz winner")).code).toBe(0);
+  expect((await run("deliveries show job-1")).out).toContain(
+    "\nparked     paused by ops since 2026-01-01T00:00:00.000Z\n",
+  );
+  expect((await run("deliveries show dead")).out).not.toContain("parked");
+});
+
+test("an app that neither manifest nor spool knows is refused as by apps, in lists and by tail", async () => {
+  const { run } = await startRemote(testDeliveries(storedJob({ app: "former" })));
+  const refused = {
+    code: 1,
+    out: "",
+    err: "error: no such app: the manifest has no app shpo\nSee what there is with: outrigger apps\n",
+  };
+  for (const line of ["apps shpo", "deliveries list --app shpo", "dlq list --app shpo", "tail --app shpo"])
+    expect(await run(line), line).toEqual(refused);
+  for (const line of [
+    "deliveries list --app quiz",
+    "dlq list --app quiz",
+    "deliveries list --app former --state queued",
+  ])
+    expect(await run(line), line).toEqual({ code: 0, out: "no deliveries\n", err: "" });
+});
+
+test("a row of the list is a line of a terminal of 120 columns, with the whole id; a pipe gets all of it", async () => {
   const id = "0198f2c4-7d3e-7abc-8def-0123456789ab";
   const name = { app: "a-very-long-name-of-an-app", capability: "and-one-of-a-capability" };
   const { run } = await startRemote(
@@ -44,10 +73,13 @@ test("a row of the list is a line of a terminal of 120 columns, with the whole i
     ),
   );
   for (const list of ["deliveries list", "dlq list"]) {
-    const lines = (await run(list)).out.trimEnd().split("\n");
+    const lines = (await run(list, { columns: 120 })).out.trimEnd().split("\n");
     expect(lines).toHaveLength(3);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(120);
     expect(lines[2]).toMatch(new RegExp(`^${id}  a-very-long-name-of-…  dead .* verification_failed…$`));
+    const piped = (await run(list)).out;
+    expect(piped).toContain(`${id}  a-very-long-name-of-an-app/and-one-of-a-capability  dead `);
+    expect(piped).toContain(`verification_failed: ${"x".repeat(300)}\n`);
     expect((await run(`${list} --json`)).out).toContain("x".repeat(300));
   }
   expect((await run(`dlq show ${id}`)).out).toContain("a-very-long-name-of-an-app/and-one-of-a-capability");

@@ -31,6 +31,11 @@ test("ids are retried and deleted at once, each by itself; one that fails is sai
   expect(json.code).toBe(1);
   expect(JSON.parse(json.out)).toMatchObject({ items: [], failed: [{ id: "job-0" }, { id: "job-2" }] });
   expect(await run("dlq retry job-0")).toMatchObject({ code: 1, err: expect.stringContaining("deliveries show ID") });
+  expect(await run("dlq show job-0")).toEqual({
+    code: 1,
+    out: "",
+    err: "error: not in the dead-letter queue: job-0 is queued: see /deliveries/job-0\nLook at it with: outrigger deliveries show ID\n",
+  });
 });
 
 test("a filter only counts until --yes", async () => {

@@ -2,9 +2,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
+import { breakerCommand } from "../../src/cli/breaker.ts";
 import type { Io } from "../../src/cli/command.ts";
+import { deliveriesCommand } from "../../src/cli/deliveries.ts";
 import { runCli } from "../../src/cli/program.ts";
 import { sendCommand } from "../../src/cli/send.ts";
+import { systemClock } from "../../src/core/clock.ts";
 import { systemRandom } from "../../src/core/random.ts";
 import { type Behaviour, json, startTestApp } from "../help/app.ts";
 import { createIo } from "../help/io.ts";
@@ -28,12 +31,17 @@ async function started(answer: Behaviour) {
   );
   onTestFinished(() => sidecar.stop());
   const token = readFileSync(join(sidecar.dir, "data", "admin-token"), "utf8");
-  const run = async (args: readonly string[], given: Partial<Io> = {}) => {
+  const admin = async (args: readonly string[], given: Partial<Io> = {}) => {
     const io = createIo({ env: { OUTRIGGER_ADMIN: sidecar.adminUrl, OUTRIGGER_ADMIN_TOKEN: token }, ...given });
-    const code = await runCli(["send", ...args], io, [sendCommand(systemRandom)]);
+    const code = await runCli([...args], io, [
+      sendCommand(systemRandom),
+      breakerCommand,
+      deliveriesCommand(systemClock),
+    ]);
     return { code, out: io.out(), err: io.err() };
   };
-  return { app, run, sidecar };
+  const run = (args: readonly string[], given?: Partial<Io>) => admin(["send", ...args], given);
+  return { app, run, admin: (...args: readonly string[]) => admin(args), sidecar };
 }
 
 /** The app fails its first `n` calls. */
@@ -79,6 +87,20 @@ test("of an async route it waits for the delivery, and shows each of its sends",
   expect(out).toMatch(/ quiz\/later +delivered /);
   expect(out).toMatch(/ 503 +transient: status /);
   expect(out).toMatch(/ 200 +ok /);
+});
+
+test("of a delivery that waits for its breaker it says so, and until when, as does show", async () => {
+  const { run, sidecar, admin } = await started(json(200, {}));
+  const tripped = await admin("breaker", "trip", "quiz", "later", "--for", "10m", "--json");
+  const { until } = JSON.parse(tripped.out).upstreams[0];
+  const { out } = await run(["quiz", "later", "--data", "a", "--wait", "1ms"]);
+  expect(out).toMatch(/^it was not sent yet$/m);
+  const waits = /^it waits, parked: breaker_open since \S+, until (\S+) at least$/m.exec(out);
+  // Told by a clock that is read anew each time: a millisecond more or less.
+  expect(Date.parse(String(waits?.[1]))).toBeCloseTo(Date.parse(until), -2);
+  const { id } = await sidecar.event("delivery.queued");
+  const shown = await admin("deliveries", "show", id);
+  expect(shown.out).toMatch(/^parked {5}breaker_open since \S+, until \S+ at least$/m);
 });
 
 test("what the route matches is sent along; a pattern wants to know which path", async () => {

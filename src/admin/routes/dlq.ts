@@ -1,5 +1,6 @@
 import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
-import type { AdminEnv } from "../env.ts";
+import type { JobState } from "../../core/job.ts";
+import { type AdminEnv, refusal } from "../env.ts";
 import { DEAD_STATES, deadFilter, filterOf } from "../jobs.filter.ts";
 import { jobSchema, jobSummarySchema, jobView, summariesView, summaryView } from "../jobs.ts";
 import { numberCursor } from "../page.ts";
@@ -55,6 +56,11 @@ const deleteRoute = createRoute({
   responses: { 200: jsonResponse(jobSummarySchema, "As it was."), ...SPOOL_ERRORS, 404: NOT_THERE, 409: NOT_DEAD },
 });
 
+/** As after a retry: the delivery is elsewhere. */
+function notDead(id: string, state: JobState): Error {
+  return refusal(404, "not-dead", "Not in the dead-letter queue", `${id} is ${state}: see /deliveries/${id}`);
+}
+
 export function dlqRoutes(services: AdminServices) {
   const { deliveries } = services;
   return new OpenAPIHono<AdminEnv>()
@@ -68,7 +74,8 @@ export function dlqRoutes(services: AdminServices) {
     .openapi(showRoute, async (c) => {
       const { id } = c.req.valid("param");
       const job = await deliveries.find(id);
-      if (job === null || !DEAD_STATES.some((state) => state === job.state)) throw noDelivery(id);
+      if (job === null) throw noDelivery(id);
+      if (!DEAD_STATES.some((state) => state === job.state)) throw notDead(id, job.state);
       const payload = c.get("who").role === "operator";
       return c.json(jobView(job, { payload, secrets: false, base64: false }), 200);
     })

@@ -60,7 +60,8 @@ export function createDesk({ admin, token, manifest }: Sidecar, { clock, signal 
           stdout: print,
           stderr: print,
           isTTY: false,
-          columns: null,
+          // A watcher wants to see rows, not all that is in them.
+          columns: 120,
           isErrTTY: false,
           write: async (chunk) => print(Buffer.from(chunk).toString()),
           stdin: async function* () {},
