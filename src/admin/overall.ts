@@ -1,5 +1,6 @@
 import { timeText } from "../core/event.record.ts";
 import type { OutriggerEvent, StorageFailing } from "../core/events.ts";
+import type { UpstreamHealth } from "../core/health.ts";
 import { isSilenced } from "./alerts.ts";
 import { byCalls } from "./overall.calls.ts";
 import { type HealthReason, ofRoute, ofService } from "./overall.reason.ts";
@@ -134,12 +135,12 @@ function byApps({ failover }: AdminServices): HealthReason[] {
   const degraded = apps.filter(({ status }) => status === "degraded");
   return [
     ...unhealthy.map(
-      ({ app }): HealthReason => ({
+      ({ app, upstreams }): HealthReason => ({
         code: "app_unhealthy",
         severity,
         app,
         capability: null,
-        message: `App ${app} is unhealthy: none of its upstreams is usable.`,
+        message: `App ${app} is unhealthy: none of its upstreams is usable.${failureText(upstreams)}`,
       }),
     ),
     ...degraded.map(
@@ -152,6 +153,17 @@ function byApps({ failover }: AdminServices): HealthReason[] {
       }),
     ),
   ];
+}
+
+/** Why calls fail says more than that they do. */
+function failureText(upstreams: readonly UpstreamHealth[]): string {
+  const [newest] = upstreams
+    .flatMap(({ upstream, lastFailure }) => (lastFailure === null ? [] : [{ upstream, ...lastFailure }]))
+    .sort((a, b) => b.at - a.at);
+  if (newest === undefined) return "";
+  const { upstream, at, reason, status, detail } = newest;
+  const why = [reason ?? "failed", status === 0 ? null : `status ${status}`, detail].filter((part) => part !== null);
+  return ` The last call that failed, at ${timeText(at)} on ${upstream}: ${why.join(", ")}.`;
 }
 
 function byBreakers({ breakers }: AdminServices): HealthReason[] {

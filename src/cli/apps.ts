@@ -56,6 +56,7 @@ function upstreamText(view: UpstreamDetail, io: Io): string {
     ["last check", check === null ? "none yet" : checkText(check)],
     ["details", detailsText(check)],
     ["calls", callsText(view)],
+    ["last error", failureText(view.last_failure)],
     ["well since", view.well_since],
     ["returns at", view.returns_at],
   ];
@@ -68,6 +69,12 @@ function checkText(check: NonNullable<UpstreamDetail["last_check"]>): string {
   const why = [reason, error, detail].filter((part) => part !== null).join(", ");
   const answer = answered ? `${http} in ${Math.round(ms)}ms` : `no answer in ${Math.round(ms)}ms`;
   return `${at}: ${status}, ${answer}${why === "" ? "" : ` (${why})`}`;
+}
+
+function failureText(failure: UpstreamDetail["last_failure"]): string | null {
+  if (failure === null) return null;
+  const { at, reason, http_status: http, detail } = failure;
+  return `${at}: ${[reason, http === 0 ? null : String(http), detail].filter((part) => part !== null).join(", ")}`;
 }
 
 function detailsText(check: UpstreamDetail["last_check"]): string | null {

@@ -58,6 +58,7 @@ function upstreamHealth(
     active,
     consecutiveFailures: cell.failures,
     lastCheck: probe,
+    lastFailure: cell.lastFailure && { ...cell.lastFailure, at: wallOf(cell.lastFailure.at) },
     samples: signs.total,
     responseMs: signs.total === 0 ? null : signs.meanMs,
     successRate: signs.total === 0 ? null : successRate(signs),

@@ -36,6 +36,19 @@ test("an app that is down degrades the whole; when all are, it is unhealthy", as
   expect((await health({ failover: testFailover([down]) })).status).toBe("unhealthy");
 });
 
+test("of an app that is down the newest call that failed is told, with why and when", async () => {
+  const failed = (at: number, detail: string) => ({ at, reason: "connect" as const, status: 0, detail });
+  const upstreams = [
+    upstreamHealth({ lastFailure: failed(AT - 9_000, "the older one") }),
+    upstreamHealth({ upstream: "backup", lastFailure: failed(AT - 2_000, "connect: ECONNREFUSED") }),
+  ];
+  const found = await health({ failover: testFailover([{ ...down, upstreams }]) });
+  expect(found.reasons[0]?.message).toBe(
+    "App poll is unhealthy: none of its upstreams is usable. The last call that failed, at " +
+      "2025-12-31T23:59:58.000Z on backup: connect, connect: ECONNREFUSED.",
+  );
+});
+
 test("an open breaker is told; one that only counts, or is closed, is not", async () => {
   const list = () => [
     breakerInfo({ state: "open", until: AT + 1000 }),

@@ -55,6 +55,7 @@ test("apps of one app tells each upstream's standing, last check and why, what t
     standing: "returning",
     cause: "success_rate",
     lastCheck: null,
+    lastFailure: { at: AT, reason: "status", status: 503, detail: null },
     samples: 0,
     wellSince: AT,
     returnsAt: AT + 30_000,
@@ -79,6 +80,7 @@ test("apps of one app tells each upstream's standing, last check and why, what t
     "standing   returning since 2026-01-01T00:00:00.000Z (success_rate)",
     "last check none yet",
     "calls      none lately",
+    "last error 2026-01-01T00:00:00.000Z: status, 503",
     "well since 2026-01-01T00:00:00.000Z",
     "returns at 2026-01-01T00:00:30.000Z",
   ]);

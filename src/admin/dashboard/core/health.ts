@@ -26,6 +26,13 @@ export interface UpstreamHealth {
     readonly reason: string | null;
     readonly detail: string | null;
   } | null;
+  /** The newest live call that failed. */
+  readonly last_failure: {
+    readonly at: string;
+    readonly reason: string | null;
+    readonly http_status: number;
+    readonly detail: string | null;
+  } | null;
 }
 
 export interface AppHealth {
