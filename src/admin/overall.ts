@@ -53,9 +53,23 @@ export async function judgeHealth(
     ...byBreakers(services),
     ...byAlerts(services),
   ];
-  const worst = (severity: HealthReason["severity"]) => found.filter((reason) => reason.severity === severity);
-  const reasons = [...worst("unhealthy"), ...worst("degraded")];
-  return { status: reasons[0]?.severity ?? "healthy", reasons: reasons.slice(0, MAX_REASONS), total: reasons.length };
+  const reasons = found.toSorted((a, b) => rankOf(a) - rankOf(b));
+  const status = reasons.some(({ severity }) => severity === "unhealthy") ? "unhealthy" : "degraded";
+  return {
+    status: reasons.length === 0 ? "healthy" : status,
+    reasons: reasons.slice(0, MAX_REASONS),
+    total: reasons.length,
+  };
+}
+
+/**
+ * First what fails of the service itself, then apps that are dead, then what may only follow from those: also that few
+ * calls of all succeed.
+ */
+function rankOf({ code, severity }: HealthReason): number {
+  if (code === "app_unhealthy") return 1;
+  if (severity === "degraded") return 3;
+  return code === "low_success" ? 2 : 0;
 }
 
 /** Null while the spool does not answer. */

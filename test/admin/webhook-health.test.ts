@@ -194,6 +194,26 @@ test("a manifest that was refused; a history that is away; a store that failed l
   expect((await health({}, failing(AT - 3_600_000))).status).toBe("healthy");
 });
 
+test("an app that is dead comes before what only follows from it, and before what is worse of no app", async () => {
+  const clock = createManualClock(AT);
+  const { calls, called } = testCalls(clock);
+  called("quiz/winner", { outcome: "failed", reason: "connect", status: 502 }, 100);
+  clock.advance(60_000);
+  const dead = { ...down, app: "quiz" };
+  const found = await health({ calls, clock, failover: testFailover([appHealth({ app: "shop" }), dead]) });
+  expect(found.codes).toEqual([
+    ["app_unhealthy", "degraded", "quiz", null],
+    ["low_success", "unhealthy", null, null],
+    ["low_success", "degraded", "quiz", null],
+    ["app_degraded", "degraded", "shop", null],
+  ]);
+  expect(found.status).toBe("unhealthy");
+  const deliveries = testDeliveries();
+  deliveries.away = true;
+  const worse = await health({ deliveries, failover: testFailover([singleApp("shop"), dead]) });
+  expect(worse.codes.map(([code]) => code)).toEqual(["spool_away", "app_unhealthy"]);
+});
+
 test("the worst come first, and no more than a hundred are told", async () => {
   const list = () => Array.from({ length: 300 }, (_, i) => breakerInfo({ capability: `c${i}`, state: "open" }));
   const deliveries = testDeliveries();

@@ -27,6 +27,14 @@ withBrowser("what is shown", (open) => {
     await page.getByText("quiz is unhealthy", { exact: true }).waitFor();
   });
 
+  test("begins with the app that is dead, also where the whole is only degraded", async () => {
+    const lost = appHealth({ app: "shop", status: "unhealthy", active: null });
+    const admin = await startAdmin({ failover: testFailover([appHealth(), lost]) });
+    const { page } = await open(admin.url);
+    const verdict = page.getByRole("status").filter({ has: page.getByText("Degraded", { exact: true }) });
+    expect(await verdict.textContent()).toContain("shop is unhealthy");
+  });
+
   test("is told to be old while Outrigger does not answer, and is made new when it does", async () => {
     const admin = await startAdmin();
     const { page } = await open(admin.url, { before: (fresh) => fresh.clock.install() });
