@@ -86,6 +86,19 @@ test("apps of one app tells each upstream's standing, last check and why, what t
   ]);
 });
 
+test("apps of one app says where its calls know better than its last check", async () => {
+  const ofCheck = upstreamHealth().lastCheck;
+  if (ofCheck === null) throw new Error("no check");
+  const told = async (status: "healthy" | "unhealthy", checked: "healthy" | "unhealthy") => {
+    const upstream = upstreamHealth({ status, lastCheck: { ...ofCheck, status: checked } });
+    const { out } = await run("apps quiz", { failover: testFailover([appHealth({ upstreams: [upstream] })]) });
+    return lines(out).find((line) => line.startsWith("last check"));
+  };
+  expect(await told("unhealthy", "healthy")).toMatch(/: healthy, 200 in 12ms; calls since then failed$/);
+  expect(await told("healthy", "unhealthy")).toMatch(/: unhealthy, 200 in 12ms; calls since then went well$/);
+  expect(await told("healthy", "healthy")).toMatch(/: healthy, 200 in 12ms$/);
+});
+
 test("a pin and a panic are said under the table, with what ends the pin", async () => {
   const pinned = appHealth({ pinned: { upstream: "backup", by: "ops", at: AT } });
   const lost = appHealth({ app: "shop", status: "unhealthy", active: "primary", panic: true });

@@ -231,8 +231,15 @@ describe("probes", () => {
       await pass(340_000);
       settle("only", "bad");
       expect(failover.health(clock.now()).status).toBe("unhealthy");
+      const failures = (): unknown => failover.health(clock.now()).upstreams[0]?.consecutiveFailures;
+      expect(failures()).toBe(3);
       settle("only", "good");
       expect(failover.health(clock.now()).status).toBe("healthy");
+      expect(failures()).toBe(0);
+      settle("only", "bad");
+      expect(failures()).toBe(1);
+      await pass(300_000);
+      expect(failures()).toBeGreaterThanOrEqual(4);
     });
 
     test("one that says itself that it is unwell stays so, whatever it answers to calls", async () => {
@@ -240,7 +247,10 @@ describe("probes", () => {
       found.only = { status: "unhealthy", httpStatus: 503 };
       await pass(340_000);
       settle("only", "good");
-      expect(failover.health(clock.now()).status).toBe("unhealthy");
+      expect(failover.health(clock.now())).toMatchObject({
+        status: "unhealthy",
+        upstreams: [{ consecutiveFailures: 3 }],
+      });
     });
 
     test("one without a path for checks is as its calls found it", async () => {
