@@ -4,7 +4,7 @@ import type { UpstreamHealth } from "../core/health.ts";
 import { isSilenced } from "./alerts.ts";
 import { byCalls } from "./overall.calls.ts";
 import { type HealthReason, ofRoute, ofService } from "./overall.reason.ts";
-import { type AdminServices, DeliveriesAway, type SpoolInfo } from "./services.ts";
+import { type AdminServices, DeliveriesAway, isTrialDue, type SpoolInfo } from "./services.ts";
 
 /**
  * Is all well? Judged anew with each request, from what the services know. `unhealthy`: the service itself fails, or
@@ -180,8 +180,12 @@ function failureText(upstreams: readonly UpstreamHealth[]): string {
   return ` The last call that failed, at ${timeText(at)} on ${upstream}: ${why.join(", ")}.`;
 }
 
-function byBreakers({ breakers }: AdminServices): HealthReason[] {
-  const open = breakers.list().filter(({ state, enabled, dryRun }) => state === "open" && enabled && !dryRun);
+/** One that is due for a trial keeps no call away. */
+function byBreakers({ breakers, clock }: AdminServices): HealthReason[] {
+  const wall = clock.wall();
+  const open = breakers
+    .list()
+    .filter((one) => one.state === "open" && one.enabled && !one.dryRun && !isTrialDue(one, wall));
   return open.map(({ app, capability, upstream, since }) => ({
     ...ofRoute("breaker_open", app, capability),
     message: `The breaker of ${app}/${capability} on upstream ${upstream} is open since ${timeText(since)}.`,

@@ -80,7 +80,7 @@ export function breakerTable(views: readonly BreakerView[], io: Io): string {
       u.upstream,
       u.enabled ? { text: u.state, paint: colour[u.state] } : { text: "disabled", paint: dim },
       u.since,
-      u.until ?? "-",
+      u.trial_due === true ? "due: next call" : (u.until ?? "-"),
       `${u.consecutive_failures} in a row, ${u.window_failures} of ${u.window_total}`,
       u.dry_run ? "dry run" : "",
     ]),

@@ -49,11 +49,12 @@ test("of an app that is down the newest call that failed is told, with why and w
   );
 });
 
-test("an open breaker is told; one that only counts, or is closed, is not", async () => {
+test("an open breaker is told; one that only counts, is closed, or is due for a trial is not", async () => {
   const list = () => [
     breakerInfo({ state: "open", until: AT + 1000 }),
     breakerInfo({ upstream: "backup", state: "open", dryRun: true }),
     breakerInfo({ capability: "other", state: "half_open" }),
+    breakerInfo({ capability: "due", state: "open", until: AT }),
   ];
   const found = await health({ breakers: { ...adminServices().breakers, list } });
   expect(found.codes).toEqual([["breaker_open", "degraded", "quiz", "winner"]]);

@@ -47,6 +47,18 @@ test("list shows each upstream of each route, dry runs and switched off ones mar
   expect((await run("list --app shop", two)).out).not.toContain("quiz");
 });
 
+test("one that is open past its time is due for a trial, and keeps no route closed", async () => {
+  const past = breakerInfo({ state: "open", until: Date.parse("2026-01-01T00:01:00Z") });
+  expect((await run("list", service([past]))).out).toMatch(/ open +2026-01-01T00:00:00.000Z {2}due: next call /);
+  const item = { open: false, upstreams: [{ state: "open", until: "2026-01-01T00:01:00.000Z", trial_due: true }] };
+  expect(JSON.parse((await run("show quiz winner --json", service([past]))).out)).toMatchObject(item);
+  const later = breakerInfo({ state: "open", until: Date.parse("2100-01-01") });
+  expect(JSON.parse((await run("show quiz winner --json", service([later]))).out)).toMatchObject({
+    open: true,
+    upstreams: [{ trial_due: false }],
+  });
+});
+
 test("show is for one route, and a route that is not there is said with what to try", async () => {
   expect((await run("show quiz winner", service([breakerInfo()]))).out).toContain("quiz/winner  primary");
   const missing = await run("show quiz nothing", service([]));

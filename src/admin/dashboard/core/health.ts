@@ -57,6 +57,8 @@ export interface Breaker {
   readonly state: "closed" | "half_open" | "open";
   readonly since: string;
   readonly until: string | null;
+  /** Its time is over: the next call is its trial. */
+  readonly trial_due?: boolean;
   readonly consecutive_failures: number;
   readonly window_total: number;
   readonly window_failures: number;
