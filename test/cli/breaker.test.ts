@@ -80,6 +80,23 @@ test("reset and trip tell the sidecar, and show what became of it", async () => 
   ]);
 });
 
+test("reset of an app alone closes those of all its routes, and of no other app", async () => {
+  const calls: unknown[] = [];
+  const all = [breakerInfo(), breakerInfo({ capability: "answer" }), breakerInfo({ app: "shop" })];
+  const { code, out } = await run("reset quiz", service(all, calls));
+  expect(code).toBe(0);
+  expect(calls).toEqual([
+    ["quiz", "answer", "ops"],
+    ["quiz", "winner", "ops"],
+  ]);
+  expect(out).toContain("quiz/answer");
+  expect(out).toContain("quiz/winner");
+  expect(out).not.toContain("shop");
+  const missing = await run("reset nobody", service(all, calls));
+  expect(missing).toMatchObject({ code: 1, out: "", err: expect.stringMatching(/nobody.*outrigger breaker list/s) });
+  expect(calls).toHaveLength(2);
+});
+
 test("a breaker that is switched off cannot be tripped, and the answer says which key to change", async () => {
   const { code, err } = await run("trip quiz winner", { ...service([]), trip: () => "disabled" });
   expect(code).toBe(1);
@@ -92,6 +109,7 @@ test("wrong usage is exit code 2, with a hint", async () => {
     code: 2,
     err: expect.stringContaining("--for 90s"),
   });
-  expect((await run("reset quiz", breakers)).code).toBe(2);
+  expect((await run("reset", breakers)).code).toBe(2);
+  expect((await run("trip quiz", breakers)).code).toBe(2);
   expect((await run("explode", breakers)).code).toBe(2);
 });
