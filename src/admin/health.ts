@@ -40,6 +40,13 @@ const lastCheckSchema = z.object({
   detail: z.string().nullable(),
 });
 
+const lastFailureSchema = z.object({
+  at: timeSchema,
+  reason: z.enum(REASONS).nullable(),
+  http_status: z.int().openapi({ description: "0 where no answer came." }),
+  detail: z.string().nullable(),
+});
+
 const upstreamSchema = z.object({
   ...standingFields,
   url: z.string(),
@@ -48,6 +55,9 @@ const upstreamSchema = z.object({
   response_ms: z.number().nullable().openapi({ description: "Their mean." }),
   success_rate: z.number().nullable().openapi({ description: "Of them, in percent." }),
   last_check: lastCheckSchema.nullable(),
+  last_failure: lastFailureSchema
+    .nullable()
+    .openapi({ description: "The newest live call that failed, since the start; null for none." }),
 });
 
 export const appHealthSchema = z
@@ -164,7 +174,7 @@ function standingView(health: UpstreamHealth): Omit<FailoverView["upstreams"][nu
 }
 
 function upstreamView(health: UpstreamHealth): AppHealthView["upstreams"][number] {
-  const { url, consecutiveFailures, samples, responseMs, successRate, lastCheck } = health;
+  const { url, consecutiveFailures, samples, responseMs, successRate, lastCheck, lastFailure } = health;
   return {
     ...standingView(health),
     url,
@@ -181,6 +191,12 @@ function upstreamView(health: UpstreamHealth): AppHealthView["upstreams"][number
       reason: lastCheck.reason,
       proxy_error: lastCheck.proxyError,
       detail: lastCheck.detail,
+    },
+    last_failure: lastFailure && {
+      at: timeText(lastFailure.at),
+      reason: lastFailure.reason,
+      http_status: lastFailure.status,
+      detail: lastFailure.detail,
     },
   };
 }

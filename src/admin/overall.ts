@@ -1,9 +1,10 @@
 import { timeText } from "../core/event.record.ts";
 import type { OutriggerEvent, StorageFailing } from "../core/events.ts";
+import type { UpstreamHealth } from "../core/health.ts";
 import { isSilenced } from "./alerts.ts";
 import { byCalls } from "./overall.calls.ts";
 import { type HealthReason, ofRoute, ofService } from "./overall.reason.ts";
-import { type AdminServices, DeliveriesAway, type SpoolInfo } from "./services.ts";
+import { type AdminServices, DeliveriesAway, isTrialDue, type SpoolInfo } from "./services.ts";
 
 /**
  * Is all well? Judged anew with each request, from what the services know. `unhealthy`: the service itself fails, or
@@ -52,9 +53,23 @@ export async function judgeHealth(
     ...byBreakers(services),
     ...byAlerts(services),
   ];
-  const worst = (severity: HealthReason["severity"]) => found.filter((reason) => reason.severity === severity);
-  const reasons = [...worst("unhealthy"), ...worst("degraded")];
-  return { status: reasons[0]?.severity ?? "healthy", reasons: reasons.slice(0, MAX_REASONS), total: reasons.length };
+  const reasons = found.toSorted((a, b) => rankOf(a) - rankOf(b));
+  const status = reasons.some(({ severity }) => severity === "unhealthy") ? "unhealthy" : "degraded";
+  return {
+    status: reasons.length === 0 ? "healthy" : status,
+    reasons: reasons.slice(0, MAX_REASONS),
+    total: reasons.length,
+  };
+}
+
+/**
+ * First what fails of the service itself, then apps that are dead, then what may only follow from those: also that few
+ * calls of all succeed.
+ */
+function rankOf({ code, severity }: HealthReason): number {
+  if (code === "app_unhealthy") return 1;
+  if (severity === "degraded") return 3;
+  return code === "low_success" ? 2 : 0;
 }
 
 /** Null while the spool does not answer. */
@@ -134,12 +149,12 @@ function byApps({ failover }: AdminServices): HealthReason[] {
   const degraded = apps.filter(({ status }) => status === "degraded");
   return [
     ...unhealthy.map(
-      ({ app }): HealthReason => ({
+      ({ app, upstreams }): HealthReason => ({
         code: "app_unhealthy",
         severity,
         app,
         capability: null,
-        message: `App ${app} is unhealthy: none of its upstreams is usable.`,
+        message: `App ${app} is unhealthy: none of its upstreams is usable.${failureText(upstreams)}`,
       }),
     ),
     ...degraded.map(
@@ -154,8 +169,23 @@ function byApps({ failover }: AdminServices): HealthReason[] {
   ];
 }
 
-function byBreakers({ breakers }: AdminServices): HealthReason[] {
-  const open = breakers.list().filter(({ state, enabled, dryRun }) => state === "open" && enabled && !dryRun);
+/** Why calls fail says more than that they do. */
+function failureText(upstreams: readonly UpstreamHealth[]): string {
+  const [newest] = upstreams
+    .flatMap(({ upstream, lastFailure }) => (lastFailure === null ? [] : [{ upstream, ...lastFailure }]))
+    .sort((a, b) => b.at - a.at);
+  if (newest === undefined) return "";
+  const { upstream, at, reason, status, detail } = newest;
+  const why = [reason ?? "failed", status === 0 ? null : `status ${status}`, detail].filter((part) => part !== null);
+  return ` The last call that failed, at ${timeText(at)} on ${upstream}: ${why.join(", ")}.`;
+}
+
+/** One that is due for a trial keeps no call away. */
+function byBreakers({ breakers, clock }: AdminServices): HealthReason[] {
+  const wall = clock.wall();
+  const open = breakers
+    .list()
+    .filter((one) => one.state === "open" && one.enabled && !one.dryRun && !isTrialDue(one, wall));
   return open.map(({ app, capability, upstream, since }) => ({
     ...ofRoute("breaker_open", app, capability),
     message: `The breaker of ${app}/${capability} on upstream ${upstream} is open since ${timeText(since)}.`,

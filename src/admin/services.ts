@@ -121,6 +121,11 @@ export interface BreakerInfo {
   readonly enabled: boolean;
 }
 
+/** Open, but over its time: it admits the next call, as a trial. `wall`: Unix milliseconds now. */
+export function isTrialDue({ state, until }: Pick<BreakerInfo, "state" | "until">, wall: number): boolean {
+  return state === "open" && until !== null && until <= wall;
+}
+
 /** `disabled`: the route's manifest says `enabled: false`, so it cannot be opened. */
 export type BreakerChange = "done" | "no_route" | "disabled";
 

@@ -45,6 +45,8 @@ export interface BreakerReading extends RouteName {
   readonly upstream: string;
   readonly state: "closed" | "half_open" | "open";
   readonly since: number;
+  /** When the next trial may start; null unless open. Unix milliseconds. */
+  readonly until: number | null;
   /** How often it reopened without closing. */
   readonly reopenings: number;
   /** It only watches. */

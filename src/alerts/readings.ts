@@ -17,7 +17,7 @@ export function createGather(sources: AlertSources, now: number): Gather {
     const from = now - (rule.overMs ?? 0);
     switch (rule.metric) {
       case "breaker_open":
-        return breakersOpen(rule, sources);
+        return breakersOpen(rule, sources, now);
       case "health_failures":
         return healthFailures(rule, sources);
       case "dlq_size":
@@ -100,10 +100,21 @@ function verifications(
   });
 }
 
-function breakersOpen(rule: AlertRule, sources: AlertSources): Reading[] {
+/** Longer than a trial that is due is waited for, however long the breaker was open before. */
+const IDLE_MAX_MS = 300_000;
+
+/**
+ * Its trial is due for as long again as it was open, and no call came: it keeps nobody away, and nothing is known of its
+ * app. A shorter wait says nothing, or an alert of an app that is called seldom would end and begin with each trial.
+ */
+function isIdle({ state, since, until }: BreakerReading, now: number): boolean {
+  return state === "open" && until !== null && now - until >= Math.min(until - since, IDLE_MAX_MS);
+}
+
+function breakersOpen(rule: AlertRule, sources: AlertSources, now: number): Reading[] {
   const open = new Map<string, RouteName & { readonly cells: BreakerReading[] }>();
   for (const cell of sources.breakers()) {
-    if (cell.state === "closed" || cell.dryRun) continue;
+    if (cell.state === "closed" || cell.dryRun || isIdle(cell, now)) continue;
     const { app, capability } = cell;
     const own = open.get(keyOf(cell)) ?? { app, capability, cells: [] };
     own.cells.push(cell);

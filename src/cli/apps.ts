@@ -53,9 +53,10 @@ function upstreamText(view: UpstreamDetail, io: Io): string {
   const { last_check: check, cause, since } = view;
   const facts: [name: string, text: string | null][] = [
     ["standing", `${view.standing} since ${since}${cause === null ? "" : ` (${cause})`}`],
-    ["last check", check === null ? "none yet" : checkText(check)],
+    ["last check", check === null ? "none yet" : checkText(check) + sinceText(check, view)],
     ["details", detailsText(check)],
     ["calls", callsText(view)],
+    ["last error", failureText(view.last_failure)],
     ["well since", view.well_since],
     ["returns at", view.returns_at],
   ];
@@ -68,6 +69,18 @@ function checkText(check: NonNullable<UpstreamDetail["last_check"]>): string {
   const why = [reason, error, detail].filter((part) => part !== null).join(", ");
   const answer = answered ? `${http} in ${Math.round(ms)}ms` : `no answer in ${Math.round(ms)}ms`;
   return `${at}: ${status}, ${answer}${why === "" ? "" : ` (${why})`}`;
+}
+
+/** A single upstream is checked seldom, and how it is now is known of its calls. */
+function sinceText(check: NonNullable<UpstreamDetail["last_check"]>, { status }: UpstreamDetail): string {
+  if (status === "healthy" && check.status === "unhealthy") return "; calls since then went well";
+  return status === "unhealthy" && check.status === "healthy" ? "; calls since then failed" : "";
+}
+
+function failureText(failure: UpstreamDetail["last_failure"]): string | null {
+  if (failure === null) return null;
+  const { at, reason, http_status: http, detail } = failure;
+  return `${at}: ${[reason, http === 0 ? null : String(http), detail].filter((part) => part !== null).join(", ")}`;
 }
 
 function detailsText(check: UpstreamDetail["last_check"]): string | null {

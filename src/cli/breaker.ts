@@ -1,9 +1,9 @@
 import { type BreakerView, breakerSchema } from "../admin/routes/breakers.ts";
-import { ok } from "../core/result.ts";
+import { err, ok } from "../core/result.ts";
 import { parseDuration } from "../manifest/units.ts";
 import { type Command, type ExitCode, type Io, paint, usage } from "./command.ts";
 import { jsonText, type RemoteOptions, remotely, remoteOptions } from "./remote.ts";
-import { type Cell, table } from "./table.ts";
+import { type Cell, printable, table } from "./table.ts";
 
 /** `breaker list|show|reset|trip`: what the circuit breakers of a running sidecar do, and telling them to. */
 export const breakerCommand: Command = {
@@ -17,9 +17,16 @@ export const breakerCommand: Command = {
       async (app: string, capability: string, options: RemoteOptions) =>
         settle(await show(io, pathOf(app, capability), options)),
     );
-    remoteOptions(breaker.command("reset <app> <capability>").description("close them and forget their counts")).action(
-      async (app: string, capability: string, options: RemoteOptions) =>
-        settle(await change(io, `${pathOf(app, capability)}/reset`, {}, options)),
+    remoteOptions(
+      breaker
+        .command("reset <app> [capability]")
+        .description("close them and forget their counts, of one route or of all routes of an app"),
+    ).action(async (app: string, capability: string | undefined, options: RemoteOptions) =>
+      settle(
+        await (capability === undefined
+          ? resetApp(io, app, options)
+          : change(io, `${pathOf(app, capability)}/reset`, {}, options)),
+      ),
     );
     remoteOptions(breaker.command("trip <app> <capability>").description("open them, so that the fallback answers"))
       .option("--for <duration>", "for this long, as in 90s or 5m (default: as after failures)")
@@ -63,6 +70,27 @@ function change(io: Io, path: string, body: object, options: RemoteOptions): Pro
   });
 }
 
+/** One route after the other: should one fail, those before it are closed, and doing it again does no harm. */
+function resetApp(io: Io, app: string, options: RemoteOptions): Promise<ExitCode> {
+  return remotely(io, options, async (client) => {
+    const found = await client.list(`/circuit-breaker/status?app=${encodeURIComponent(app)}`, breakerSchema);
+    if (!found.ok) return found;
+    if (found.value.length === 0)
+      return err({
+        wrong: `no route of ${printable(app)} has a breaker`,
+        hint: "See what there is with: outrigger breaker list",
+      });
+    const views: BreakerView[] = [];
+    for (const { capability } of found.value) {
+      const answer = await client.post(`${pathOf(app, capability)}/reset`, {}, breakerSchema);
+      if (!answer.ok) return answer;
+      views.push(answer.value);
+    }
+    io.stdout(options.json ? jsonText({ items: views }) : breakerTable(views, io));
+    return ok(0);
+  });
+}
+
 async function trip(io: Io, path: string, options: RemoteOptions & { for?: string }): Promise<ExitCode> {
   if (options.for === undefined) return change(io, `${path}/trip`, {}, options);
   const forMs = parseDuration(options.for);
@@ -80,7 +108,7 @@ export function breakerTable(views: readonly BreakerView[], io: Io): string {
       u.upstream,
       u.enabled ? { text: u.state, paint: colour[u.state] } : { text: "disabled", paint: dim },
       u.since,
-      u.until ?? "-",
+      u.trial_due === true ? "due: next call" : (u.until ?? "-"),
       `${u.consecutive_failures} in a row, ${u.window_failures} of ${u.window_total}`,
       u.dry_run ? "dry run" : "",
     ]),

@@ -24,6 +24,15 @@ export interface ProbeReport {
   readonly details: Readonly<Record<string, unknown>> | null;
 }
 
+/** Why a live call failed. */
+export interface CallFailure {
+  readonly reason: Reason | null;
+  /** 0 where no answer came. */
+  readonly status: number;
+  /** One clause for people. */
+  readonly detail: string | null;
+}
+
 /**
  * How an upstream stands in its app: `serving`; `away`: traffic was moved off it; `returning`: it was well for the
  * hold, and single requests are tried on it.
@@ -63,6 +72,8 @@ export interface UpstreamHealth {
   readonly consecutiveFailures: number;
   /** The newest probe; null where there was none. */
   readonly lastCheck: (ProbeReport & { readonly at: number }) | null;
+  /** The newest live call that failed, of requests and deliveries, while this process runs; null for none. */
+  readonly lastFailure: (CallFailure & { readonly at: number }) | null;
   /** Live calls in the window … */
   readonly samples: number;
   /** … their mean … */

@@ -1,4 +1,4 @@
-import type { Standing } from "../core/health.ts";
+import type { CallFailure, Standing } from "../core/health.ts";
 import type { BreakerResult } from "./breaker.tally.ts";
 import { begin, countTry, countUndone, leave, type Tally } from "./failover.signs.ts";
 
@@ -23,6 +23,8 @@ export interface HealthCell {
    * nobody waits for. A permit of an older period is dropped.
    */
   settle(permit: number, result: BreakerResult, ms: number | null, now: number): void;
+  /** Why a try failed that counts as a failure: for people. */
+  failed(why: CallFailure, now: number): void;
   /** What it had answered well to was not done. */
   undone(now: number): void;
 }
@@ -36,6 +38,7 @@ export const UNWATCHED: HealthCell = Object.freeze({
   failures: 0,
   admit: () => 0,
   settle: () => undefined,
+  failed: () => undefined,
   undone: () => undefined,
 });
 
@@ -46,6 +49,8 @@ export interface KeptCell extends HealthCell {
   trying: boolean;
   generation: number;
   tally: Tally;
+  /** The newest of them, `at` by the monotonic clock. */
+  lastFailure: (CallFailure & { readonly at: number }) | null;
 }
 
 export interface CellHooks {
@@ -65,6 +70,7 @@ export function createHealthCell(tally: Tally, hooks: CellHooks): KeptCell {
     trying: false,
     generation: 1,
     tally,
+    lastFailure: null,
     get failures() {
       return Math.max(cell.tally.consecutive, cell.tally.probeFailures);
     },
@@ -83,6 +89,9 @@ export function createHealthCell(tally: Tally, hooks: CellHooks): KeptCell {
       countTry(cell.tally, good, ms, now);
       if (trial) hooks.tried(cell.generation, good, ms, now);
       else if (!good || (ms ?? 0) > hooks.slowMs()) hooks.look(now);
+    },
+    failed({ reason, status, detail }, now) {
+      cell.lastFailure = { reason, status, detail, at: now };
     },
     undone(now) {
       countUndone(cell.tally, now);

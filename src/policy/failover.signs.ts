@@ -18,6 +18,8 @@ export interface Tally {
   consecutive: number;
   /** There were live tries since the newest probe. */
   called: boolean;
+  /** One of them was good. */
+  calledWell: boolean;
   probeFailures: number;
   probeSuccesses: number;
   degraded: boolean;
@@ -61,6 +63,7 @@ export function createTally(windowMs: number, now: number): Tally {
     sums: new Float64Array(BUCKETS),
     consecutive: 0,
     called: false,
+    calledWell: false,
     probeFailures: 0,
     probeSuccesses: 0,
     degraded: false,
@@ -73,6 +76,7 @@ export function createTally(windowMs: number, now: number): Tally {
 export function countTry(tally: Tally, good: boolean, ms: number | null, now: number): void {
   tally.called = true;
   if (good) {
+    tally.calledWell = true;
     tally.consecutive = 0;
     if (tally.probeFailures === 0) tally.troubleSince = null;
   } else {
@@ -89,6 +93,7 @@ export function countTry(tally: Tally, good: boolean, ms: number | null, now: nu
 export function countProbe(tally: Tally, report: ProbeReport, unhealthyAfter: number, now: number): void {
   const good = isGood(report);
   tally.called = false;
+  tally.calledWell = false;
   if (good && tally.probeFailures >= unhealthyAfter) forget(tally);
   tally.probeFailures = good ? 0 : tally.probeFailures + 1;
   tally.probeSuccesses = good ? tally.probeSuccesses + 1 : 0;
@@ -121,9 +126,9 @@ function forget(tally: Tally): void {
 
 /** The same with another window: what is in a row goes on, what was counted in the old one does not. */
 export function resized(tally: Tally, windowMs: number, now: number): Tally {
-  const { consecutive, called, probeFailures, probeSuccesses, degraded, objected, troubleSince } = tally;
-  const fresh = createTally(windowMs, now);
-  return Object.assign(fresh, { consecutive, called, probeFailures, probeSuccesses, degraded, objected, troubleSince });
+  const { consecutive, called, calledWell, probeFailures, probeSuccesses, degraded, objected, troubleSince } = tally;
+  const kept = { consecutive, called, calledWell, probeFailures, probeSuccesses, degraded, objected, troubleSince };
+  return Object.assign(createTally(windowMs, now), kept);
 }
 
 /** Traffic left: good probes from before its trouble say nothing of how it will be. */

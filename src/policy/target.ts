@@ -83,7 +83,9 @@ export function createTarget(parts: TargetParts, clock: Clock): Target {
         leave(place);
         if (reply.kind === "answer") place.waiting.normal.add(endedAt - startedAt, endedAt);
       }
-      x.attempts.push(attemptOf(x, parts.name, reply, worth, startedAt, endedAt));
+      const attempt = attemptOf(x, parts.name, reply, worth, startedAt, endedAt);
+      if (result === "bad") health.failed(attempt, endedAt);
+      x.attempts.push(attempt);
       return reply;
     },
   };

@@ -49,7 +49,9 @@ export async function servePassthrough(
   const outcome = breakerResult(worth, result.status);
   way.breaker.settle(permit, outcome, clock.now());
   way.health.settle(stand, outcome, null, clock.now());
-  call.attempts.push(attemptOf(result, way, worth, startedAt, clock.now()));
+  const attempt = attemptOf(result, way, worth, startedAt, clock.now());
+  if (outcome === "bad") way.health.failed(attempt, clock.now());
+  call.attempts.push(attempt);
   if (result.fault !== null && !result.headSent) return fail(call, result.fault, deps);
   complete(call, verdictOfResult(result, worth), deps.completion);
 }

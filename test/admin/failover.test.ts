@@ -60,6 +60,7 @@ test("apps are listed by name with their status, and each upstream with its last
               proxy_error: null,
               detail: null,
             },
+            last_failure: null,
           },
         ],
       },

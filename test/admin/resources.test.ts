@@ -3,6 +3,7 @@ import type { ExplainRequest } from "../../src/admin/services.explain.ts";
 import type { BreakerInfo, BreakerService, ManifestService, RouteInfo } from "../../src/admin/services.ts";
 import { adminServices, api, apiAsViewer, breakerInfo, startAdmin } from "../help/admin.ts";
 import { appHealth, singleApp, testFailover } from "../help/failover.ts";
+import { createManualClock } from "../help/manual-clock.ts";
 
 const breakersOf = (list: readonly BreakerInfo[], more: Partial<BreakerService> = {}): BreakerService => ({
   list: () => list,
@@ -15,6 +16,7 @@ const manifestWith = (more: Partial<ManifestService>): ManifestService => ({ ...
 test("breakers are shown by route, each upstream with state, counts and times, and the route open when none admits", async () => {
   const open = breakerInfo({ state: "open", until: 1_767_225_660_000, consecutiveFailures: 5, reopenings: 1 });
   const admin = await startAdmin({
+    clock: createManualClock(1_767_225_600_000),
     breakers: breakersOf([open, breakerInfo({ upstream: "backup" }), { ...open, capability: "answer" }]),
   });
   const { body } = await api(admin, "/circuit-breaker/status");
@@ -35,6 +37,7 @@ test("breakers are shown by route, each upstream with state, counts and times, a
         state: "open",
         since: "2026-01-01T00:00:00.000Z",
         until: "2026-01-01T00:01:00.000Z",
+        trial_due: false,
         consecutive_failures: 5,
         window_total: 0,
         window_failures: 0,

@@ -36,11 +36,25 @@ test("an app that is down degrades the whole; when all are, it is unhealthy", as
   expect((await health({ failover: testFailover([down]) })).status).toBe("unhealthy");
 });
 
-test("an open breaker is told; one that only counts, or is closed, is not", async () => {
+test("of an app that is down the newest call that failed is told, with why and when", async () => {
+  const failed = (at: number, detail: string) => ({ at, reason: "connect" as const, status: 0, detail });
+  const upstreams = [
+    upstreamHealth({ lastFailure: failed(AT - 9_000, "the older one") }),
+    upstreamHealth({ upstream: "backup", lastFailure: failed(AT - 2_000, "connect: ECONNREFUSED") }),
+  ];
+  const found = await health({ failover: testFailover([{ ...down, upstreams }]) });
+  expect(found.reasons[0]?.message).toBe(
+    "App poll is unhealthy: none of its upstreams is usable. The last call that failed, at " +
+      "2025-12-31T23:59:58.000Z on backup: connect, connect: ECONNREFUSED.",
+  );
+});
+
+test("an open breaker is told; one that only counts, is closed, or is due for a trial is not", async () => {
   const list = () => [
     breakerInfo({ state: "open", until: AT + 1000 }),
     breakerInfo({ upstream: "backup", state: "open", dryRun: true }),
     breakerInfo({ capability: "other", state: "half_open" }),
+    breakerInfo({ capability: "due", state: "open", until: AT }),
   ];
   const found = await health({ breakers: { ...adminServices().breakers, list } });
   expect(found.codes).toEqual([["breaker_open", "degraded", "quiz", "winner"]]);
@@ -179,6 +193,26 @@ test("a manifest that was refused; a history that is away; a store that failed l
     admin.bus.emit({ type: "storage.failing", at, store: "spool", detail: "the disk is full" });
   expect((await health({}, failing(AT - 1000))).codes).toEqual([["storage_failing", "unhealthy", null, null]]);
   expect((await health({}, failing(AT - 3_600_000))).status).toBe("healthy");
+});
+
+test("an app that is dead comes before what only follows from it, and before what is worse of no app", async () => {
+  const clock = createManualClock(AT);
+  const { calls, called } = testCalls(clock);
+  called("quiz/winner", { outcome: "failed", reason: "connect", status: 502 }, 100);
+  clock.advance(60_000);
+  const dead = { ...down, app: "quiz" };
+  const found = await health({ calls, clock, failover: testFailover([appHealth({ app: "shop" }), dead]) });
+  expect(found.codes).toEqual([
+    ["app_unhealthy", "degraded", "quiz", null],
+    ["low_success", "unhealthy", null, null],
+    ["low_success", "degraded", "quiz", null],
+    ["app_degraded", "degraded", "shop", null],
+  ]);
+  expect(found.status).toBe("unhealthy");
+  const deliveries = testDeliveries();
+  deliveries.away = true;
+  const worse = await health({ deliveries, failover: testFailover([singleApp("shop"), dead]) });
+  expect(worse.codes.map(([code]) => code)).toEqual(["spool_away", "app_unhealthy"]);
 });
 
 test("the worst come first, and no more than a hundred are told", async () => {

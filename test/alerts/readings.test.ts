@@ -121,6 +121,7 @@ test("a breaker that is half-open is not closed; since when is known only of one
     upstream: "primary",
     state: "open",
     since: AT - 5,
+    until: AT + 60_000 - 5,
     reopenings: 0,
     dryRun: false,
   } as const;
@@ -134,6 +135,18 @@ test("a breaker that is half-open is not closed; since when is known only of one
   expect(await open(cell, { ...cell, upstream: "backup", since: AT - 9 })).toEqual([2, AT - 9, "on primary, backup"]);
   expect(await open({ ...cell, state: "closed" })).toEqual([0, null, null]);
   expect(await open({ ...cell, dryRun: true })).toEqual([0, null, null]);
+});
+
+test("a breaker whose trial is due for as long again as it was open, at most 5 minutes, no longer counts", async () => {
+  const count = async (since: number, until: number) => {
+    const cell = { app: "quiz", capability: "winner", upstream: "primary", reopenings: 0, dryRun: false };
+    const breakers = () => [{ ...cell, state: "open" as const, since: AT + since, until: AT + until }];
+    return (await sources({ breakers }).gather(rule("breaker_open")))?.[0]?.value;
+  };
+  expect(await count(-119_000, -59_000)).toBe(1);
+  expect(await count(-120_000, -60_000)).toBe(0);
+  expect(await count(-3_900_000, -299_000)).toBe(1);
+  expect(await count(-3_900_000, -300_000)).toBe(0);
 });
 
 test("a source is asked once for each span of time, however many rules there are", async () => {

@@ -47,6 +47,18 @@ test("list shows each upstream of each route, dry runs and switched off ones mar
   expect((await run("list --app shop", two)).out).not.toContain("quiz");
 });
 
+test("one that is open past its time is due for a trial, and keeps no route closed", async () => {
+  const past = breakerInfo({ state: "open", until: Date.parse("2026-01-01T00:01:00Z") });
+  expect((await run("list", service([past]))).out).toMatch(/ open +2026-01-01T00:00:00.000Z {2}due: next call /);
+  const item = { open: false, upstreams: [{ state: "open", until: "2026-01-01T00:01:00.000Z", trial_due: true }] };
+  expect(JSON.parse((await run("show quiz winner --json", service([past]))).out)).toMatchObject(item);
+  const later = breakerInfo({ state: "open", until: Date.parse("2100-01-01") });
+  expect(JSON.parse((await run("show quiz winner --json", service([later]))).out)).toMatchObject({
+    open: true,
+    upstreams: [{ trial_due: false }],
+  });
+});
+
 test("show is for one route, and a route that is not there is said with what to try", async () => {
   expect((await run("show quiz winner", service([breakerInfo()]))).out).toContain("quiz/winner  primary");
   const missing = await run("show quiz nothing", service([]));
@@ -68,6 +80,23 @@ test("reset and trip tell the sidecar, and show what became of it", async () => 
   ]);
 });
 
+test("reset of an app alone closes those of all its routes, and of no other app", async () => {
+  const calls: unknown[] = [];
+  const all = [breakerInfo(), breakerInfo({ capability: "answer" }), breakerInfo({ app: "shop" })];
+  const { code, out } = await run("reset quiz", service(all, calls));
+  expect(code).toBe(0);
+  expect(calls).toEqual([
+    ["quiz", "answer", "ops"],
+    ["quiz", "winner", "ops"],
+  ]);
+  expect(out).toContain("quiz/answer");
+  expect(out).toContain("quiz/winner");
+  expect(out).not.toContain("shop");
+  const missing = await run("reset nobody", service(all, calls));
+  expect(missing).toMatchObject({ code: 1, out: "", err: expect.stringMatching(/nobody.*outrigger breaker list/s) });
+  expect(calls).toHaveLength(2);
+});
+
 test("a breaker that is switched off cannot be tripped, and the answer says which key to change", async () => {
   const { code, err } = await run("trip quiz winner", { ...service([]), trip: () => "disabled" });
   expect(code).toBe(1);
@@ -80,6 +109,7 @@ test("wrong usage is exit code 2, with a hint", async () => {
     code: 2,
     err: expect.stringContaining("--for 90s"),
   });
-  expect((await run("reset quiz", breakers)).code).toBe(2);
+  expect((await run("reset", breakers)).code).toBe(2);
+  expect((await run("trip quiz", breakers)).code).toBe(2);
   expect((await run("explode", breakers)).code).toBe(2);
 });

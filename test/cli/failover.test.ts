@@ -55,6 +55,7 @@ test("apps of one app tells each upstream's standing, last check and why, what t
     standing: "returning",
     cause: "success_rate",
     lastCheck: null,
+    lastFailure: { at: AT, reason: "status", status: 503, detail: null },
     samples: 0,
     wellSince: AT,
     returnsAt: AT + 30_000,
@@ -79,9 +80,23 @@ test("apps of one app tells each upstream's standing, last check and why, what t
     "standing   returning since 2026-01-01T00:00:00.000Z (success_rate)",
     "last check none yet",
     "calls      none lately",
+    "last error 2026-01-01T00:00:00.000Z: status, 503",
     "well since 2026-01-01T00:00:00.000Z",
     "returns at 2026-01-01T00:00:30.000Z",
   ]);
+});
+
+test("apps of one app says where its calls know better than its last check", async () => {
+  const ofCheck = upstreamHealth().lastCheck;
+  if (ofCheck === null) throw new Error("no check");
+  const told = async (status: "healthy" | "unhealthy", checked: "healthy" | "unhealthy") => {
+    const upstream = upstreamHealth({ status, lastCheck: { ...ofCheck, status: checked } });
+    const { out } = await run("apps quiz", { failover: testFailover([appHealth({ upstreams: [upstream] })]) });
+    return lines(out).find((line) => line.startsWith("last check"));
+  };
+  expect(await told("unhealthy", "healthy")).toMatch(/: healthy, 200 in 12ms; calls since then failed$/);
+  expect(await told("healthy", "unhealthy")).toMatch(/: unhealthy, 200 in 12ms; calls since then went well$/);
+  expect(await told("healthy", "healthy")).toMatch(/: healthy, 200 in 12ms$/);
 });
 
 test("a pin and a panic are said under the table, with what ends the pin", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { startAdmin } from "../help/admin.ts";
+import { adminServices, breakerInfo, startAdmin } from "../help/admin.ts";
 import { storedJob, testDeliveries } from "../help/deliveries.ts";
 import { appHealth, testFailover } from "../help/failover.ts";
 import { withBrowser } from "./browser.ts";
@@ -25,6 +25,24 @@ withBrowser("what is shown", (open) => {
     await page.clock.runFor(30_000);
     await row.getByText("unhealthy").waitFor();
     await page.getByText("quiz is unhealthy", { exact: true }).waitFor();
+  });
+
+  test("begins with the app that is dead, also where the whole is only degraded", async () => {
+    const lost = appHealth({ app: "shop", status: "unhealthy", active: null });
+    const admin = await startAdmin({ failover: testFailover([appHealth(), lost]) });
+    const { page } = await open(admin.url);
+    const verdict = page.getByRole("status").filter({ has: page.getByText("Degraded", { exact: true }) });
+    expect(await verdict.textContent()).toContain("shop is unhealthy");
+  });
+
+  test("names no trouble in a breaker that only waits for a call to try, and says so with its route", async () => {
+    const past = breakerInfo({ state: "open", until: Date.parse("2026-01-01T00:01:00Z") });
+    const failover = testFailover([appHealth({ status: "healthy" })]);
+    const admin = await startAdmin({ failover, breakers: { ...adminServices().breakers, list: () => [past] } });
+    const { page } = await open(admin.url);
+    await page.getByText("Nothing wants you.").waitFor();
+    await page.goto(`${admin.url}/#/routes/quiz/winner`);
+    await page.getByRole("cell", { name: "with the next call" }).waitFor();
   });
 
   test("is told to be old while Outrigger does not answer, and is made new when it does", async () => {

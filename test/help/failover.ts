@@ -37,6 +37,7 @@ export function upstreamHealth(given: Partial<UpstreamHealth> = {}): UpstreamHea
       detail: null,
       details: { status: "ok", queue: 3 },
     },
+    lastFailure: null,
     samples: 40,
     responseMs: 8.7654,
     successRate: 97.5,

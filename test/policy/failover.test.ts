@@ -190,6 +190,27 @@ describe("probes", () => {
     expect(failover.health(clock.now()).status).toBe("healthy");
   });
 
+  test("why the newest live call failed is kept with its time, also when calls go well again", () => {
+    const { of, settle, failover, clock } = open(appOf([upstream("only", 0)]));
+    expect(failover.health(clock.now()).upstreams[0]?.lastFailure).toBeNull();
+    const failed = (status: number, reason: "connect" | "status", detail: string | null): void => {
+      settle("only", "bad");
+      of("only").health.failed({ reason, status, detail }, clock.now());
+    };
+    failed(503, "status", null);
+    clock.advance(1_000);
+    failed(0, "connect", "connect: ECONNREFUSED");
+    const at = clock.wall();
+    clock.advance(5_000);
+    settle("only", "good");
+    expect(failover.health(clock.now()).upstreams[0]?.lastFailure).toEqual({
+      at,
+      reason: "connect",
+      status: 0,
+      detail: "connect: ECONNREFUSED",
+    });
+  });
+
   describe("of a single upstream, which come seldom, give way to calls since then:", () => {
     const seldom = () => open({ ...appOf([upstream("only", 0)]), health: { ...HEALTH, intervalMs: 300_000 } });
 
@@ -210,8 +231,15 @@ describe("probes", () => {
       await pass(340_000);
       settle("only", "bad");
       expect(failover.health(clock.now()).status).toBe("unhealthy");
+      const failures = (): unknown => failover.health(clock.now()).upstreams[0]?.consecutiveFailures;
+      expect(failures()).toBe(3);
       settle("only", "good");
       expect(failover.health(clock.now()).status).toBe("healthy");
+      expect(failures()).toBe(0);
+      settle("only", "bad");
+      expect(failures()).toBe(1);
+      await pass(300_000);
+      expect(failures()).toBeGreaterThanOrEqual(4);
     });
 
     test("one that says itself that it is unwell stays so, whatever it answers to calls", async () => {
@@ -219,7 +247,10 @@ describe("probes", () => {
       found.only = { status: "unhealthy", httpStatus: 503 };
       await pass(340_000);
       settle("only", "good");
-      expect(failover.health(clock.now()).status).toBe("unhealthy");
+      expect(failover.health(clock.now())).toMatchObject({
+        status: "unhealthy",
+        upstreams: [{ consecutiveFailures: 3 }],
+      });
     });
 
     test("one without a path for checks is as its calls found it", async () => {

@@ -2,7 +2,7 @@ import { createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import { timeText } from "../../core/event.record.ts";
 import { type AdminEnv, refusal } from "../env.ts";
 import { pageOf } from "../page.ts";
-import type { AdminServices, BreakerChange, BreakerInfo } from "../services.ts";
+import { type AdminServices, type BreakerChange, type BreakerInfo, isTrialDue } from "../services.ts";
 import {
   COMMON_ERRORS,
   errorResponse,
@@ -26,6 +26,10 @@ export const breakerSchema = z
         state: z.enum(STATES),
         since: timeSchema,
         until: timeSchema.nullable().openapi({ description: "When the next trial may start; null unless open." }),
+        trial_due: z
+          .boolean()
+          .optional()
+          .openapi({ description: "It is open and `until` is over: the next call is its trial." }),
         consecutive_failures: z.int(),
         window_total: z.int().openapi({ description: "Tries in the sliding window …" }),
         window_failures: z.int().openapi({ description: "… and how many of them failed." }),
@@ -106,10 +110,17 @@ export function breakerRoutes({ breakers, audit, clock }: AdminServices) {
   const changed = (action: string, by: string, { app, capability }: RouteName, detail: string): void =>
     audit.add({ at: clock.wall(), by, action, target: `${app}/${capability}`, detail });
 
+  const listed = (): BreakerView[] => groupByRoute(breakers.list(), clock.wall());
+  const viewOf = (route: RouteName): BreakerView => {
+    const view = listed().find(({ app, capability }) => app === route.app && capability === route.capability);
+    if (view === undefined) throw noBreaker(route);
+    return view;
+  };
+
   return new OpenAPIHono<AdminEnv>()
     .openapi(listRoute, (c) => {
       const { app, state, ...page } = c.req.valid("query");
-      const views = groupByRoute(breakers.list()).filter(
+      const views = listed().filter(
         (view) =>
           (app === undefined || view.app === app) &&
           (state === undefined || view.upstreams.some((u) => u.state === state)),
@@ -119,13 +130,13 @@ export function breakerRoutes({ breakers, audit, clock }: AdminServices) {
         200,
       );
     })
-    .openapi(showRoute, (c) => c.json(viewOf(breakers.list(), c.req.valid("param")), 200))
+    .openapi(showRoute, (c) => c.json(viewOf(c.req.valid("param")), 200))
     .openapi(resetRoute, (c) => {
       const route = c.req.valid("param");
       const { name } = c.get("who");
       assertDone(breakers.reset(route.app, route.capability, name), route);
       changed("breaker.reset", name, route, "closed");
-      return c.json(viewOf(breakers.list(), route), 200);
+      return c.json(viewOf(route), 200);
     })
     .openapi(tripRoute, (c) => {
       const route = c.req.valid("param");
@@ -133,7 +144,7 @@ export function breakerRoutes({ breakers, audit, clock }: AdminServices) {
       const { name } = c.get("who");
       assertDone(breakers.trip(route.app, route.capability, name, forMs), route);
       changed("breaker.trip", name, route, forMs === undefined ? "opened" : `opened for ${forMs} ms`);
-      return c.json(viewOf(breakers.list(), route), 200);
+      return c.json(viewOf(route), 200);
     });
 }
 
@@ -149,25 +160,22 @@ function noBreaker({ app, capability }: RouteName): Error {
   return refusal(404, "no-route", "No such route", `the manifest has no breaker for ${app}/${capability}`);
 }
 
-function viewOf(all: readonly BreakerInfo[], route: RouteName): BreakerView {
-  const [view] = groupByRoute(all.filter((b) => b.app === route.app && b.capability === route.capability));
-  if (view === undefined) throw noBreaker(route);
-  return view;
-}
-
-function groupByRoute(all: readonly BreakerInfo[]): BreakerView[] {
+/** `wall`: Unix milliseconds now. */
+function groupByRoute(all: readonly BreakerInfo[], wall: number): BreakerView[] {
   const routes = new Map<string, BreakerView>();
   for (const breaker of all) {
     const { app, capability } = breaker;
     const key = `${app}/${capability}`;
     const view = routes.get(key) ?? { app, capability, open: true, upstreams: [] };
     routes.set(key, view);
-    view.open &&= breaker.enabled && !breaker.dryRun && breaker.state === "open";
+    const due = isTrialDue(breaker, wall);
+    view.open &&= breaker.enabled && !breaker.dryRun && breaker.state === "open" && !due;
     view.upstreams.push({
       upstream: breaker.upstream,
       state: breaker.state,
       since: timeText(breaker.since),
       until: breaker.until === null ? null : timeText(breaker.until),
+      trial_due: due,
       consecutive_failures: breaker.consecutiveFailures,
       window_total: breaker.windowTotal,
       window_failures: breaker.windowFailures,

@@ -26,6 +26,13 @@ export interface UpstreamHealth {
     readonly reason: string | null;
     readonly detail: string | null;
   } | null;
+  /** The newest live call that failed. */
+  readonly last_failure: {
+    readonly at: string;
+    readonly reason: string | null;
+    readonly http_status: number;
+    readonly detail: string | null;
+  } | null;
 }
 
 export interface AppHealth {
@@ -50,6 +57,8 @@ export interface Breaker {
   readonly state: "closed" | "half_open" | "open";
   readonly since: string;
   readonly until: string | null;
+  /** Its time is over: the next call is its trial. */
+  readonly trial_due?: boolean;
   readonly consecutive_failures: number;
   readonly window_total: number;
   readonly window_failures: number;

@@ -31,7 +31,9 @@ export function incidentsOf(found: {
   // Said once: that they are growing says that there are some.
   const growing = further.some(({ key }) => key.startsWith("dlq_growing"));
   const service = (status ? ofService(status) : []).filter(({ key }) => key !== "dead" || !growing);
-  return [...apps.map(ofApp), ...breakers.map(ofBreaker), ...further, ...service].sort(
+  // One that is due for its trial keeps no call away.
+  const open = breakers.filter(({ upstreams }) => upstreams.some((one) => one.state === "open" && !one.trial_due));
+  return [...apps.map(ofApp), ...open.map(ofBreaker), ...further, ...service].sort(
     (a, b) => RANK[a.level] - RANK[b.level],
   );
 }

@@ -26,6 +26,7 @@ export function Upstreams({ health, reload }: { health: AppHealth; reload: () =>
     { name: "Serves", cell: servesCell },
     { name: "Health", cell: healthCell },
     { name: "Last check", wide: true, grow: true, cell: checkCell },
+    { name: "Last failed call", wide: true, grow: true, cell: failureCell },
     { name: "Live success", number: true, wide: true, cell: (one) => percent(one.success_rate) },
     { name: "Response", number: true, wide: true, cell: (one) => duration(one.response_ms) },
     ...(several
@@ -63,6 +64,13 @@ function checkCell({ last_check: check }: UpstreamHealth): ComponentChildren {
   if (check === null) return html`<span class="quiet">none yet</span>`;
   const what = check.answered ? `status ${check.http_status}` : (check.reason ?? "no answer");
   return html`<${Time} at=${check.at} />: ${what} in ${duration(check.duration_ms)}${check.detail && html`<br /><span class="quiet">${check.detail}</span>`}`;
+}
+
+function failureCell({ last_failure: failure }: UpstreamHealth): ComponentChildren {
+  if (failure === null) return html`<span class="quiet">none</span>`;
+  const { at, reason, http_status: status, detail } = failure;
+  const what = status > 0 ? `status ${status}` : (reason ?? "failed");
+  return html`<${Time} at=${at} />: ${what}${detail && html`<br /><span class="quiet">${detail}</span>`}`;
 }
 
 function switchCell(health: AppHealth, one: UpstreamHealth, reload: () => void): ComponentChildren {

@@ -59,7 +59,8 @@ function Verdict(props: {
   const sum = apps
     ? `${amount(apps.healthy + apps.degraded + apps.unhealthy + apps.unknown, "app", "apps")}, ${amount(status.routes, "route", "routes")}.`
     : "";
-  const first = incidents.find((one) => one.level === level) ?? incidents[0];
+  // The worst: one dead app of several makes the whole no worse than degraded, and is the news all the same.
+  const first = incidents[0];
   const well = `Nothing wants you. ${sum}`;
   return html`<div class=${`verdict ${level}`} role="status">
     <${Shape} level=${level} />

@@ -17,7 +17,10 @@ const COLUMNS: readonly Column<Breaker>[] = [
   { name: "Upstream", cell: ({ upstream }) => html`<span class="name">${upstream}</span>` },
   { name: "Breaker", cell: stateCell },
   { name: "Since", cell: ({ since }) => html`<${Time} at=${since} />` },
-  { name: "Next trial", cell: ({ until }) => html`<${Time} at=${until} />` },
+  {
+    name: "Next trial",
+    cell: ({ until, trial_due: due }) => (due ? "with the next call" : html`<${Time} at=${until} />`),
+  },
   { name: "Failures in a row", number: true, cell: (one) => count(one.consecutive_failures) },
   {
     name: "Failed in the window",
