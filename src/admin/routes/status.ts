@@ -73,7 +73,7 @@ export const routeSchema = z
     mode: z.enum(["sync", "async", "passthrough"]),
     match: z.object({
       path: z.string(),
-      methods: z.array(z.string()).nullable().openapi({ description: "null: any." }),
+      methods: z.array(z.string()).nullable().openapi({ description: "null stands for every method." }),
       host: z.string().nullable(),
       headers: z.record(z.string(), z.string()),
     }),
