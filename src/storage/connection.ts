@@ -10,19 +10,17 @@ const WAL_KEPT_BYTES = 64 * 1024 * 1024;
 const CHECKPOINT_BYTES = 16 * 1024 * 1024;
 
 export interface ConnectOptions {
-  /** FULL: a commit survives a power cut. */
-  readonly synchronous?: "NORMAL" | "FULL";
   /** Of a new file. */
   readonly pageBytes?: number;
 }
 
 /**
  * Opens the file for its one writer: WAL, and `synchronous=NORMAL`, under which a commit survives the death of the
- * process at once, and a power cut from the next checkpoint on, or FULL, which makes it survive that, too
+ * process at once, and a power cut from the next checkpoint or the next flush of the WAL on
  * (sqlite.org/pragma.html#pragma_synchronous).
  * A new file is for its owner only (0600), for the directory may be an older one that is open to others.
  */
-export function connect(path: string, { synchronous = "NORMAL", pageBytes = 4096 }: ConnectOptions = {}): Connection {
+export function connect(path: string, { pageBytes = 4096 }: ConnectOptions = {}): Connection {
   const created = !existsSync(path);
   const db = new Sqlite(path, { timeout: 5_000 });
   try {
@@ -31,7 +29,7 @@ export function connect(path: string, { synchronous = "NORMAL", pageBytes = 4096
     db.pragma(`page_size = ${pageBytes}`);
     db.pragma("journal_mode = WAL");
     db.pragma(`wal_autocheckpoint = ${CHECKPOINT_BYTES / Number(db.pragma("page_size", { simple: true }))}`);
-    db.pragma(`synchronous = ${synchronous}`);
+    db.pragma("synchronous = NORMAL");
     db.pragma(`journal_size_limit = ${WAL_KEPT_BYTES}`);
     db.pragma("foreign_keys = ON");
     // Bad cells are found when a page is read, before their content is taken for data.

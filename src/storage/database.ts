@@ -1,6 +1,7 @@
 import { closeSync, openSync } from "node:fs";
 import { type Connection, type ConnectOptions, connect, connectReadonly } from "./connection.ts";
 import { isDamage, type StorageCode, StorageError, toStorageError } from "./error.ts";
+import { createFlusher } from "./flusher.ts";
 import { type Migration, migrate } from "./migrate.ts";
 import { finishRebuild, rebuild } from "./rebuild.ts";
 import { createLive, failure, type Live, NO_HOOKS, transact } from "./transact.ts";
@@ -20,8 +21,8 @@ export interface Hooks {
   readonly flush: () => void;
   /** Something was undone: reads everything anew. */
   readonly reload: () => void;
-  /** After a commit, outside of any transaction. */
-  readonly committed: () => void;
+  /** Is a commit to survive a power cut? */
+  readonly durable: () => boolean;
 }
 
 /** What a file holds: its migrations in order, and the statements, prepared on an open connection. */
@@ -43,6 +44,11 @@ export interface Database {
   readonly repairs: () => number;
   /** Runs all in one transaction; replies come in the same order, and a command that fails spoils no other. */
   run(commands: readonly Command[]): Reply[];
+  /**
+   * Calls `then` once all that was run survives what it is to survive: of `durable` commands, a power cut. `urgent`:
+   * before it returns, since somebody waits.
+   */
+  synced(urgent: boolean, then: () => void): void;
   /** Sets the file aside for `reason` and goes on with a new one that holds what could be read. */
   repair(reason: string): void;
   /** Copies the file, as it is at the end of the copying, while commands go on. */
@@ -68,6 +74,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   let repairs = 0;
   let failing: StorageCode | null = null;
   let closed = false;
+  const flusher = createFlusher(`${path}-wal`);
   let live: Live | null = openOrReplace();
 
   function openOrReplace(): Live {
@@ -94,6 +101,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   function mend(reason: string): void {
     if (live) shut(live.db);
     live = null;
+    flusher.replaced();
     live = replace(reason);
   }
 
@@ -107,7 +115,6 @@ export function openDatabase(options: DatabaseOptions): Database {
     if (closed) throw new StorageError("closed", `${path} is closed`);
     live ??= openOrReplace();
     const replies = transact(live, commands);
-    live.hooks.committed();
     const full = replies.find((reply) => !reply.ok && reply.code === "full");
     if (full && !full.ok) report(full.code, full.message);
     else failing = null;
@@ -136,6 +143,13 @@ export function openDatabase(options: DatabaseOptions): Database {
         return commands.map(() => failure(problem));
       }
     },
+    synced(urgent, then) {
+      const written = live?.written() ?? false;
+      // What only read waits, too: it may have seen what is not on the disk yet.
+      if (!written || !live?.hooks.durable()) flusher.settled(then);
+      else if (urgent) flusher.here(then);
+      else flusher.beside(then);
+    },
     repair(reason) {
       try {
         mend(reason);
@@ -155,6 +169,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       closed = true;
       if (live) shut(live.db);
       live = null;
+      flusher.replaced();
     },
   };
 }
@@ -163,6 +178,8 @@ function open({ path, schema }: DatabaseOptions): Live {
   const db = connect(path, schema);
   let hooks = NO_HOOKS;
   try {
+    // Where a flush had failed, a log that can be read now may not be on the disk: nothing may follow it there.
+    checkpoint(db);
     migrate(db, path, schema.migrations);
     const commands = schema.commands(db, (given) => {
       hooks = given;
@@ -175,12 +192,16 @@ function open({ path, schema }: DatabaseOptions): Live {
 }
 
 function shut(db: Connection): void {
+  checkpoint(db);
+  db.close();
+}
+
+function checkpoint(db: Connection): void {
   try {
     db.pragma("wal_checkpoint(TRUNCATE)");
   } catch {
     // A damaged or full file cannot be checkpointed: its WAL stays and is replayed at the next open.
   }
-  db.close();
 }
 
 /** Reads every page of the file (sqlite.org/pragma.html#pragma_quick_check). Returns what is wrong with it. */

@@ -5,7 +5,7 @@ import { dropCopies, makeDataDir } from "./directory.ts";
 import { toStorageError } from "./error.ts";
 import { historySchema } from "./history/history.ts";
 import { acquireOwner, type Owner } from "./owner.ts";
-import type { Commit, FromThread, ThreadOptions, ToThread } from "./protocol.ts";
+import type { FromThread, ThreadOptions, ToThread } from "./protocol.ts";
 import { spoolSchema } from "./spool/schema.ts";
 import { isPacked, PUT_NUMBERS } from "./spool/wire.ts";
 
@@ -64,17 +64,25 @@ export function serve(port: MessagePort, options: ServeOptions): void {
     const { commands, backups, closing } = gather(port, first);
     for (let i = 0; i < commands.length; i += MAX_BATCH) {
       const part = commands.length <= MAX_BATCH ? commands : commands.slice(i, i + MAX_BATCH);
-      const answered = answer(part, history.db, spool.db, options.now);
-      send({ kind: "replies", ...answered }, buffersOf(answered.replies));
+      const startedAt = options.now();
+      const { replies, jobs } = answer(part, history.db, spool.db);
+      // In their order: those of a batch that needs no flush wait for the flush before it. Of claims and settles nobody
+      // waits who counts milliseconds, as the caller of a put does.
+      spool.db.synced(jobs !== null && jobs > 0, () => {
+        const commit = jobs === null ? null : { ms: options.now() - startedAt, jobs };
+        send({ kind: "replies", replies, commit }, buffersOf(replies));
+      });
     }
     for (const { store, path } of backups) backUp(stores.find(({ name }) => name === store)?.db, path, send);
     if (!closing) return;
-    for (const { db, check } of stores) {
-      check.stop();
-      db.close();
-    }
-    held.release();
-    port.close();
+    spool.db.synced(true, () => {
+      for (const { db, check } of stores) {
+        check.stop();
+        db.close();
+      }
+      held.release();
+      port.close();
+    });
   });
   send({ kind: "opened" });
 }
@@ -112,19 +120,17 @@ function answer(
   commands: readonly Command[],
   history: Database,
   spool: Database,
-  now: () => number,
-): { readonly replies: Reply[]; readonly commit: Commit | null } {
+): { readonly replies: Reply[]; readonly jobs: number | null } {
   const ofSpool = commands.filter(([name]) => name.startsWith("spool."));
-  if (ofSpool.length === 0) return { replies: history.run(commands), commit: null };
-  const startedAt = now();
+  if (ofSpool.length === 0) return { replies: history.run(commands), jobs: null };
   const fromSpool = spool.run(ofSpool);
-  const commit = { ms: now() - startedAt, jobs: jobsIn(ofSpool) };
-  if (ofSpool.length === commands.length) return { replies: fromSpool, commit };
+  const jobs = jobsIn(ofSpool);
+  if (ofSpool.length === commands.length) return { replies: fromSpool, jobs };
   const fromHistory = history.run(commands.filter(([name]) => !name.startsWith("spool.")));
   let s = 0;
   let h = 0;
   const replies = commands.map(([name]) => (name.startsWith("spool.") ? fromSpool[s++] : fromHistory[h++]) as Reply);
-  return { replies, commit };
+  return { replies, jobs };
 }
 
 function jobsIn(commands: readonly Command[]): number {

@@ -9,11 +9,13 @@ export interface Live {
   readonly hooks: Hooks;
   /** Runs a batch in one transaction; throws for all where one fails. */
   readonly together: (batch: readonly Command[]) => Reply[];
+  /** Were rows changed since it was last asked? */
+  readonly written: () => boolean;
   /** Reading anew failed: it is to be done before anything else. */
   stale: boolean;
 }
 
-export const NO_HOOKS: Hooks = { flush: () => {}, reload: () => {}, committed: () => {} };
+export const NO_HOOKS: Hooks = { flush: () => {}, reload: () => {}, durable: () => false };
 
 export function createLive(db: Connection, commands: Commands, hooks: Hooks): Live {
   // Made once: the wrapper costs more than a small transaction.
@@ -22,7 +24,14 @@ export function createLive(db: Connection, commands: Commands, hooks: Hooks): Li
     hooks.flush();
     return replies;
   });
-  return { db, commands, hooks, together: immediate, stale: false };
+  const changes = db.prepare<[], number>("SELECT total_changes()").pluck();
+  let known = 0;
+  const written = (): boolean => {
+    const before = known;
+    known = changes.get() ?? 0;
+    return known !== before;
+  };
+  return { db, commands, hooks, together: immediate, written, stale: false };
 }
 
 function perform(commands: Commands, [name, arg]: Command): Reply {

@@ -2,17 +2,22 @@ import { systemClock } from "../../src/core/clock.ts";
 import { systemRandom } from "../../src/core/random.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 
-/** Puts so many batches of jobs, each when the one before is acknowledged: for who counts what that asks of the system. */
+/**
+ * Puts so many batches of jobs, each when the one before is acknowledged: for who counts what that asks of the system, or
+ * lets some of it fail. Prints what became of it.
+ */
 
 const [dataDir = "", batches = ""] = process.argv.slice(2);
 const BATCH = 20;
 const EVER = Number.MAX_SAFE_INTEGER;
 
+let back = Promise.withResolvers<void>();
 const storage = await openStorage({ dataDir, clock: systemClock, onEvent: () => {} });
 const spool = await storage.openSpool({
   bounds: { maxJobs: EVER, maxBytes: EVER, retainDeliveredMs: EVER, retainDeadMs: EVER, durability: "full" },
   random: systemRandom,
   key: undefined,
+  onBack: () => back.resolve(),
 });
 const put = () =>
   spool.put({
@@ -39,8 +44,24 @@ const put = () =>
     inDoubt: false,
     at: systemClock.wall(),
   });
-for (let batch = 0; batch < Number(batches); batch++) {
-  const receipts = await Promise.all(Array.from({ length: BATCH }, put));
-  if (receipts.some(({ kind }) => kind !== "queued")) throw new Error("a job was not put");
+const found = { refused: 0, error: "", kept: 0 };
+for (let batch = 0; batch < Number(batches); ) {
+  const receipts = await Promise.allSettled(Array.from({ length: BATCH }, put));
+  const refused = receipts.find((receipt) => receipt.status === "rejected");
+  if (refused === undefined) {
+    if (receipts.some((receipt) => receipt.status === "fulfilled" && receipt.value.kind !== "queued")) {
+      throw new Error("a job was not put");
+    }
+    batch++;
+    continue;
+  }
+  // Once more when the thread is there again.
+  found.refused++;
+  found.error = String(refused.reason);
+  await back.promise;
+  back = Promise.withResolvers();
 }
+const { routes } = await spool.survey();
+found.kept = routes.reduce((sum, { first }) => sum + first, 0);
 await storage.close();
+process.stdout.write(JSON.stringify(found));

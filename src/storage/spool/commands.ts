@@ -72,17 +72,11 @@ export function spoolCommands(db: Connection) {
         .prepare("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
         .run(key, value),
   };
-  let durability: SpoolBounds["durability"] = "full";
   return {
     byName,
     flush: () => state.flush(),
     reload: () => state.reload(),
-    // Inside a transaction it can't be changed.
-    committed: () => {
-      if (state.bounds.durability === durability) return;
-      durability = state.bounds.durability;
-      db.pragma(`synchronous = ${durability === "full" ? "FULL" : "NORMAL"}`);
-    },
+    durable: () => state.bounds.durability === "full",
   };
 }
 

@@ -79,7 +79,6 @@ const migrations: readonly Migration[] = [
 
 export const spoolSchema: Schema = {
   file: "spool.db",
-  synchronous: "FULL",
   // A job takes as many bytes in pages of 4 KiB, but twice as many calls of the system, to the WAL and from there.
   pageBytes: 8192,
   migrations,
