@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
 import type { Exchange, Reply, RouteRef, Worth } from "../core/exchange.ts";
-import { withDashes } from "../core/headers.ts";
+import { withDashes } from "../core/header.names.ts";
 import type { MemoryLedger } from "../core/memory.ts";
 import type { Random } from "../core/random.ts";
 import type { RetrySettings, RouteSettings, ValueRef } from "../core/settings.route.ts";

@@ -1,3 +1,5 @@
+import { fieldName, HOP_BY_HOP, withDashes } from "./header.names.ts";
+
 /**
  * Header lists as they are on the wire: a flat array `[name, value, name, value, …]`, names in the sender's
  * spelling, repeated ones kept in order. The request path copies them raw to raw; no header object is built.
@@ -33,31 +35,11 @@ export function headerCount(headers: RawHeaders, lowerName: string): number {
   return count;
 }
 
-/**
- * Hop-by-hop fields of RFC 9110 section 7.6.1 and the older ones still seen; `Connection` names more at run time.
- * Whatever else begins with `Proxy-` is between proxies too, and stays behind: also an app's own `Proxy-Status`, which
- * a caller could take for ours.
- */
-export const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  "connection",
-  "keep-alive",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "http2-settings",
-]);
-
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /** Is this a header name (a token, RFC 9110 section 5.6.2)? */
 export function isToken(text: string): boolean {
   return TOKEN.test(text);
-}
-
-/** The name that some programs (CGI, WSGI) can't tell `lowerName` from: underscores become dashes. */
-export function withDashes(lowerName: string): string {
-  return lowerName.includes("_") ? lowerName.replaceAll("_", "-") : lowerName;
 }
 
 /** Credentials and signatures, by the words that their names are made of. */
@@ -100,17 +82,16 @@ export function sift<T>(
   const kept: string[] = [];
   let named: string[] | null = null;
   for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i] as string;
-    const lower = name.toLowerCase();
-    if (HOP_BY_HOP.has(lower) || lower.startsWith("proxy-")) {
-      if (lower === "transfer-encoding") note(target, lower, raw[i + 1] as string);
-      else if (lower === "connection") named = connectionNames(raw[i + 1] as string, named);
+    const name = fieldName(raw[i] as string);
+    const value = raw[i + 1] as string;
+    if (name.hop) {
+      if (name.lower === "transfer-encoding") note(target, name.lower, value);
+      else if (name.lower === "connection") named = connectionNames(value, named);
       continue;
     }
-    note(target, lower, raw[i + 1] as string);
+    note(target, name.lower, value);
     // Some programs read `X_Env` as `X-Env`: a copy under that name goes with it.
-    if (drop.has(withDashes(lower))) continue;
-    kept.push(name, raw[i + 1] as string);
+    if (!drop.has(name.dashed)) kept.push(name.spelled, value);
   }
   return named === null ? kept : without(kept, named);
 }

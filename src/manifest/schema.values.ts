@@ -1,4 +1,5 @@
-import { HOP_BY_HOP, isFieldValue, isToken } from "../core/headers.ts";
+import { HOP_BY_HOP } from "../core/header.names.ts";
+import { isFieldValue, isToken } from "../core/headers.ts";
 import { parsePointer } from "../core/pointer.ts";
 import type { StatusRange, WorthCode } from "../core/settings.route.ts";
 import type { Address } from "../core/settings.ts";

@@ -36,7 +36,9 @@ export function retrying(plan: RetryPlan, deps: RetryDeps): Send {
     for (;;) {
       const target = tries.next();
       if (target === null) return tries.stranded();
-      const reply = await tries.run(target);
+      tries.begin();
+      const reply = await target.send(x);
+      tries.repeatEnded();
       const verdict = tries.verdict(target, reply);
       if (verdict.kind === "done") return verdict.reply;
       x.retries.push(reply.reason ?? "status");
@@ -119,11 +121,9 @@ class Tries {
     return this.#last;
   }
 
-  async run(target: Target): Promise<Reply> {
+  /** Gives the try that comes its time. */
+  begin(): void {
     this.#x.tryMs = this.#tryMs();
-    const reply = await target.send(this.#x);
-    this.repeatEnded();
-    return reply;
   }
 
   repeatEnded(): void {

@@ -2,17 +2,18 @@ import type { IncomingMessage } from "node:http";
 import { type BodyEnd, CALL, type Call, type Carrier } from "./call.ts";
 
 /**
- * Reads the whole request body into `call.body`, at most `body_limit` bytes and not beyond the deadline; every byte
- * is booked on the memory ledger before it is kept. Never rejects.
+ * To be awaited before a body is read: at the start of a request the parser has only come to the end of the head. Once
+ * it has been through the packet, most bodies are there whole: then neither listeners nor a timer are needed.
  */
-export async function readBody(call: Call): Promise<BodyEnd> {
-  // Here the parser has only come to the end of the head. Once it has been through the packet, most bodies are there
-  // whole: then neither listeners nor a timer are needed.
-  await PARSED;
+export const PARSED = Promise.resolve();
+
+/**
+ * Reads the whole request body into `call.body`, at most `body_limit` bytes and not beyond the deadline; every byte
+ * is booked on the memory ledger before it is kept. Never rejects. A body that is there already costs no promise.
+ */
+export function readBody(call: Call): BodyEnd | Promise<BodyEnd> {
   return isWhole(call.req) ? readHeld(call) : readComing(call);
 }
-
-const PARSED = Promise.resolve();
 
 /** The parser says so itself only with its next step, after all that waits here. */
 function isWhole(req: IncomingMessage): boolean {

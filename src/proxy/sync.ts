@@ -3,7 +3,7 @@ import type { Fault } from "../core/fault.ts";
 import { uuidv7 } from "../core/ids.ts";
 import type { Random } from "../core/random.ts";
 import { type First, type Idempotency, isFinal } from "../policy/idempotency.ts";
-import { readBody } from "./body.ts";
+import { PARSED, readBody } from "./body.ts";
 import { type BodyEnd, type Call, NO_BODY } from "./call.ts";
 import { ABORTED, type Completion, complete } from "./complete.ts";
 import { readHead } from "./outgoing.ts";
@@ -41,7 +41,9 @@ export async function serveSync(call: Call, expectsContinue: boolean, deps: Sync
 export async function takeBody(call: Call, expectsContinue: boolean, deps: SyncDeps): Promise<boolean> {
   if (expectsContinue) call.res.writeContinue();
   if (!announcesBody(call)) return true;
-  const end = await readBody(call);
+  await PARSED;
+  const read = readBody(call);
+  const end = typeof read === "string" ? read : await read;
   call.waitedMs += call.shared.clock.now() - call.startedAt;
   if (end === "whole") return true;
   if (call.id === "") call.id = uuidv7(call.shared.clock, deps.random);

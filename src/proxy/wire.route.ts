@@ -1,4 +1,5 @@
-import { HOP_BY_HOP, type RawHeaders, withDashes } from "../core/headers.ts";
+import { HOP_BY_HOP, withDashes } from "../core/header.names.ts";
+import type { RawHeaders } from "../core/headers.ts";
 import type { RouteSettings } from "../core/settings.route.ts";
 import { CONNECTION, type Refusal, UNDERSCORE } from "./wire.refusal.ts";
 

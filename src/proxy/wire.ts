@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { withDashes } from "../core/headers.ts";
+import { withDashes } from "../core/header.names.ts";
 import type { LimitSettings } from "../core/settings.service.ts";
 import { CONNECTION, REFUSED_METHOD, type Refusal, refusal, UNDERSCORE } from "./wire.refusal.ts";
 import { isHost } from "./wire.target.ts";

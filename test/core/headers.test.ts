@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { endToEnd, HOP_BY_HOP, headerCount, headerValue, isFieldValue, isToken } from "../../src/core/headers.ts";
+import { HOP_BY_HOP } from "../../src/core/header.names.ts";
+import { endToEnd, headerCount, headerValue, isFieldValue, isToken } from "../../src/core/headers.ts";
 
 const NONE: ReadonlySet<string> = new Set();
 

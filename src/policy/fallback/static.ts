@@ -1,5 +1,6 @@
 import { extname } from "node:path";
-import { HOP_BY_HOP, isFieldValue } from "../../core/headers.ts";
+import { HOP_BY_HOP } from "../../core/header.names.ts";
+import { isFieldValue } from "../../core/headers.ts";
 import type { StaticBody } from "../../core/settings.route.ts";
 import type { FallbackStrategy, SettingsOf } from "./strategy.ts";
 import { compileJson, compileText, type Place, type Template } from "./template.ts";
