@@ -20,6 +20,7 @@ import { type DeliveringDeps, deliveryRoute } from "./delivering.ts";
 import { openGoneCounts } from "./gone.ts";
 import { type LaterRoute, laterOf } from "./later.ts";
 import { laterRetry } from "./plans.ts";
+import { joinQueued } from "./queued.ts";
 import type { RedisService } from "./redis.ts";
 import { type AppSpool, boundsOf, openSpool } from "./spools.ts";
 import {
@@ -117,6 +118,7 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
     verified,
   });
   running = { deliverer, verifier };
+  const queued = joinQueued(deliverer.queued);
   const unasked = (jobs: readonly JobSummary[]): void => {
     for (const job of jobs) if (job.state === "verifying") deps.onVerified(job, "unverified");
   };
@@ -140,7 +142,7 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
   const put = async (job: NewJob): Promise<Receipt> => {
     const receipt = await spool.put(job);
     if (receipt.kind === "queued" && job.dead === undefined) {
-      deliverer.queued(job);
+      queued(job);
       const { app, capability, origin } = job;
       const { id } = receipt;
       const requestId = job.requestId ?? id;

@@ -27,6 +27,14 @@ export const systemClock: Clock = {
   cancel: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };
 
+/**
+ * Runs `fn` a millisecond or so from now, on whatever clock the rest runs: for work that is cheaper when it is joined
+ * with what comes meanwhile, and that nobody waits for.
+ */
+export function shortly(fn: () => void): void {
+  setTimeout(fn, 1);
+}
+
 /** Processor time of this thread so far, in milliseconds with fractions: what work cost, however busy the machine. */
 export function threadCpuMs(): number {
   const { user, system } = process.threadCpuUsage();

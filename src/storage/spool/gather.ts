@@ -1,3 +1,4 @@
+import { shortly } from "../../core/clock.ts";
 import { idText, type NewId } from "../../core/job.id.ts";
 import type { Seal } from "../../core/seal.ts";
 import type { NewJob, Receipt, Settlement } from "../../spool/port.ts";
@@ -76,10 +77,7 @@ function receiptOf(result: PutResult, id: NewId): Receipt {
   return { kind: "duplicate", id: idText(result) };
 }
 
-/** Turns of the event loop that a settle waits for others: nobody waits for its answer but who counts. */
-const SETTLE_TURNS = 3;
-
-/** Joins the settles of a few turns. */
+/** Joins the settles of a few turns of the event loop: nobody waits for the answer but who counts. */
 export function gatherSettles(call: Call) {
   let settles: Settles | null = null;
   let waiting: Waiter<boolean>[] = [];
@@ -105,12 +103,7 @@ export function gatherSettles(call: Call) {
     const waiters: typeof waiting = [];
     settles = own;
     waiting = waiters;
-    let turns = 1;
-    const turn = (): void => {
-      if (++turns < SETTLE_TURNS) setImmediate(turn);
-      else send(own, waiters);
-    };
-    setImmediate(turn);
+    shortly(() => send(own, waiters));
     return own;
   };
   return {
