@@ -76,9 +76,11 @@ async function run(
   const running = started.move();
   const stop = async (): Promise<void> => {
     state.stopping = true;
+    log.info({ in_flight: proxy.inFlight() }, "stopping: what is under way is answered, nothing new is begun");
     await sleep(clock, options.lingerMs);
     await proxy.close(manifests.current.limits.drainMs);
     await running.disposeAsync();
+    log.info({}, "stopped: what waits in the spool goes on at the next start");
   };
   let stopped: Promise<void> | null = null;
   return {

@@ -105,7 +105,7 @@ export const webhookShape = {
     {},
     {
       path: value.matchPath,
-      methods: list("Default: any but CONNECT and TRACE.", value.method, 20),
+      methods: list("Default: all but CONNECT and TRACE.", value.method, 20),
       host: value.hostPort,
       headers: value.matchHeaders,
     },

@@ -11,7 +11,7 @@ import { createParking } from "./parking.ts";
 import type { Pauses } from "./pauses.ts";
 import type { Lease, LeasedJob, Spool } from "./port.ts";
 import { createRegistry } from "./registry.ts";
-import { type DeliveryRoute, heldBytes, type LaneState, type RouteState, type Sending } from "./route.ts";
+import { type DeliveryRoute, heldBytes, isWaiting, type LaneState, type RouteState, type Sending } from "./route.ts";
 import type { Shares } from "./shares.ts";
 import { createStarts } from "./starts.ts";
 import type { Verification, Verifier } from "./verifier.ts";
@@ -184,7 +184,8 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
       for (const state of registry.all()) {
         // There may be another limit, or none.
         state.app.pacedUntil = 0;
-        agenda.touch(state);
+        // Of thousands of routes most have no job.
+        if (isWaiting(state)) agenda.touch(state);
       }
       soon();
     },

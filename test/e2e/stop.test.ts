@@ -86,6 +86,10 @@ test("SIGTERM: not ready, but serving a last while; what is in flight is answere
   }
   const { code, signal, stderr } = await child.ended;
   expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: "" });
+  expect(child.lines).toContainEqual(
+    expect.objectContaining({ level: "info", in_flight: 1, msg: expect.stringMatching(/^stopping:/) }),
+  );
+  expect(child.lines.at(-1)).toMatchObject({ level: "info", msg: expect.stringMatching(/^stopped:/) });
   await expect(post(url, {})).rejects.toThrow("ECONNREFUSED");
 });
 
