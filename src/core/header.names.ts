@@ -28,33 +28,40 @@ export function withDashes(lowerName: string): string {
   return lowerName.includes("_") ? lowerName.replaceAll("_", "-") : lowerName;
 }
 
-/** Programs send the same few names again and again. Whoever makes up many only empties the table. */
-const MOST_KEPT = 1024;
+/**
+ * Of each of two generations. Programs send the same few names again and again: those pass from one to the next, while
+ * what somebody made up goes with the one in which it came.
+ */
+const MOST_KEPT = 512;
 const LONGEST_KEPT = 64;
 
-const kept = new Map<string, FieldName>();
+let young = new Map<string, FieldName>();
+let old: ReadonlyMap<string, FieldName> = young;
 
 /** What is known of a name: worked out the first time it is seen, since each request brings the same ones. */
 export function fieldName(name: string): FieldName {
-  return kept.get(name) ?? keep(name);
+  return young.get(name) ?? keep(name);
 }
 
 function keep(name: string): FieldName {
-  const spelled = interned(name);
-  const lower = interned(name.toLowerCase());
-  const found = {
-    spelled,
-    lower,
-    dashed: interned(withDashes(lower)),
-    hop: HOP_BY_HOP.has(lower) || lower.startsWith("proxy-"),
-  };
-  if (name.length > LONGEST_KEPT) return found;
-  if (kept.size >= MOST_KEPT) kept.clear();
-  kept.set(spelled, found);
+  if (name.length > LONGEST_KEPT) return worked(name, name.toLowerCase());
+  const found = old.get(name) ?? worked(interned(name), interned(name.toLowerCase()));
+  if (young.size >= MOST_KEPT) {
+    old = young;
+    young = new Map();
+  }
+  young.set(found.spelled, found);
   return found;
+}
+
+function worked(spelled: string, lower: string): FieldName {
+  return { spelled, lower, dashed: withDashes(lower), hop: HOP_BY_HOP.has(lower) || lower.startsWith("proxy-") };
 }
 
 /** The one copy of this text that the engine keeps for names of properties: two of those are compared by address. */
 function interned(text: string): string {
-  return Object.keys({ [text]: null })[0] as string;
+  // Without a prototype it is a dictionary: names that callers make up leave no trace in the engine's shapes.
+  const names = Object.create(null) as Record<string, null>;
+  names[text] = null;
+  return Object.keys(names)[0] as string;
 }

@@ -1,7 +1,7 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, realpathSync } from "node:fs";
 import { type Connection, type ConnectOptions, connect, connectReadonly } from "./connection.ts";
 import { isDamage, type StorageCode, StorageError, toStorageError } from "./error.ts";
-import { createFlusher } from "./flusher.ts";
+import { createFlusher, writeAgain } from "./flusher.ts";
 import { type Migration, migrate } from "./migrate.ts";
 import { finishRebuild, rebuild } from "./rebuild.ts";
 import { createLive, failure, type Live, NO_HOOKS, transact } from "./transact.ts";
@@ -74,7 +74,9 @@ export function openDatabase(options: DatabaseOptions): Database {
   let repairs = 0;
   let failing: StorageCode | null = null;
   let closed = false;
-  const flusher = createFlusher(`${path}-wal`);
+  const flusher = createFlusher(() => logOf(path));
+  /** There is something in the log that is to survive a power cut, and was not flushed. */
+  let owed = false;
   let live: Live | null = openOrReplace();
 
   function openOrReplace(): Live {
@@ -114,7 +116,11 @@ export function openDatabase(options: DatabaseOptions): Database {
   function attempt(commands: readonly Command[]): Reply[] {
     if (closed) throw new StorageError("closed", `${path} is closed`);
     live ??= openOrReplace();
+    const { hooks } = live;
+    const durable = hooks.durable();
     const replies = transact(live, commands);
+    // One of them may have changed what is asked of the others.
+    if ((durable || hooks.durable()) && live.written()) owed = true;
     const full = replies.find((reply) => !reply.ok && reply.code === "full");
     if (full && !full.ok) report(full.code, full.message);
     else failing = null;
@@ -144,10 +150,10 @@ export function openDatabase(options: DatabaseOptions): Database {
       }
     },
     synced(urgent, then) {
-      const written = live?.written() ?? false;
       // What only read waits, too: it may have seen what is not on the disk yet.
-      if (!written || !live?.hooks.durable()) flusher.settled(then);
-      else if (urgent) flusher.here(then);
+      if (!owed) return flusher.behind(then);
+      owed = false;
+      if (urgent) flusher.here(then);
       else flusher.beside(then);
     },
     repair(reason) {
@@ -175,11 +181,10 @@ export function openDatabase(options: DatabaseOptions): Database {
 }
 
 function open({ path, schema }: DatabaseOptions): Live {
+  writeAgain(logOf(path));
   const db = connect(path, schema);
   let hooks = NO_HOOKS;
   try {
-    // Where a flush had failed, a log that can be read now may not be on the disk: nothing may follow it there.
-    checkpoint(db);
     migrate(db, path, schema.migrations);
     const commands = schema.commands(db, (given) => {
       hooks = given;
@@ -192,16 +197,17 @@ function open({ path, schema }: DatabaseOptions): Live {
 }
 
 function shut(db: Connection): void {
-  checkpoint(db);
-  db.close();
-}
-
-function checkpoint(db: Connection): void {
   try {
     db.pragma("wal_checkpoint(TRUNCATE)");
   } catch {
     // A damaged or full file cannot be checkpointed: its WAL stays and is replayed at the next open.
   }
+  db.close();
+}
+
+/** Where SQLite has it: beside the file itself, should the name be a link. */
+function logOf(path: string): string {
+  return `${existsSync(path) ? realpathSync(path) : path}-wal`;
 }
 
 /** Reads every page of the file (sqlite.org/pragma.html#pragma_quick_check). Returns what is wrong with it. */

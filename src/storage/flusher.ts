@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fdatasyncSync, openSync } from "node:fs";
+import { closeSync, existsSync, fdatasync, fdatasyncSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { StorageError } from "./error.ts";
 
 /**
@@ -12,62 +12,60 @@ export interface Flusher {
   /** The same before it returns: quickest for who waits, since no other thread has to be woken for it. */
   here(then: () => void): void;
   /** For what wrote nothing, but may have read what is still on its way. */
-  settled(then: () => void): void;
+  behind(then: () => void): void;
   /** There is another file under the name, or soon will be. What is under way is still answered, and first. */
   replaced(): void;
 }
 
 /**
- * Of the file at `path`, which has to be there at the first flush. Where the disk refuses, an error ends the thread: the
- * kernel may have dropped what it could not write, and a later flush would not say so. Who comes next begins with what
- * can be read.
+ * Of the file that `path` names, which has to be there at the first flush. Where the disk refuses, an error ends the
+ * thread: the kernel may have dropped what it could not write, and a later flush would not say so.
  */
-export function createFlusher(path: string): Flusher {
-  let fd = -1;
-  /** It is not the file of that name any more. */
-  let old = false;
-  let busy = false;
+export function createFlusher(path: () => string): Flusher {
+  let files: Files | null = null;
+  /** What a flush beside the thread is on; -1 for none. Of a file that was replaced it may be the old one. */
+  let flushing = -1;
   let underWay: (() => void)[] = [];
   let waiting: (() => void)[] = [];
 
-  const close = (): void => {
-    if (fd >= 0) closeSync(fd);
-    fd = -1;
-    old = false;
-  };
-  const open = (): number => {
-    if (old && !busy) close();
-    if (fd < 0) fd = openSync(path, "r+");
-    return fd;
+  const refused = (error: unknown): StorageError =>
+    new StorageError("failed", `${path()} could not be forced to its disk: ${(error as Error).message}`);
+  const open = (): Files => {
+    try {
+      const name = path();
+      files ??= { here: openSync(name, "r+"), beside: openSync(name, "r+") };
+      return files;
+    } catch (error) {
+      throw refused(error);
+    }
   };
   const begin = (): void => {
+    flushing = open().beside;
     underWay = waiting;
     waiting = [];
-    busy = true;
-    fdatasync(open(), ended);
+    fdatasync(flushing, ended);
   };
   const ended = (error: Error | null): void => {
     if (error) throw refused(error);
-    busy = false;
+    if (flushing !== files?.beside) closeSync(flushing);
+    flushing = -1;
     const done = underWay;
     underWay = [];
     // First, so that the disk has work while these are told.
     if (waiting.length > 0) begin();
-    else if (old) close();
     for (const then of done) then();
   };
-  const refused = (error: unknown): StorageError =>
-    new StorageError("failed", `${path} could not be forced to its disk: ${(error as Error).message}`);
   return {
     beside(then) {
       waiting.push(then);
-      if (!busy) begin();
+      if (flushing < 0) begin();
     },
     here(then) {
-      // Another file is under way: this one follows it.
-      if (old && busy) return void waiting.push(then);
+      // The old file is under way: the new one follows it, so that all are told in their order.
+      if (flushing >= 0 && flushing !== files?.beside) return void waiting.push(then);
+      const { here } = open();
       try {
-        fdatasyncSync(open());
+        fdatasyncSync(here);
       } catch (error) {
         throw refused(error);
       }
@@ -76,14 +74,47 @@ export function createFlusher(path: string): Flusher {
       waiting = [];
       for (const one of done) one();
     },
-    settled(then) {
+    behind(then) {
       if (waiting.length > 0) waiting.push(then);
       else if (underWay.length > 0) underWay.push(then);
       else then();
     },
     replaced() {
-      if (busy) old = true;
-      else close();
+      for (const fd of files === null ? [] : [files.here, files.beside]) if (fd !== flushing) closeSync(fd);
+      files = null;
     },
   };
+}
+
+/**
+ * Two for one file, opened together: the kernel tells of an error once for each, and one that told it to the other would
+ * say that all is well.
+ */
+interface Files {
+  readonly here: number;
+  readonly beside: number;
+}
+
+const BLOCK_BYTES = 1024 * 1024;
+
+/**
+ * Writes a log that was left behind over itself and forces it to its disk. Where a flush had failed, the kernel may hold
+ * pages that it takes for written: they can be read, but a power cut would leave a hole there, and what follows a hole is
+ * lost, too.
+ */
+export function writeAgain(path: string): void {
+  if (!existsSync(path)) return;
+  const fd = openSync(path, "r+");
+  try {
+    const { size } = fstatSync(fd);
+    const block = Buffer.allocUnsafe(Math.min(size, BLOCK_BYTES));
+    for (let at = 0; at < size; ) {
+      const bytes = readSync(fd, block, 0, block.length, at);
+      if (bytes === 0) break;
+      at += writeSync(fd, block, 0, bytes, at);
+    }
+    if (size > 0) fdatasyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -64,12 +64,10 @@ export function serve(port: MessagePort, options: ServeOptions): void {
     const { commands, backups, closing } = gather(port, first);
     for (let i = 0; i < commands.length; i += MAX_BATCH) {
       const part = commands.length <= MAX_BATCH ? commands : commands.slice(i, i + MAX_BATCH);
-      const startedAt = options.now();
-      const { replies, jobs } = answer(part, history.db, spool.db);
-      // In their order: those of a batch that needs no flush wait for the flush before it. Of claims and settles nobody
-      // waits who counts milliseconds, as the caller of a put does.
-      spool.db.synced(jobs !== null && jobs > 0, () => {
-        const commit = jobs === null ? null : { ms: options.now() - startedAt, jobs };
+      const { replies, jobs, ms } = answer(part, history.db, spool.db, options.now);
+      const from = options.now();
+      spool.db.synced(part.some(isUrgent), () => {
+        const commit = jobs === null ? null : { ms: ms + options.now() - from, jobs };
         send({ kind: "replies", replies, commit }, buffersOf(replies));
       });
     }
@@ -87,6 +85,11 @@ export function serve(port: MessagePort, options: ServeOptions): void {
   send({ kind: "opened" });
 }
 
+/** Callers wait for these, who count milliseconds. */
+function isUrgent([name]: Command): boolean {
+  return name === "spool.put" || name === "spool.remember";
+}
+
 type Send = (message: FromThread, transfer?: ArrayBuffer[]) => void;
 
 function openStore(schema: Schema, options: ServeOptions, send: Send): Store {
@@ -96,7 +99,10 @@ function openStore(schema: Schema, options: ServeOptions, send: Send): Store {
   const failing = (detail: string): void => {
     const replaced = opened !== null && opened.repairs() > repairs;
     repairs = opened?.repairs() ?? 0;
-    send({ kind: "failing", store: name, detail, replaced });
+    const tell = (): void => send({ kind: "failing", store: name, detail, replaced });
+    // Behind the replies to what was done before.
+    if (opened === null) tell();
+    else opened.synced(false, tell);
   };
   const path = join(options.dataDir, schema.file);
   const onRecovering = (): void => {
@@ -120,17 +126,20 @@ function answer(
   commands: readonly Command[],
   history: Database,
   spool: Database,
-): { readonly replies: Reply[]; readonly jobs: number | null } {
+  now: () => number,
+): { readonly replies: Reply[]; readonly jobs: number | null; readonly ms: number } {
   const ofSpool = commands.filter(([name]) => name.startsWith("spool."));
-  if (ofSpool.length === 0) return { replies: history.run(commands), jobs: null };
+  if (ofSpool.length === 0) return { replies: history.run(commands), jobs: null, ms: 0 };
+  const from = now();
   const fromSpool = spool.run(ofSpool);
+  const ms = now() - from;
   const jobs = jobsIn(ofSpool);
-  if (ofSpool.length === commands.length) return { replies: fromSpool, jobs };
+  if (ofSpool.length === commands.length) return { replies: fromSpool, jobs, ms };
   const fromHistory = history.run(commands.filter(([name]) => !name.startsWith("spool.")));
   let s = 0;
   let h = 0;
   const replies = commands.map(([name]) => (name.startsWith("spool.") ? fromSpool[s++] : fromHistory[h++]) as Reply);
-  return { replies, jobs };
+  return { replies, jobs, ms };
 }
 
 function jobsIn(commands: readonly Command[]): number {

@@ -77,7 +77,7 @@ function receiptOf(result: PutResult, id: NewId): Receipt {
   return { kind: "duplicate", id: idText(result) };
 }
 
-/** Joins the settles of a few turns of the event loop: nobody waits for the answer but who counts. */
+/** Joins the settles of a millisecond: nobody waits for the answer but who counts, and the next of its order key. */
 export function gatherSettles(call: Call) {
   let settles: Settles | null = null;
   let waiting: Waiter<boolean>[] = [];
