@@ -17,7 +17,7 @@ export interface Reloads {
   readonly calls: Paced;
 }
 
-/** `times` reloads of each kind, with a call every 5 ms beside them; first as long without any, to know the machine. */
+/** `times` reloads of each kind, with a call every 5 ms beside them. */
 export async function measureReloads(bench: Bench, ours: Ours, times: number): Promise<Reloads[]> {
   const text = readFileSync(ours.file, "utf8");
   const kinds = [

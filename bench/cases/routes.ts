@@ -10,6 +10,7 @@ import { measureReloads, reloadPart } from "./routes.reload.ts";
 
 const MANY = 10_000;
 const FEW = 10;
+/** Calls are watched so long without a reload first, to know the machine. */
 const QUIET_MS = 2000;
 
 /** Whether a large manifest makes calls dearer: the same load on ten routes of 10,000, and on ten of ten. */

@@ -9,7 +9,9 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-const WINDOWS = { "1h": HOUR_MS, "24h": DAY_MS, "7d": 7 * DAY_MS } as const;
+const WINDOW_MS = { "1h": HOUR_MS, "24h": DAY_MS, "7d": 7 * DAY_MS } as const;
+/** The spans up to now that have a name. */
+export const WINDOWS = Object.keys(WINDOW_MS) as readonly (keyof typeof WINDOW_MS)[];
 const MAX_POINTS = 3_000;
 /** Where lines of a list are asked for, each has so many at most. */
 const MAX_LINE_POINTS = 200;
@@ -21,10 +23,7 @@ const STEPS = [1, 5, 15, 60, 360, 1440].map((minutes) => minutes * MINUTE_MS);
 const momentSchema = z.iso.datetime({ offset: true }).openapi({ example: "2026-01-01T00:00:00Z" });
 
 export const rangeQuerySchema = z.object({
-  window: z
-    .enum(["1h", "24h", "7d"])
-    .optional()
-    .openapi({ description: "Up to now. Default 1h, unless `from` is set." }),
+  window: z.enum(WINDOWS).optional().openapi({ description: "Up to now. Default 1h, unless `from` is set." }),
   from: momentSchema.optional().openapi({ description: "In place of `window`: the begin of the span (RFC 3339)." }),
   to: momentSchema.optional().openapi({ description: "With `from`: its end. Default now." }),
   step: z
@@ -44,7 +43,7 @@ export function rangeOf({ window, from, to, step }: RangeQuery, lines: boolean, 
   if (to !== undefined && from === undefined) throw wrong("from", "with to, from is needed");
   // This very millisecond is over, too.
   const toMs = to === undefined ? wall + 1 : Date.parse(to);
-  const fromMs = from === undefined ? toMs - WINDOWS[window ?? "1h"] : Date.parse(from);
+  const fromMs = from === undefined ? toMs - WINDOW_MS[window ?? "1h"] : Date.parse(from);
   if (fromMs >= toMs) throw wrong("to", "to must be later than from");
   const byTheHour = fromMs < wall - MINUTES_KEPT_MS;
   const stepMs =

@@ -39,9 +39,13 @@ export async function byCalls(
   ];
 }
 
-/** Was any part of it low? */
+/**
+ * May its newest minutes be low? They are in its newest steps, whose other minutes can have been so well that those do
+ * not look low: so what counts is how many failed there. Of so few nothing can be low.
+ */
 function isDoubtful({ points }: CallSeries): boolean {
-  return points.some(({ successRate }) => successRate !== null && successRate < LOW);
+  const { judged, success } = newest(points);
+  return judged - success > FEWEST - FEWEST * LOW;
 }
 
 function ofApp({ app, points }: CallSeries): HealthReason[] {

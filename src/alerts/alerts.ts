@@ -1,8 +1,8 @@
-import type { Alert, AlertRule, AlertStore } from "../core/alert.ts";
+import type { Alert, AlertMetric, AlertRule, AlertStore } from "../core/alert.ts";
 import type { Clock } from "../core/clock.ts";
 import type { OutriggerEvent } from "../core/events.ts";
 import type { AlertSettings } from "../core/settings.service.ts";
-import { createChecks } from "./checks.ts";
+import { type CheckOnly, createChecks } from "./checks.ts";
 import { createGathering } from "./gathering.ts";
 import { type Alerts, judge } from "./judge.ts";
 import { loadRules, openKeeper, type SetRules } from "./kept.ts";
@@ -27,8 +27,8 @@ export interface AlertService extends AsyncDisposable {
   silence(id: string, silence: Alert["silence"]): Alert | null;
   /** Checks now. Resolves when it is done; never rejects. */
   check(): Promise<void>;
-  /** Something may be well again: checks at once, or when the last check is a second ago. */
-  checkSoon(): void;
+  /** What this measures may be well again: checks that at once, or when the last check is a second ago. */
+  checkSoon(metric: AlertMetric): void;
 }
 
 export interface RulesInForce {
@@ -57,12 +57,14 @@ export async function openAlerts(deps: AlertDeps): Promise<AlertService> {
     settings: null,
   };
   const gathering = createGathering(clock);
-  const judgeNow = async (): Promise<void> => {
+  const judgeNow = async (only: CheckOnly): Promise<void> => {
     const { settings } = state;
     if (settings === null) return;
     const now = clock.wall();
     const rules = rulesOf(state);
-    const readings = await gathering.all(rules, createGather(deps.sources, now));
+    const asked = only === null ? rules : rules.filter(({ metric }) => only.has(metric));
+    // Of the others nothing is learnt: their alerts stay as they are.
+    const readings = await gathering.all(asked, createGather(deps.sources, now));
     // Others were set in the meantime: these readings are about none of them.
     if (rules !== rulesOf(state)) return void checks.now();
     const judged = judge({ rules, readings, repeatEveryMs: settings.repeatEveryMs, now }, state.alerts);

@@ -48,7 +48,7 @@ export async function openAlerting(deps: AlertingDeps): Promise<Alerting> {
   const off = bus.on(({ type }) => {
     const metric = HEALED[type];
     if (metric === undefined) return;
-    if (alerts.list().some((alert) => alert.phase === "firing" && alert.metric === metric)) alerts.checkSoon();
+    if (alerts.list().some((alert) => alert.phase === "firing" && alert.metric === metric)) alerts.checkSoon(metric);
   });
   return {
     ...alerts,

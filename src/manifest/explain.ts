@@ -3,7 +3,7 @@ import { type Mask, maskJson } from "./mask.ts";
 import { originOf } from "./origin.ts";
 import { type Timeline, timelineOf } from "./timeline.ts";
 import { formatDuration, formatSize } from "./units.ts";
-import type { Paper, Written, WrittenApp, WrittenRoute } from "./written.ts";
+import { HEALTH_VARIABLES, type Paper, type Written, type WrittenApp, type WrittenRoute } from "./written.ts";
 
 /** One effective value of a route, spelled as in the manifest. */
 export interface ExplainedValue {
@@ -120,21 +120,13 @@ function upstreamsOrigin(route: WrittenRoute): string {
   return lineOf(route.app.document, [...route.app.path, route.app.entry.upstreams ? "upstreams" : "url"]);
 }
 
-/** Variables set these two only; a file beats them. */
-const HEALTH_VARIABLES: Readonly<Record<string, string>> = {
-  intervalMs: "APP_HEALTH_CHECK_INTERVAL",
-  timeoutMs: "APP_HEALTH_CHECK_TIMEOUT",
-};
-
 function appOrigin(app: WrittenApp, path: readonly string[], { origins: { env } }: Explainable): string {
   const written = [...app.path, ...path.map(spell)];
   if (app.document.has(written)) return lineOf(app.document, written);
   const [block, key = ""] = path;
-  const name = block === "health" ? HEALTH_VARIABLES[key] : undefined;
-  const fromEnv =
-    name === "APP_HEALTH_CHECK_INTERVAL" || name === "APP_HEALTH_CHECK_TIMEOUT" ? env.number(name) : undefined;
-  const effective = key === "intervalMs" ? app.settings.health.intervalMs : app.settings.health.timeoutMs;
-  return name !== undefined && fromEnv === effective ? name : "built-in";
+  if (block !== "health" || (key !== "intervalMs" && key !== "timeoutMs")) return "built-in";
+  const name = HEALTH_VARIABLES[key];
+  return env.number(name) === app.settings.health[key] ? name : "built-in";
 }
 
 function lineOf(document: Paper, path: readonly PropertyKey[]): string {

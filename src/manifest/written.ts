@@ -2,7 +2,7 @@ import { deserialize, serialize } from "node:v8";
 import type { RouteSettings } from "../core/settings.route.ts";
 import type { AppSettings, Manifest } from "../core/settings.ts";
 import type { Document } from "./document.ts";
-import type { Environment } from "./environment.ts";
+import type { Environment, VariableName } from "./environment.ts";
 import type { Layer } from "./layers.ts";
 import type { Resolved } from "./resolve.ts";
 import { locate, type Node, nodeAt } from "./tree.ts";
@@ -31,7 +31,11 @@ export interface Written {
   readonly env: Pick<Environment, "number">;
 }
 
-const VARIABLES = ["APP_HEALTH_CHECK_INTERVAL", "APP_HEALTH_CHECK_TIMEOUT"] as const;
+/** Of an app, variables set these two only; a file beats them. */
+export const HEALTH_VARIABLES = {
+  intervalMs: "APP_HEALTH_CHECK_INTERVAL",
+  timeoutMs: "APP_HEALTH_CHECK_TIMEOUT",
+} as const satisfies Readonly<Partial<Record<keyof AppSettings["health"], VariableName>>>;
 
 interface Packed {
   readonly documents: readonly { readonly file: string; readonly root: Node }[];
@@ -69,7 +73,7 @@ export function packWritten({ apps, routes, env }: Resolved): Uint8Array<ArrayBu
             ? { entry, from: { ...from, document: documents.number(from.document) } }
             : { entry, from },
       ),
-    env: new Map(VARIABLES.map((name) => [name, env.number(name)])),
+    env: new Map(Object.values(HEALTH_VARIABLES).map((name) => [name, env.number(name)])),
   };
   const lines = documents.all().map(({ source, root }) => ({
     file: source.file,

@@ -12,8 +12,10 @@ export interface Owner {
   release(): void;
 }
 
-/** Longer than a command that asks who the owner is (`ownerOf`) can hold it up. */
+/** Longer than commands that ask who the owner is (`ownerOf`) can hold it up. */
 const ASKED_MS = 250;
+/** Longer than one of them holds up another; so much each costs where there is an owner, who holds the lock for life. */
+const ASKING_MS = 50;
 
 /** Takes the directory or throws a `StorageError` of code `owned`. `pid` is kept for the message only. */
 export function acquireOwner(dataDir: string, pid: number): Owner {
@@ -33,7 +35,7 @@ export function acquireOwner(dataDir: string, pid: number): Owner {
 
 /**
  * The process that holds the lock; null where none does, or where this user can't tell. Who asks has the lock itself for
- * a moment if nobody else does: an owner waits that long.
+ * a moment if nobody else does: an owner waits that long, and so does another who asks, or would take it for an owner.
  */
 export function ownerOf(dataDir: string): number | null {
   try {
@@ -51,7 +53,7 @@ export function ownerOf(dataDir: string): number | null {
 }
 
 function openExisting(path: string) {
-  const db = new Sqlite(path, { timeout: 0, fileMustExist: true });
+  const db = new Sqlite(path, { timeout: ASKING_MS, fileMustExist: true });
   return { db, [Symbol.dispose]: () => void db.close() };
 }
 

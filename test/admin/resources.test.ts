@@ -73,6 +73,24 @@ test("breakers can be filtered by app and by state", async () => {
   expect(await names("app=shop&state=closed")).toEqual(["shop/winner"]);
 });
 
+test("one route, or one app, is shown without a look into the breakers of others, however many there are", async () => {
+  let looks = 0;
+  const other = {
+    ...breakerInfo({ app: "shop" }),
+    get windowTotal() {
+      looks++;
+      return 0;
+    },
+  };
+  const admin = await startAdmin({ breakers: breakersOf([other, breakerInfo()]) });
+  await api(admin, "/circuit-breaker/quiz/winner");
+  await api(admin, "/circuit-breaker/quiz/winner/reset", undefined, "POST");
+  await api(admin, "/circuit-breaker/status?app=quiz");
+  expect(looks).toBe(0);
+  await api(admin, "/circuit-breaker/shop/winner");
+  expect(looks).toBe(1);
+});
+
 test("an operator resets and trips a breaker by its route, sees what became of it, and is in the audit log", async () => {
   const calls: unknown[] = [];
   let state: BreakerInfo["state"] = "closed";

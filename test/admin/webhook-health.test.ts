@@ -128,6 +128,48 @@ test("an app that is mended is well again as soon as its newest calls say so, of
   expect((await health({ calls, clock })).status).toBe("healthy");
 });
 
+test("an app that fails all at once is told of, however well the minutes just before went", async () => {
+  const clock = createManualClock(AT);
+  const { calls, called } = testCalls(clock);
+  for (let minute = 0; minute < 4; minute++) {
+    called("quiz/winner", {}, 250);
+    clock.advance(60_000);
+  }
+  called("quiz/winner", { outcome: "failed", reason: "connect", status: 502 }, 110);
+  expect((await health({ calls, clock })).reasons[0]?.message).toContain("Of 360 calls of app quiz");
+  // And in the minute after it, of which nothing is known yet.
+  clock.advance(60_000);
+  expect((await health({ calls, clock })).reasons.map(({ message }) => message)).toEqual([
+    expect.stringContaining("Of 110 calls in the last minutes, 0 succeeded"),
+    expect.stringContaining("Of 110 calls of app quiz in the last minutes, 0 succeeded"),
+  ]);
+});
+
+test("minutes are asked for only of what has failed too often among its newest calls to be well for certain", async () => {
+  const clock = createManualClock(AT);
+  const { calls, called } = testCalls(clock);
+  const failed = { outcome: "failed", reason: "connect", status: 502 } as const;
+  called("old/hook", failed, 100);
+  clock.advance(300_000);
+  called("old/hook", {}, 20);
+  clock.advance(300_000);
+  called("few/hook", failed, 2);
+  called("few/hook", {}, 18);
+  called("quiz/winner", failed, 3);
+  called("quiz/winner", {}, 997);
+  const looked: unknown[] = [];
+  const series: typeof calls.series = (scopes, query) => {
+    looked.push([query.stepMs / 60_000, scopes.map(({ app }) => app)]);
+    return calls.series(scopes, query);
+  };
+  const routes = () => ["few", "old", "quiz"].map((app) => ({ ...adminServices().routes()[0]!, app }));
+  expect((await health({ calls: { ...calls, series }, clock, routes })).status).toBe("healthy");
+  expect(looked).toEqual([
+    [5, [null, "few", "old", "quiz"]],
+    [1, [null, "quiz"]],
+  ]);
+});
+
 test("Redis that is away degrades the whole; with the spool in it, it is unhealthy", async () => {
   const redis = { server: "redis.internal:6379", up: false, since: AT, shared: ["breaker"], spool: false } as const;
   const given = (more: Partial<RedisStatus>) => ({

@@ -1,4 +1,5 @@
 import type { Answer, Exchange } from "../../src/core/exchange.ts";
+import type { SendPlan } from "../../src/upstream/send.ts";
 
 /** An exchange as the listener would make it; a test names only what it is about. */
 export function createExchange(given: Partial<Exchange> = {}): Exchange {
@@ -50,6 +51,20 @@ export function createAnswer(given: Partial<Answer> = {}): Answer {
     retryAfterMs: null,
     upstream: "primary",
     detail: null,
+    ...given,
+  };
+}
+
+/** One try to `/hook`, whatever answer comes. */
+export function sendPlan(given: Partial<SendPlan> = {}): SendPlan {
+  return {
+    path: "/hook",
+    preserveHost: false,
+    connectTimeoutMs: 1000,
+    maxBytes: 1024,
+    refuseLarge: false,
+    signer: null,
+    check: { judge: () => ({ worth: "ok", reason: null, retryAfterMs: null, detail: null }) },
     ...given,
   };
 }

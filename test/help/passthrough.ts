@@ -3,7 +3,6 @@ import type { AddressInfo } from "node:net";
 import type { Clock } from "../../src/core/clock.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { endToEnd } from "../../src/core/headers.ts";
-import type { UpstreamSettings } from "../../src/core/settings.ts";
 import { responseOn } from "../../src/proxy/passthrough.out.ts";
 import type { PassthroughExchange, PassthroughResult } from "../../src/proxy/passthrough.relay.ts";
 import { createPassthrough, createPassthroughAgent } from "../../src/proxy/passthrough.ts";
@@ -12,7 +11,7 @@ import { isWebSocket, prepareServer, serverOptions } from "../../src/proxy/wire.
 import { checkRequest, parseTarget } from "../../src/proxy/wire.ts";
 import { createConnector } from "../../src/upstream/connect.ts";
 import { LIMITS } from "../wire/limits.ts";
-import { ANYWHERE } from "./peers.ts";
+import { ANYWHERE, upstreamOf } from "./peers.ts";
 import { parseMessages } from "./raw.ts";
 
 /** The passthrough with just enough of a listener in front of it: no routes, one upstream. */
@@ -26,12 +25,6 @@ export interface PassthroughHost {
   connections(): Promise<number>;
   close(): void;
   stop(): Promise<void>;
-}
-
-function upstreamAt(port: number): UpstreamSettings {
-  const authority = `127.0.0.1:${port}`;
-  const base = { name: "primary", hostname: "127.0.0.1", prefix: "", priority: 0, weight: 1 };
-  return { ...base, url: `http://${authority}`, secure: false, port, authority };
 }
 
 export async function startPassthrough(
@@ -48,7 +41,7 @@ export async function startPassthrough(
   } = {},
 ): Promise<PassthroughHost> {
   const clock = options.clock ?? systemClock;
-  const upstream = upstreamAt(upstreamPort);
+  const upstream = upstreamOf(`http://127.0.0.1:${upstreamPort}`);
   const connector = createConnector(upstream, null, () => 1_000, { clock: systemClock, egress: ANYWHERE });
   const agent = createPassthroughAgent(connector.connect, options.connections ?? 64);
   const passthrough = createPassthrough({

@@ -1,29 +1,10 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { afterEach, expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { createManualClock, type ManualClock } from "../help/manual-clock.ts";
-import { type PassthroughHost, startPassthrough } from "../help/passthrough.ts";
-import { type RawAnswer, type RawMessage, type RecordingUpstream, recordingUpstream } from "../help/raw.ts";
+import { HEAD, setUp, until } from "./passthrough.rig.ts";
 
 /** Callers that read slowly, not yet, or no more. */
-
-const cleanUp: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-});
-
-type Answering = (request: RawMessage, socket: Socket, n: number) => RawAnswer | null;
-
-async function setUp(
-  answer: Answering,
-  options: Parameters<typeof startPassthrough>[1],
-): Promise<{ upstream: RecordingUpstream; host: PassthroughHost }> {
-  const upstream = await recordingUpstream(answer);
-  cleanUp.push(upstream.stop);
-  const host = await startPassthrough(upstream.port, options);
-  cleanUp.push(host.stop);
-  return { upstream, host };
-}
 
 /** Enough of them for what has ended to be told. */
 async function turns(count = 20): Promise<void> {
@@ -52,13 +33,6 @@ const answerOf = (bytes: number): Buffer =>
 /** What moved is seen so much late at most. */
 const LOOK_MS = 15_000;
 
-const HEAD = "POST /up?x=%2F HTTP/1.1\r\nHost: wire.example\r\n";
-
-/** Turns of the event loop, until it is so. */
-async function until(so: () => boolean): Promise<void> {
-  while (!so()) await new Promise((resolve) => setImmediate(resolve));
-}
-
 test("a caller that stops reading is dropped, and it is not the app's failure", async () => {
   const clock = createManualClock();
   let app: Socket | undefined;
@@ -70,7 +44,7 @@ test("a caller that stops reading is dropped, and it is not the app's failure", 
     { clock, idleMs: 300_000 },
   );
   const socket = connect(host.port, "127.0.0.1");
-  cleanUp.push(async () => socket.destroy());
+  onTestFinished(() => void socket.destroy());
   socket.on("error", () => undefined);
   socket.write(`${HEAD}\r\n`);
   await once(socket, "readable");
@@ -105,7 +79,7 @@ test("a caller that reads now and then has its whole answer, however long that t
   const clock = createManualClock();
   const { host } = await setUp(() => ({ bytes: answerOf(LARGE_BYTES) }), { clock });
   const socket = connect(host.port, "127.0.0.1");
-  cleanUp.push(async () => socket.destroy());
+  onTestFinished(() => void socket.destroy());
   socket.on("error", () => undefined);
   socket.write(`${HEAD}\r\n`);
   await readSlowly(socket, LARGE_BYTES, clock);
@@ -118,7 +92,7 @@ test("so it has where nothing but the bytes taken shows that it reads", async ()
   // Ahead of the answer goes so much that no `drain` comes before the end.
   const { host } = await setUp(() => ({ bytes: answerOf(2) }), { clock, ahead: Buffer.alloc(LARGE_BYTES) });
   const socket = connect(host.port, "127.0.0.1");
-  cleanUp.push(async () => socket.destroy());
+  onTestFinished(() => void socket.destroy());
   socket.on("error", () => undefined);
   socket.write(`${HEAD}\r\n`);
   await readSlowly(socket, LARGE_BYTES + 2, clock);
@@ -139,7 +113,7 @@ async function pipeline() {
     { clock, timeoutMs: 900_000, idleMs: 900_000 },
   );
   const me = connect(host.port, "127.0.0.1").pause();
-  cleanUp.push(async () => me.destroy());
+  onTestFinished(() => void me.destroy());
   me.on("error", () => undefined);
   for (const path of ["/first", "/small", "/large"]) me.write(`GET ${path} HTTP/1.1\r\nHost: wire.example\r\n\r\n`);
   await upstream.received(3);
@@ -194,7 +168,7 @@ test("so is one that was whole before its turn came", async () => {
     { clock, timeoutMs: 900_000, connections: PIECES + 1 },
   );
   const me = connect(host.port, "127.0.0.1").pause();
-  cleanUp.push(async () => me.destroy());
+  onTestFinished(() => void me.destroy());
   me.on("error", () => undefined);
   const get = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: wire.example\r\n\r\n`;
   me.write(get("/first") + get("/piece").repeat(PIECES));

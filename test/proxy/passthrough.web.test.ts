@@ -1,37 +1,10 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import { afterEach, expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { createManualClock } from "../help/manual-clock.ts";
-import { type PassthroughHost, startPassthrough } from "../help/passthrough.ts";
-import {
-  type RawAnswer,
-  type RawMessage,
-  type RecordingUpstream,
-  rawExchange,
-  recordingUpstream,
-  statusOf,
-  values,
-} from "../help/raw.ts";
-
-const cleanUp: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const clean of cleanUp.splice(0).reverse()) await clean();
-});
-
-type Answering = (request: RawMessage, socket: Socket, n: number) => RawAnswer | null;
-
-async function setUp(
-  answer?: Answering,
-  options: Parameters<typeof startPassthrough>[1] = {},
-): Promise<{ upstream: RecordingUpstream; host: PassthroughHost }> {
-  const upstream = await recordingUpstream(answer);
-  cleanUp.push(upstream.stop);
-  const host = await startPassthrough(upstream.port, options);
-  cleanUp.push(host.stop);
-  return { upstream, host };
-}
-
-const HEAD = "POST /up?x=%2F HTTP/1.1\r\nHost: wire.example\r\n";
+import { startPassthrough } from "../help/passthrough.ts";
+import { type RawMessage, rawExchange, recordingUpstream, statusOf, values } from "../help/raw.ts";
+import { HEAD, setUp, until } from "./passthrough.rig.ts";
 
 /** A caller by hand: what it got so far, and a promise for when it got a certain text. */
 function caller(port: number) {
@@ -45,7 +18,7 @@ function caller(port: number) {
     waiting = waiting.filter((w) => !got.includes(w.text));
   });
   const closed = once(socket, "close");
-  cleanUp.push(async () => socket.destroy());
+  onTestFinished(() => void socket.destroy());
   return {
     socket,
     closed,
@@ -56,11 +29,6 @@ function caller(port: number) {
         else waiting.push({ text, resolve });
       }),
   };
-}
-
-/** Turns of the event loop, until it is so. */
-async function until(so: () => boolean): Promise<void> {
-  while (!so()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 test("a request goes out with its own target, headers in order and number, and the upstream's Host", async () => {
@@ -86,9 +54,9 @@ test("an answer begins before the request is whole, and both stream", async () =
     socket.on("error", () => undefined);
   });
   await new Promise<void>((resolve) => raw.listen(0, "127.0.0.1", resolve));
-  cleanUp.push(() => new Promise<void>((resolve) => raw.close(() => resolve())));
+  onTestFinished(() => new Promise<void>((resolve) => raw.close(() => resolve())));
   const host = await startPassthrough((raw.address() as AddressInfo).port);
-  cleanUp.push(host.stop);
+  onTestFinished(host.stop);
   const me = caller(host.port);
   me.socket.write(`${HEAD}Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n`);
   await me.sees("one");
@@ -191,7 +159,7 @@ test("an upstream that refuses the connection is a fault of which nothing was wr
   const upstream = await recordingUpstream();
   await upstream.stop();
   const host = await startPassthrough(upstream.port);
-  cleanUp.push(host.stop);
+  onTestFinished(host.stop);
   const reply = await rawExchange(host.port, `${HEAD}\r\n`, { responses: 1 });
   expect(reply.messages.map(statusOf)).toEqual([502]);
   expect((await host.ended(1))[0]?.fault).toMatchObject({

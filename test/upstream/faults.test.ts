@@ -8,7 +8,7 @@ import type { HealthSettings } from "../../src/core/settings.ts";
 import { createUpstreamClient, type UpstreamClient } from "../../src/upstream/client.ts";
 import { createProbe } from "../../src/upstream/probe.ts";
 import { sendOnce } from "../../src/upstream/send.ts";
-import { createExchange } from "../help/exchange.ts";
+import { createExchange, sendPlan } from "../help/exchange.ts";
 import {
   ANYWHERE,
   answering,
@@ -54,18 +54,9 @@ function clientOf({ peer, url, lookup, ca }: Given, connectTimeoutMs = LONG_MS):
 }
 
 function send(client: UpstreamClient, connectTimeoutMs = LONG_MS): Promise<Answer | Fault> {
-  const plan = {
-    path: "/hook",
-    preserveHost: false,
-    connectTimeoutMs,
-    maxBytes: 1024,
-    refuseLarge: false,
-    signer: null,
-    check: { judge: () => ({ worth: "ok", reason: null, retryAfterMs: null, detail: null }) as const },
-  };
   const deps = { clock: systemClock, memory: createMemoryLedger(1 << 20), leave: () => undefined };
   const x = createExchange({ tryMs: LONG_MS, deadlineAt: systemClock.now() + LONG_MS, body: Buffer.from("{}") });
-  return sendOnce(client, plan, deps, x) as Promise<Answer | Fault>;
+  return sendOnce(client, sendPlan({ connectTimeoutMs }), deps, x) as Promise<Answer | Fault>;
 }
 
 const probe = (client: UpstreamClient) => createProbe(client, HEALTH, { clock: systemClock, version: "0.0.0" })();

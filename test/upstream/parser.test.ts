@@ -5,21 +5,11 @@ import { systemClock } from "../../src/core/clock.ts";
 import type { Answer } from "../../src/core/exchange.ts";
 import { createMemoryLedger } from "../../src/core/memory.ts";
 import { createUpstreamClient } from "../../src/upstream/client.ts";
-import { type SendPlan, sendOnce } from "../../src/upstream/send.ts";
-import { createExchange } from "../help/exchange.ts";
-import { ANYWHERE, startPeer } from "../help/peers.ts";
+import { sendOnce } from "../../src/upstream/send.ts";
+import { createExchange, sendPlan } from "../help/exchange.ts";
+import { ANYWHERE, startPeer, upstreamOf } from "../help/peers.ts";
 
 /** Interim answers that nobody asked for, however the network cuts the bytes. */
-
-const PLAN: SendPlan = {
-  path: "/hook",
-  preserveHost: false,
-  connectTimeoutMs: 1000,
-  maxBytes: 1024,
-  refuseLarge: false,
-  signer: null,
-  check: { judge: () => ({ worth: "ok", reason: null, retryAfterMs: null, detail: null }) },
-};
 
 /** An app with these manners, and a client of it. */
 async function startApp(greet: (socket: Socket) => void) {
@@ -29,10 +19,8 @@ async function startApp(greet: (socket: Socket) => void) {
     greet(socket);
   });
   onTestFinished(() => peer.stop());
-  const authority = `127.0.0.1:${peer.port}`;
-  const base = { name: "primary", hostname: "127.0.0.1", prefix: "", priority: 0, weight: 1 };
   const client = createUpstreamClient(
-    { ...base, url: `http://${authority}`, secure: false, port: peer.port, authority },
+    upstreamOf(`http://127.0.0.1:${peer.port}`),
     { connections: 1, connectTimeoutMs: 1000, tls: null },
     { clock: systemClock, egress: ANYWHERE },
   );
@@ -42,7 +30,7 @@ async function startApp(greet: (socket: Socket) => void) {
     connections: () => connections,
     send(): Promise<Answer> {
       const x = createExchange({ tryMs: 10_000, deadlineAt: systemClock.now() + 10_000 });
-      return sendOnce(client, PLAN, deps, x) as Promise<Answer>;
+      return sendOnce(client, sendPlan(), deps, x) as Promise<Answer>;
     },
   };
 }

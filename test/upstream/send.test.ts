@@ -7,24 +7,14 @@ import { createMemoryLedger } from "../../src/core/memory.ts";
 import type { UpstreamSettings } from "../../src/core/settings.ts";
 import { createUpstreamClient, type UpstreamClient } from "../../src/upstream/client.ts";
 import { type SendPlan, sendOnce } from "../../src/upstream/send.ts";
-import { createExchange } from "../help/exchange.ts";
-import { ANYWHERE } from "../help/peers.ts";
+import { createExchange, sendPlan } from "../help/exchange.ts";
+import { ANYWHERE, upstreamOf } from "../help/peers.ts";
 import { type RawAnswer, type RecordingUpstream, recordingUpstream } from "../help/raw.ts";
 
 const cleanUp: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const clean of cleanUp.splice(0).reverse()) await clean();
 });
-
-const PLAN: SendPlan = {
-  path: "/hook",
-  preserveHost: false,
-  connectTimeoutMs: 1000,
-  maxBytes: 1024,
-  refuseLarge: false,
-  signer: null,
-  check: { judge: () => ({ worth: "ok", reason: null, retryAfterMs: null, detail: null }) },
-};
 
 interface Subject {
   readonly client: UpstreamClient;
@@ -34,17 +24,7 @@ interface Subject {
 }
 
 function subject(upstream: Partial<UpstreamSettings> & { port: number }, connections = 4): Subject {
-  const settings: UpstreamSettings = {
-    name: "primary",
-    url: `http://127.0.0.1:${upstream.port}`,
-    secure: false,
-    hostname: "127.0.0.1",
-    authority: `127.0.0.1:${upstream.port}`,
-    prefix: "",
-    priority: 0,
-    weight: 1,
-    ...upstream,
-  };
+  const settings = { ...upstreamOf(`http://127.0.0.1:${upstream.port}`), ...upstream };
   const options = { connections, connectTimeoutMs: 1000, tls: null };
   const client = createUpstreamClient(settings, options, { clock: systemClock, egress: ANYWHERE });
   const memory = createMemoryLedger(1 << 20);
@@ -57,7 +37,7 @@ function subject(upstream: Partial<UpstreamSettings> & { port: number }, connect
     left: () => left,
     send: async (given = {}, plan = {}) => {
       const x = createExchange({ tryMs: 2000, deadlineAt: systemClock.now() + 2000, ...given });
-      return (await sendOnce(client, { ...PLAN, ...plan }, deps, x)) as Answer | Fault;
+      return (await sendOnce(client, sendPlan(plan), deps, x)) as Answer | Fault;
     },
   };
 }
@@ -179,7 +159,7 @@ test("1xx answers are dropped, 204 and HEAD have no body", async () => {
 test("a caller who leaves ends the try at once and frees the upstream's connection", async () => {
   const up = await answering(null);
   const x = createExchange({ tryMs: 10_000, deadlineAt: systemClock.now() + 10_000 });
-  const reply = sendOnce(up.client, PLAN, { clock: systemClock, memory: up.memory, leave: () => undefined }, x);
+  const reply = sendOnce(up.client, sendPlan(), { clock: systemClock, memory: up.memory, leave: () => undefined }, x);
   await up.received(1);
   x.gone = true;
   x.onGone?.();

@@ -110,9 +110,15 @@ export function breakerRoutes({ breakers, audit, clock }: AdminServices) {
   const changed = (action: string, by: string, { app, capability }: RouteName, detail: string): void =>
     audit.add({ at: clock.wall(), by, action, target: `${app}/${capability}`, detail });
 
-  const listed = (): BreakerView[] => groupByRoute(breakers.list(), clock.wall());
+  /** Chosen before they are shown: a command asks route by route, and to show a breaker costs more than to pass it over. */
+  const listed = ({ app, capability }: Partial<RouteName>): BreakerView[] => {
+    const chosen = breakers
+      .list()
+      .filter((b) => (app ?? b.app) === b.app && (capability ?? b.capability) === b.capability);
+    return groupByRoute(chosen, clock.wall());
+  };
   const viewOf = (route: RouteName): BreakerView => {
-    const view = listed().find(({ app, capability }) => app === route.app && capability === route.capability);
+    const [view] = listed(route);
     if (view === undefined) throw noBreaker(route);
     return view;
   };
@@ -120,10 +126,8 @@ export function breakerRoutes({ breakers, audit, clock }: AdminServices) {
   return new OpenAPIHono<AdminEnv>()
     .openapi(listRoute, (c) => {
       const { app, state, ...page } = c.req.valid("query");
-      const views = listed().filter(
-        (view) =>
-          (app === undefined || view.app === app) &&
-          (state === undefined || view.upstreams.some((u) => u.state === state)),
+      const views = listed(app === undefined ? {} : { app }).filter(
+        (view) => state === undefined || view.upstreams.some((u) => u.state === state),
       );
       return c.json(
         pageOf(views, (view) => `${view.app}/${view.capability}`, page),
