@@ -1,5 +1,5 @@
-import { HOP_BY_HOP, withDashes } from "../core/header.names.ts";
-import type { RawHeaders } from "../core/headers.ts";
+import { fieldName } from "../core/header.names.ts";
+import { connectionNames, type RawHeaders } from "../core/headers.ts";
 import type { RouteSettings } from "../core/settings.route.ts";
 import { CONNECTION, type Refusal, UNDERSCORE } from "./wire.refusal.ts";
 
@@ -21,11 +21,11 @@ const NONE: Guarded = Object.freeze({ read: new Set<string>(), twins: new Map<st
 /** `read` and `written`: header names in lower case, by which the route decides, and which it sets or signs with. */
 export function guard(read: readonly string[], written: readonly string[]): Guarded {
   // What ends here anyway reaches no app: `Connection: Upgrade` is how every WebSocket begins.
-  const reaching = read.filter((name) => !HOP_BY_HOP.has(name) && name !== "close");
+  const reaching = read.filter((name) => !fieldName(name).hop && name !== "close");
   // A name that we write with an underscore has its copies dropped under both spellings.
   const own = written.filter((name) => !name.includes("_"));
   if (reaching.length + own.length === 0) return NONE;
-  const twins = [...own, ...reaching].map((name): [string, string] => [withDashes(name), name]);
+  const twins = [...own, ...reaching].map((name): [string, string] => [fieldName(name).dashed, name]);
   return Object.freeze({ read: new Set(reaching), twins: new Map(twins) });
 }
 
@@ -46,14 +46,12 @@ export function headersRead({ idempotency, orderBy, match, fallback }: RouteSett
 /** Asked only of requests that `checkRequest` found unusual. Null: nothing to object to. */
 export function checkGuarded(headers: RawHeaders, { read, twins }: Guarded): Refusal | null {
   for (let i = 0; i + 1 < headers.length; i += 2) {
-    const name = (headers[i] as string).toLowerCase();
-    if (name === "connection") {
-      for (const part of (headers[i + 1] as string).split(",")) {
-        if (read.has(part.trim().toLowerCase())) return CONNECTION;
-      }
+    const { lower, dashed } = fieldName(headers[i] as string);
+    if (lower === "connection") {
+      for (const name of connectionNames(headers[i + 1] as string)) if (read.has(name)) return CONNECTION;
     }
-    const real = twins.get(withDashes(name));
-    if (real !== undefined && real !== name) return UNDERSCORE;
+    const real = twins.get(dashed);
+    if (real !== undefined && real !== lower) return UNDERSCORE;
   }
   return null;
 }
