@@ -29,9 +29,9 @@ export function guard(read: readonly string[], written: readonly string[]): Guar
   return Object.freeze({ read: new Set(reaching), twins: new Map(twins) });
 }
 
-/** The headers by which a route decides, lower case, apart from those of its `inbound`. */
-export function headersRead({ idempotency, orderBy, match, fallback }: RouteSettings): string[] {
-  const names = match.headers.map(([name]) => name);
+/** The headers by which a route decides, lower case, apart from those of its `inbound` and those it was chosen by. */
+export function headersRead({ idempotency, orderBy, fallback }: RouteSettings): string[] {
+  const names: string[] = [];
   if (idempotency !== null) names.push(idempotency.header);
   if (orderBy?.key.kind === "header") names.push(orderBy.key.name);
   for (const one of fallback) {
@@ -43,7 +43,7 @@ export function headersRead({ idempotency, orderBy, match, fallback }: RouteSett
   return names;
 }
 
-/** Asked only of requests that `checkRequest` found unusual. Null: nothing to object to. */
+/** Asked of requests that `checkRequest` found unusual; of all where `Router.underscored`. Null: nothing to object to. */
 export function checkGuarded(headers: RawHeaders, { read, twins }: Guarded): Refusal | null {
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const { lower, dashed } = fieldName(headers[i] as string);
