@@ -32,7 +32,8 @@ export function guard(read: readonly string[], written: readonly string[]): Guar
 /** The headers by which a route decides, lower case, apart from those of its `inbound` and those it was chosen by. */
 export function headersRead({ idempotency, orderBy, fallback }: RouteSettings): string[] {
   const names: string[] = [];
-  if (idempotency !== null) names.push(idempotency.header);
+  // The caller's credentials are part of the key: an app that does not see them would say no to whoever has the key.
+  if (idempotency !== null) names.push(idempotency.header, "authorization");
   if (orderBy?.key.kind === "header") names.push(orderBy.key.name);
   for (const one of fallback) {
     if (one.strategy !== "last_good") continue;

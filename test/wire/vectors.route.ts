@@ -80,6 +80,9 @@ function reads(route: string, name: string, value: string): RequestVector[] {
   ];
 }
 
+/** Whose key it is: the app must see it, or its no to a stranger would be the answer to the key. */
+const OF_B = "X-Op: 1\r\nAuthorization: Bearer b\r\nConnection: authorization\r\n";
+
 /** A request goes past a route that was not taken because of what the app would then see in it all the same. */
 const BESIDE: readonly RequestVector[] = [
   passes("chosen", "another value, by which the route beside it is taken", "X-Tier: silver\r\n", ["X-Tier: silver"]),
@@ -112,6 +115,7 @@ export function routeVectors(mode: "sync" | "async" | "passthrough"): readonly R
     ...reads("chosen", "X-Tier", "gold"),
     ...BESIDE,
     ...(mode === "passthrough" ? [] : reads("keyed", "X-Op", "")),
+    ...(mode === "passthrough" ? [] : [refused("keyed", "Connection: authorization", OF_B)]),
     ...(mode === "async" ? reads("ordered", "X-Room", "42") : []),
     ...(mode === "sync" ? reads("kept", "X-Tenant", "a") : []),
     { name: "set: a twin of X-Env", bytes: at("set", "X_Env: test\r\n"), refused: 400 },
