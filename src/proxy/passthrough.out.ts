@@ -65,6 +65,7 @@ export function dropInterims(out: ClientRequest, end: (reason: Fault) => void): 
   });
 }
 
+/** An answer that says it is of `version`, which is none that can stand there. */
 export function otherVersion(version: string): Fault {
   return badAnswer(`an answer in HTTP/${version}`);
 }
