@@ -62,6 +62,13 @@ export function isFieldValue(text: string): boolean {
 }
 
 /**
+ * What Node's and undici's parser takes for chunks in an answer's `Transfer-Encoding`, to the byte: white space before
+ * the value it has passed over, behind it it passes over spaces alone. With a tab there, `chunked` is to it a coding
+ * that it does not know, and the chunks are a body.
+ */
+export const CHUNKED = /^chunked *$/i;
+
+/**
  * The end-to-end fields of `raw`, in order and spelling: without hop-by-hop ones, without what a `Connection` header
  * names, without names in `drop` (lower case, with dashes). One pass where no `Connection` header names anything
  * unusual.
@@ -80,13 +87,13 @@ export function sift<T>(
   target: T,
 ): string[] {
   const kept: string[] = [];
-  let named: string[] | null = null;
+  let named: Set<string> | null = null;
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = fieldName(raw[i] as string);
     const value = raw[i + 1] as string;
     if (name.hop) {
       if (name.lower === "transfer-encoding") note(target, name.lower, value);
-      else if (name.lower === "connection") named = connectionNames(value, named);
+      else if (name.lower === "connection") named = alsoNamed(value, named);
       continue;
     }
     note(target, name.lower, value);
@@ -96,24 +103,28 @@ export function sift<T>(
   return named === null ? kept : without(kept, named);
 }
 
+/** What a `Connection` header names, in lower case: fields that end here, and words as `close`. */
+export function connectionNames(value: string): string[] {
+  return value.split(",").map((part) => part.trim().toLowerCase());
+}
+
 // `keep-alive` and `close` are what nearly every Connection header says; they name no field we would forward.
-function connectionNames(value: string, named: string[] | null): string[] | null {
+function alsoNamed(value: string, named: Set<string> | null): Set<string> | null {
   if (value === "keep-alive" || value === "close") return named;
-  for (const part of value.split(",")) {
-    const token = part.trim().toLowerCase();
-    if (token !== "" && token !== "close" && !HOP_BY_HOP.has(token)) {
-      named ??= [];
-      named.push(token);
+  for (const name of connectionNames(value)) {
+    if (name !== "" && name !== "close" && !HOP_BY_HOP.has(name)) {
+      named ??= new Set();
+      named.add(name);
     }
   }
   return named;
 }
 
-function without(headers: string[], lowerNames: readonly string[]): string[] {
+function without(headers: string[], lowerNames: ReadonlySet<string>): string[] {
   const kept: string[] = [];
   for (let i = 0; i + 1 < headers.length; i += 2) {
     const name = headers[i] as string;
-    if (!lowerNames.includes(name.toLowerCase())) kept.push(name, headers[i + 1] as string);
+    if (!lowerNames.has(name.toLowerCase())) kept.push(name, headers[i + 1] as string);
   }
   return kept;
 }

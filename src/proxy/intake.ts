@@ -13,7 +13,7 @@ import * as refuse from "./refusals.ts";
 import { type Rejection, writeRejection } from "./reply.ts";
 import type { Router } from "./router.ts";
 import { serveSync } from "./sync.ts";
-import { checkGuarded } from "./wire.route.ts";
+import { checkGuarded, guard } from "./wire.route.ts";
 import { checkRequest, parseTarget } from "./wire.ts";
 
 /** What a reload swaps in one assignment; requests in flight keep the plan they began with. */
@@ -121,8 +121,13 @@ export function find(
   if (match.kind === "none") return refuse.notFound(target.path);
   if (match.kind === "method") return refuse.otherMethod(match.allow);
   if (absolute && match.value.settings.match.host === null) return refuse.OTHER_AUTHORITY;
-  const guarded = checked === "unusual" ? checkGuarded(req.rawHeaders, match.value.guarded) : null;
-  if (guarded !== null) return guarded;
+  if (checked === "unusual" || router.underscored) {
+    const { rawHeaders } = req;
+    // The app must not find a header that was missed here, nor miss one that was there: another route was taken for it.
+    const chosenBy = guard(router.chosenBy(host, target.path), []);
+    const guarded = checkGuarded(rawHeaders, match.value.guarded) ?? checkGuarded(rawHeaders, chosenBy);
+    if (guarded !== null) return guarded;
+  }
   return { plan: match.value, path: target.path, rest: match.rest + target.query };
 }
 

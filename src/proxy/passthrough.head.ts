@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import { CHUNKED } from "../core/headers.ts";
 
 /** Whether an answer's `Transfer-Encoding`, of which Node shows one, is what Node's parser takes for chunks. */
 export interface Framing {
@@ -50,8 +51,8 @@ export function watchFraming(out: ClientRequest): Framing {
   out.once("response", (answer: IncomingMessage) => {
     if (answer.headers["transfer-encoding"] !== undefined) {
       const end = endOfHead();
-      const codings = text.slice(at, end).match(CODING) ?? [];
-      chunked = codings.length === 1 && CHUNKED.test(codings[0] as string);
+      const codings = Array.from(text.slice(at, end).matchAll(CODING), ([, value]) => value as string);
+      chunked = codings.length === 1 && codings.every((value) => CHUNKED.test(value));
     }
     forget();
   });
@@ -61,6 +62,4 @@ export function watchFraming(out: ClientRequest): Framing {
 
 /** One head. The parser passes over empty lines before it, and lets a status line end in odd ways. */
 const HEAD = /[\r\n]*[^\r\n][\s\S]*?[\r\n]\r\n/y;
-const CODING = /(?<=[\r\n])transfer-encoding:[^\r\n]*/gi;
-/** White space before a value the parser passes over; behind `chunked` it passes over spaces alone. */
-const CHUNKED = /:[ \t]*chunked *$/i;
+const CODING = /(?<=[\r\n])transfer-encoding:[ \t]*([^\r\n]*)/gi;

@@ -58,6 +58,18 @@ export function answerHead(method: string, answer: IncomingMessage, framing: Fra
   return endToEnd(rawHeaders, bodiless ? OURS_AND_LENGTH : OURS);
 }
 
+/** Interim answers are dropped: `end` hears of one that must not be. A 101 is none of them to Node. */
+export function dropInterims(out: ClientRequest, end: (reason: Fault) => void): void {
+  out.on("information", ({ httpVersion, httpVersionMajor }) => {
+    if (httpVersionMajor !== 1) end(otherVersion(httpVersion));
+  });
+}
+
+/** An answer that says it is of `version`, which is none that can stand there. */
+export function otherVersion(version: string): Fault {
+  return badAnswer(`an answer in HTTP/${version}`);
+}
+
 /** Names what Node's client reports. `status` is that of the head that had come, 0 for none. */
 export function faultOfError(error: NodeJS.ErrnoException, written: boolean, status: number): Fault {
   if (error instanceof ConnectError) return fault(error.reason, error.message, { proxyError: error.proxyError });

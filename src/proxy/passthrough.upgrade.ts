@@ -4,7 +4,16 @@ import type { Clock } from "../core/clock.ts";
 import { type Fault, fault } from "../core/fault.ts";
 import { endToEnd, type RawHeaders } from "../core/headers.ts";
 import { type Framing, watchFraming } from "./passthrough.head.ts";
-import { answerHead, badAnswer, CUT, callerGone, faultOfError, openRequest } from "./passthrough.out.ts";
+import {
+  answerHead,
+  badAnswer,
+  CUT,
+  callerGone,
+  dropInterims,
+  faultOfError,
+  openRequest,
+  otherVersion,
+} from "./passthrough.out.ts";
 import type { PassthroughDeps, PassthroughExchange, PassthroughResult, Relay } from "./passthrough.relay.ts";
 import { createWatch, type Watch } from "./passthrough.watch.ts";
 import { cutOff } from "./stalled.ts";
@@ -75,6 +84,7 @@ export class WebSocketRelay implements Relay {
     out.on("error", (error) => {
       if (!this.#answer?.complete) this.end(faultOfError(error, this.#written, this.#status));
     });
+    dropInterims(out, (reason) => this.end(reason));
     out.on("upgrade", (answer, peer, head) => this.#onUpgrade(answer, peer as Socket, head));
     out.on("response", (answer) => this.#onRefusal(answer));
     // Reading is the only way to hear that the caller left.
@@ -95,9 +105,13 @@ export class WebSocketRelay implements Relay {
 
   #onUpgrade(answer: IncomingMessage, peer: Socket, head: Buffer): void {
     peer.on("error", () => peer.destroy());
-    if (this.#over || answer.headers.upgrade?.toLowerCase() !== "websocket") {
+    // Before HTTP/1.1 nothing switches (RFC 9110 section 7.8).
+    const known = answer.httpVersion === "1.1";
+    if (this.#over || !known || answer.headers.upgrade?.toLowerCase() !== "websocket") {
       peer.destroy();
-      this.end(badAnswer("the app switched to a protocol that nobody asked for"));
+      this.end(
+        known ? badAnswer("the app switched to a protocol that nobody asked for") : otherVersion(answer.httpVersion),
+      );
       return;
     }
     this.#status = 101;

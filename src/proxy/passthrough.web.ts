@@ -1,7 +1,16 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import { type Fault, fault } from "../core/fault.ts";
 import { type Framing, watchFraming } from "./passthrough.head.ts";
-import { answerHead, badAnswer, CUT, callerGone, faultOfError, framingOf, openRequest } from "./passthrough.out.ts";
+import {
+  answerHead,
+  badAnswer,
+  CUT,
+  callerGone,
+  dropInterims,
+  faultOfError,
+  framingOf,
+  openRequest,
+} from "./passthrough.out.ts";
 import type { PassthroughDeps, PassthroughExchange, PassthroughResult, Relay } from "./passthrough.relay.ts";
 import { createWatch, type Watch } from "./passthrough.watch.ts";
 import { cutOff } from "./stalled.ts";
@@ -62,11 +71,7 @@ export class WebRelay implements Relay {
       // Bytes after the end of a whole answer: it stands, and Node has destroyed the connection.
       if (!this.#answer?.complete) this.end(faultOfError(error, this.#written, this.#status));
     });
-    // Interim answers are dropped, but for the one that nobody asked for.
-    out.on("information", (info) => {
-      if (info.httpVersionMajor !== 1) this.end(badAnswer(`an answer in HTTP/${info.httpVersion}`));
-      if (info.statusCode === 101) this.end(badAnswer("the app switched protocols unasked"));
-    });
+    dropInterims(out, (reason) => this.end(reason));
     out.on("upgrade", (_answer, socket) => {
       socket.destroy();
       this.end(badAnswer("the app switched protocols unasked"));

@@ -34,6 +34,13 @@ export interface Router<T> {
    * and allocates nothing.
    */
   find(method: string, host: string, path: string, headers: RawHeaders): Match<T>;
+  /**
+   * The headers, lower case, by which any route on this path is chosen, in any method: that one of them was not there
+   * decided as well.
+   */
+  chosenBy(host: string, path: string): readonly string[];
+  /** Is a route chosen by a name with an underscore? Then the most usual name may be read as one of them. */
+  readonly underscored: boolean;
 }
 
 interface Table<T> {
@@ -73,6 +80,11 @@ export function createRouter<T>(items: readonly { readonly match: MatchSettings;
       }
       return missIn(tables, method, path);
     },
+    chosenBy(host, path) {
+      const names = onPath(tablesFor(host), path).flatMap(({ match }) => match.headers.map(([name]) => name));
+      return [...new Set(names)];
+    },
+    underscored: items.some(({ match }) => match.headers.some(([name]) => name.includes("_"))),
   };
 }
 
@@ -120,16 +132,21 @@ function findIn<T>(table: Table<T>, method: string, path: string, headers: RawHe
 
 /** Nothing answers: 405 where no route on the path takes the method at all, else 404. */
 function missIn<T>(tables: readonly Table<T>[], method: string, path: string): OtherMethod | typeof NONE {
-  const onPath: Entry<T>[] = [];
-  const segments = path.split("/");
-  for (const table of tables) {
-    onPath.push(...(table.exact.get(path) ?? []));
-    if (table.hasPatterns) collect(table.patterns, segments, 1, onPath);
-  }
   const allow = new Set<string>();
-  for (const { match } of onPath) {
+  for (const { match } of onPath(tables, path)) {
     if (match.methods === null || match.methods.includes(method)) return NONE;
     for (const name of match.methods) allow.add(name);
   }
   return allow.size === 0 ? NONE : { kind: "method", allow: [...allow].sort() };
+}
+
+/** All routes whose path fits, in any order. */
+function onPath<T>(tables: readonly Table<T>[], path: string): readonly Entry<T>[] {
+  const entries: Entry<T>[] = [];
+  const segments = path.split("/");
+  for (const table of tables) {
+    entries.push(...(table.exact.get(path) ?? []));
+    if (table.hasPatterns) collect(table.patterns, segments, 1, entries);
+  }
+  return entries;
 }

@@ -1,5 +1,5 @@
-import { HOP_BY_HOP, withDashes } from "../core/header.names.ts";
-import type { RawHeaders } from "../core/headers.ts";
+import { fieldName } from "../core/header.names.ts";
+import { connectionNames, type RawHeaders } from "../core/headers.ts";
 import type { RouteSettings } from "../core/settings.route.ts";
 import { CONNECTION, type Refusal, UNDERSCORE } from "./wire.refusal.ts";
 
@@ -21,18 +21,19 @@ const NONE: Guarded = Object.freeze({ read: new Set<string>(), twins: new Map<st
 /** `read` and `written`: header names in lower case, by which the route decides, and which it sets or signs with. */
 export function guard(read: readonly string[], written: readonly string[]): Guarded {
   // What ends here anyway reaches no app: `Connection: Upgrade` is how every WebSocket begins.
-  const reaching = read.filter((name) => !HOP_BY_HOP.has(name) && name !== "close");
+  const reaching = read.filter((name) => !fieldName(name).hop && name !== "close");
   // A name that we write with an underscore has its copies dropped under both spellings.
   const own = written.filter((name) => !name.includes("_"));
   if (reaching.length + own.length === 0) return NONE;
-  const twins = [...own, ...reaching].map((name): [string, string] => [withDashes(name), name]);
+  const twins = [...own, ...reaching].map((name): [string, string] => [fieldName(name).dashed, name]);
   return Object.freeze({ read: new Set(reaching), twins: new Map(twins) });
 }
 
-/** The headers by which a route decides, lower case, apart from those of its `inbound`. */
-export function headersRead({ idempotency, orderBy, match, fallback }: RouteSettings): string[] {
-  const names = match.headers.map(([name]) => name);
-  if (idempotency !== null) names.push(idempotency.header);
+/** The headers by which a route decides, lower case, apart from those of its `inbound` and those it was chosen by. */
+export function headersRead({ idempotency, orderBy, fallback }: RouteSettings): string[] {
+  const names: string[] = [];
+  // The caller's credentials are part of the key: an app that does not see them would say no to whoever has the key.
+  if (idempotency !== null) names.push(idempotency.header, "authorization");
   if (orderBy?.key.kind === "header") names.push(orderBy.key.name);
   for (const one of fallback) {
     if (one.strategy !== "last_good") continue;
@@ -43,17 +44,15 @@ export function headersRead({ idempotency, orderBy, match, fallback }: RouteSett
   return names;
 }
 
-/** Asked only of requests that `checkRequest` found unusual. Null: nothing to object to. */
+/** Asked of requests that `checkRequest` found unusual; of all where `Router.underscored`. Null: nothing to object to. */
 export function checkGuarded(headers: RawHeaders, { read, twins }: Guarded): Refusal | null {
   for (let i = 0; i + 1 < headers.length; i += 2) {
-    const name = (headers[i] as string).toLowerCase();
-    if (name === "connection") {
-      for (const part of (headers[i + 1] as string).split(",")) {
-        if (read.has(part.trim().toLowerCase())) return CONNECTION;
-      }
+    const { lower, dashed } = fieldName(headers[i] as string);
+    if (lower === "connection") {
+      for (const name of connectionNames(headers[i + 1] as string)) if (read.has(name)) return CONNECTION;
     }
-    const real = twins.get(withDashes(name));
-    if (real !== undefined && real !== name) return UNDERSCORE;
+    const real = twins.get(dashed);
+    if (real !== undefined && real !== lower) return UNDERSCORE;
   }
   return null;
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { withDashes } from "../core/header.names.ts";
+import { fieldName } from "../core/header.names.ts";
+import { connectionNames } from "../core/headers.ts";
 import type { LimitSettings } from "../core/settings.service.ts";
 import { CONNECTION, REFUSED_METHOD, type Refusal, refusal, UNDERSCORE } from "./wire.refusal.ts";
 import { isHost } from "./wire.target.ts";
@@ -123,11 +124,10 @@ function checkLength(value: string): Refusal | null {
 }
 
 function checkConnection(value: string): Refusal | null {
-  for (const part of value.split(",")) if (KEPT.test(part.trim().toLowerCase())) return CONNECTION;
-  return null;
+  return connectionNames(value).some((name) => KEPT.test(name)) ? CONNECTION : null;
 }
 
 function checkUnderscore(name: string): Refusal | null {
-  const twin = withDashes(name.toLowerCase());
+  const twin = fieldName(name).dashed;
   return TWINS.has(twin) || TWIN_FAMILIES.test(twin) ? UNDERSCORE : null;
 }

@@ -42,6 +42,8 @@ export function createUpstreamClient(
     // 0 is one request and no more: the connection closes after it.
     pipelining,
     allowH2: false,
+    // The parser whose heads are guarded; the environment may ask undici for another.
+    useMilo: false,
     // Ours are exact; undici's are half a second coarse and would only come later.
     headersTimeout: 0,
     bodyTimeout: 0,

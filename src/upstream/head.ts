@@ -1,6 +1,6 @@
 import type { Dispatcher } from "undici";
 import type { Exchange } from "../core/exchange.ts";
-import { sift } from "../core/headers.ts";
+import { CHUNKED, sift } from "../core/headers.ts";
 import type { SendPlan } from "./send.ts";
 
 /** Fields of an app's answer that are ours to write. */
@@ -40,12 +40,6 @@ interface Framing {
   chunked: boolean;
   coded: boolean;
 }
-
-/**
- * What the parser takes for chunks, to the byte: what is before the value it has passed over, behind it it passes over
- * spaces alone. Before a tab, `chunked` is to it a coding that it does not know, and the chunks are a body.
- */
-const CHUNKED = /^chunked *$/i;
 
 function noteFraming(framing: Framing, lower: string, value: string): void {
   if (lower === "content-length") framing.length = Number(value);

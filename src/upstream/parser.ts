@@ -24,11 +24,13 @@ interface Parser {
   onHeadersComplete(status: number, upgrade: boolean, keepAlive: boolean): number;
 }
 
-/** For a connection that undici has just taken over. Where it has no such parser any more, nothing is changed. */
+/** For a connection that undici has just taken over. Throws where it has another parser: nothing would be asked then. */
 export function guardHeads(socket: Socket): void {
   const key = Object.getOwnPropertySymbols(socket).findLast(({ description }) => description === "parser");
   const parser = key && (socket as unknown as Record<symbol, Partial<Parser> | null>)[key];
   if (typeof parser?.onHeadersComplete === "function") parser.onHeadersComplete = onHeadersComplete;
+  // One that undici did not want any more has none.
+  else if (!socket.destroyed) throw new Error("undici reads answers with a parser that is not known here");
 }
 
 function onHeadersComplete(this: Parser, status: number, upgrade: boolean, keepAlive: boolean): number {

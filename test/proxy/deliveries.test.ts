@@ -7,6 +7,7 @@ import { createMemoryLedger } from "../../src/core/memory.ts";
 import { systemRandom } from "../../src/core/random.ts";
 import { inTime } from "../../src/proxy/acks.ts";
 import { type IntakeDeps, takeIn } from "../../src/proxy/intake.ts";
+import { createRouter } from "../../src/proxy/router.ts";
 import { createManualClock } from "../help/manual-clock.ts";
 import { LIMITS } from "../wire/limits.ts";
 
@@ -21,7 +22,7 @@ async function serve() {
     shared: { clock, memory: createMemoryLedger(1_000), closing: () => false },
     random: systemRandom,
     completion: { bus: createEventBus(() => undefined), inFlight },
-    routing: () => ({ router: { find: () => ({ kind: "none" }) }, limits: { ...LIMITS, inFlight: 2 } }),
+    routing: () => ({ router: createRouter<never>([]), limits: { ...LIMITS, inFlight: 2 } }),
     servePassthrough: () => Promise.resolve(),
     put: () => Promise.resolve(null),
     lookUp: inTime(() => new Promise((resolve) => asked.push((job) => resolve({ job }))), 10_000, clock),

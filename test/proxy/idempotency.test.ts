@@ -12,6 +12,7 @@ import { createIdempotencyKeys } from "../../src/policy/idempotency.keys.ts";
 import { createIdempotency } from "../../src/policy/idempotency.ts";
 import { type IntakeDeps, takeIn } from "../../src/proxy/intake.ts";
 import type { RoutePlan } from "../../src/proxy/plan.ts";
+import { createRouter } from "../../src/proxy/router.ts";
 import { createAnswerStore } from "../help/answer-store.ts";
 import { type Asked, call } from "../help/call.ts";
 import { createAnswer } from "../help/exchange.ts";
@@ -65,7 +66,7 @@ async function serve(send: Send, clock: Clock = systemClock) {
     random: systemRandom,
     completion: { bus, inFlight: { count: 0 } },
     routing: () => ({
-      router: { find: () => ({ kind: "found", value: plan, rest: "" }) },
+      router: createRouter([{ match: { path: "/quiz/winner", methods: null, host: null, headers: [] }, value: plan }]),
       limits: LIMITS,
     }),
     servePassthrough: () => Promise.resolve(),

@@ -54,6 +54,12 @@ const HANDSHAKE =
   "Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
+const switches = (version: string): string =>
+  `HTTP/${version} 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+/** Without the field, Node's parser would take nothing more of such a connection. */
+const HINTS = "HTTP/2.0 103 Early Hints\r\nConnection: keep-alive\r\n\r\n";
+const NO = "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno";
+
 test("text and binary messages pass both ways, as they are", async () => {
   const { url, sockets, requests } = await startApp();
   const greeted = once(sockets, "connection");
@@ -142,6 +148,12 @@ test.each([
     502,
     "invalid_response",
   ],
+  ["a 101 of HTTP/2.0", { bytes: switches("2.0") }, 502, "invalid_response"],
+  ["a 101 of HTTP/1.0", { bytes: switches("1.0") }, 502, "invalid_response"],
+  ["a 101 of HTTP/0.9", { bytes: switches("0.9") }, 502, "invalid_response"],
+  ["103 of HTTP/2.0, then 101", { bytes: `${HINTS}${switches("1.1")}` }, 502, "invalid_response"],
+  ["103 of HTTP/2.0, then no", { bytes: `${HINTS}${NO}` }, 502, "invalid_response"],
+  ["103 of HTTP/2.0 alone", { bytes: HINTS }, 502, "invalid_response"],
   ["bytes that are no HTTP", { bytes: "hello\r\n\r\n" }, 502, "invalid_response"],
 ] as const)("a handshake that ends in %s is answered with a real status", async (_name, answer, status, reason) => {
   const upstream = await recordingUpstream(() => answer);

@@ -72,6 +72,23 @@ test("the more specific path wins: exact, parameters, wildcard", () => {
   expect(find("GET", "h", "/a/z/d", [])).toEqual(found("shorter star", "/z/d"));
 });
 
+test("what chooses among the routes of a path is known, that of its patterns and of each host it may be for too", () => {
+  const { chosenBy, underscored } = router(
+    ["gold", match("/a/b", { headers: [["x-tier", "gold"]] })],
+    ["silver", match("/a/b", { methods: ["PUT"], headers: [["x-tier", "silver"]] })],
+    ["any", match("/a/b")],
+    ["star", match("/a/*", { headers: [["x-star", "1"]] })],
+    ["host", match("/a/:x", { host: "hooks.example", headers: [["x-host", "1"]] })],
+    ["elsewhere", match("/b", { headers: [["x-b", "1"]] })],
+  );
+  expect([...chosenBy("h", "/a/b")].sort()).toEqual(["x-star", "x-tier"]);
+  expect([...chosenBy("hooks.example:80", "/a/b")].sort()).toEqual(["x-host", "x-star", "x-tier"]);
+  expect(chosenBy("h", "/a/c")).toEqual(["x-star"]);
+  expect(chosenBy("h", "/c")).toEqual([]);
+  expect(underscored).toBe(false);
+  expect(router(["a", match("/a", { headers: [["x_tier", "gold"]] })]).underscored).toBe(true);
+});
+
 test("a host beats a more specific path, and a host with its port beats the host alone", () => {
   const { find } = router(
     ["any", match("/a/b")],

@@ -21,5 +21,5 @@ test("what a route sets may be named by Connection, since its own copy goes out 
 });
 
 test("routes that guard nothing of their own share one value", () => {
-  expect(guard([], [])).toBe(guard(["upgrade"], ["x_zone"]));
+  expect(guard([], [])).toBe(guard(["upgrade", "proxy-authorization"], ["x_zone"]));
 });

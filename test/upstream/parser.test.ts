@@ -1,15 +1,17 @@
-import type { Socket } from "node:net";
+import { createRequire } from "node:module";
+import { Socket } from "node:net";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/core/clock.ts";
 import type { Answer } from "../../src/core/exchange.ts";
 import { createMemoryLedger } from "../../src/core/memory.ts";
 import { createUpstreamClient } from "../../src/upstream/client.ts";
+import { guardHeads } from "../../src/upstream/parser.ts";
 import { sendOnce } from "../../src/upstream/send.ts";
 import { createExchange, sendPlan } from "../help/exchange.ts";
 import { ANYWHERE, startPeer, upstreamOf } from "../help/peers.ts";
 
-/** Interim answers that nobody asked for, however the network cuts the bytes. */
+/** Interim answers that nobody asked for, however the network cuts the bytes. And who judges the heads of all others. */
 
 /** An app with these manners, and a client of it. */
 async function startApp(greet: (socket: Socket) => void) {
@@ -97,4 +99,30 @@ test("without an answer after them they are a cut one", async () => {
     socket.once("data", () => socket.end("HTTP/1.1 100 Continue\r\n\r\n"));
   });
   expect(await app.send()).toMatchObject({ kind: "fault", reason: "reset", written: true });
+});
+
+/** What `UNDICI_USE_MILO=1` sets when undici is loaded. */
+const { setMiloEnabled } = createRequire(import.meta.url)("undici/lib/dispatcher/parser-h1.js") as {
+  setMiloEnabled(enabled: boolean): void;
+};
+
+test("heads are judged though the environment asks undici for another parser", async () => {
+  setMiloEnabled(true);
+  onTestFinished(() => setMiloEnabled(false));
+  let head = "";
+  const app = await startApp((socket) => {
+    socket.on("data", () => socket.write(`${head}\r\n\r\n2\r\nok\r\n0\r\n\r\n`));
+  });
+  for (head of ["HTTP/2.0 200 OK\r\nTransfer-Encoding: chunked", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked"]) {
+    expect(await app.send()).toMatchObject({ kind: "fault", reason: "invalid_response" });
+  }
+  head = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked";
+  expect(await app.send()).toMatchObject({ kind: "answer", status: 200 });
+});
+
+test("a connection whose parser can't be asked is a bug; one that undici did not want has none", () => {
+  const socket = new Socket();
+  expect(() => guardHeads(socket)).toThrow("a parser that is not known here");
+  socket.destroy();
+  expect(() => guardHeads(socket)).not.toThrow();
 });

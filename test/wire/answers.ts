@@ -194,6 +194,10 @@ export const ANSWER_VECTORS: readonly AnswerVector[] = [
   ),
   invalid("chunked by HTTP/1.0", `HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`),
   invalid("HTTP/2.0 in an interim answer", `HTTP/2.0 103 Early Hints\r\n\r\n${WHOLE}`),
+  invalid(
+    "HTTP/2.0 in an interim answer, and the connection kept",
+    `HTTP/2.0 103 Early Hints\r\nConnection: keep-alive\r\n\r\n${WHOLE}`,
+  ),
   ...["2.0", "0.9", "1.2", "3.0", "2"].map((version) =>
     invalid(`HTTP/${version}`, `HTTP/${version} 200 OK\r\n${BODY}`),
   ),

@@ -73,7 +73,9 @@ export function drawCase(random: Random, id: string): Case {
 function drawTunnel(random: Random, id: string): Case {
   const down = drawBody(random, id);
   const tunnel = { early: random.below(2) === 0 ? "" : drawBody(random, id), up: drawBody(random, id), down };
-  const answerEdits = random.float() < 0.3 ? drawEdits(random, ANSWER_WORDS) : [];
+  const version = pick(random, VERSIONS);
+  const otherVersion = version === "1.1" ? [] : [{ at: 0, remove: 8, insert: `HTTP/${version}` }];
+  const answerEdits = [...otherVersion, ...(random.float() < 0.3 ? drawEdits(random, ANSWER_WORDS) : [])];
   const request = {
     route: "passthrough",
     id,

@@ -73,7 +73,7 @@ function judgeCaller({ one, made, heard }: Done, ids: readonly string[], app: Wi
     if (!named && heard.bytes.includes(other)) found.push(about(`the caller got bytes of ${other}`));
   }
   if (one.tunnel !== null) {
-    found.push(...judgeTunnel(one, one.tunnel, heard, app).map(about));
+    found.push(...judgeTunnel(one, one.tunnel, heard, made, app).map(about));
     return { broken: found, unseen };
   }
   if (!one.leaves && made.rest === "none" && made.requests.length > 0 && heard.finals.length === 0 && !heard.closed) {

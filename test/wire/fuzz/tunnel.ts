@@ -63,11 +63,13 @@ export function judgeTunnel(
   { id, answerEdits }: Case,
   { early, up, down }: Tunnel,
   { bytes }: Heard,
+  { answer }: Made,
   { tunnelled }: Pick<FuzzApp, "tunnelled">,
 ): string[] {
   const got = tunnelled.get(id);
   const { status, rest } = readAnswerOf(bytes);
   const found: string[] = [];
+  if (status === 101 && !answer.includes("HTTP/1.1 101")) found.push(`a 101 from ${JSON.stringify(answer)}`);
   if (status === 101 && got === undefined) found.push("a 101 for what the app never saw");
   if (!(early + up).startsWith(got ?? "")) found.push(`the app got ${JSON.stringify(got)} of a WebSocket`);
   if (status !== 101 && (got ?? "") !== "")
