@@ -8,7 +8,7 @@ import { createFollowing, type Following } from "./failover.following.ts";
 import { rulesOf } from "./failover.judge.ts";
 import { type Handle, handleOf, stopMember, type UpstreamMember } from "./failover.member.ts";
 import type { Member } from "./failover.period.ts";
-import { resized, signsOf } from "./failover.signs.ts";
+import { endProbeFailures, resized, signsOf } from "./failover.signs.ts";
 import { snapshot } from "./failover.snapshot.ts";
 import { activeOf, type FailoverEvent, type FailoverState, initialState, next, rankOf } from "./failover.state.ts";
 import { keyOf, served, type UpstreamName } from "./failover.stored.ts";
@@ -104,9 +104,8 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
   const probed = (own: UpstreamMember, report: ProbeReport, now: number): void => {
     const index = members.indexOf(own);
     if (index < 0) return;
-    const { tally } = own.cell;
     const { down } = own;
-    const serving = own.cell.serving;
+    const { tally, serving } = own.cell;
     if (backed()) {
       step({ type: "probe", member: index, signs: signsOf(tally, now), trying: own.cell.trying }, now);
       // Where none serves, the first that answers is better than nothing.
@@ -130,6 +129,17 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
     app: () => app,
     look,
     probed,
+    answered(own: UpstreamMember, now: number): void {
+      // A single upstream has the traffic, and its next check may be minutes away. What the app itself said stands.
+      const index = members.indexOf(own);
+      if (index < 0 || backed() || own.probe?.answered !== false) return;
+      endProbeFailures(own.cell.tally);
+      if (own.down) {
+        own.prober.begin();
+        telling.health(own, false, false);
+      }
+      telling.save(own, state.members[index] as Member, now);
+    },
     tried(own: UpstreamMember, generation: number, good: boolean, ms: number | null, now: number): void {
       step({ type: "trial", member: members.indexOf(own), generation, good, ms }, now);
     },
