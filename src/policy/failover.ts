@@ -22,7 +22,7 @@ export interface AppFailover extends Following {
   of(upstream: UpstreamName): Handle | null;
   /** The same of one that the next `configure` names, for the plans that come with it. */
   prepare(upstream: UpstreamSettings): Handle;
-  /** Settings of a reload. Upstreams that keep their name and URL keep their state. */
+  /** A manifest is in force; the first begins it all. Upstreams that keep their name and URL keep their state. */
   configure(app: AppSettings): void;
   /** Forgets what was normal on routes that are not named. */
   retain(routes: ReadonlySet<string>): void;
@@ -45,14 +45,14 @@ export interface FailoverDeps extends ComingDeps, TellingDeps {
 /** A row is written at each transition, and beyond that at most this often. */
 const SAVE_MS = 60_000;
 
-/** The shell that holds one app's machine, its tallies and its timers. */
-export function createFailover(first: AppSettings, stored: StoredPin | null, deps: FailoverDeps): AppFailover {
+/** The shell that holds one app's machine, its tallies and its timers. `stored` is asked once, by the first `configure`. */
+export function createFailover(first: AppSettings, stored: () => StoredPin | null, deps: FailoverDeps): AppFailover {
   const { clock } = deps;
   let app = first;
   let rules = rulesOf(app);
   let members: readonly UpstreamMember[] = [];
   let state: FailoverState = initialState(0, rules, clock.now());
-  let pin = stored;
+  let pin: StoredPin | null = null;
   const telling = createTelling(() => app.name, deps);
 
   const backed = (): boolean => members.length > 1;
@@ -158,6 +158,7 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
   const configure = (given: AppSettings): void => {
     const before = nameOf(activeOf(state, rules));
     app = given;
+    if (members.length === 0) pin = stored();
     const { windowMs } = rules.failover;
     rules = rulesOf(app);
     const now = clock.now();
@@ -204,7 +205,6 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
     step(event, clock.now(), { by, peer });
   };
 
-  configure(first);
   return {
     app: app.name,
     of(upstream) {

@@ -50,7 +50,7 @@ function open(app = appOf(), stored: { rows?: StoredHealth[]; pin?: StoredPin } 
   const probes: string[] = [];
   const well: string[] = [];
   let pin: StoredPin | null = stored.pin ?? null;
-  const failover = createFailover(app, pin, {
+  const failover = createFailover(app, () => pin, {
     clock,
     random: createSeededRandom(5),
     emit: (event) => events.push(event),
@@ -82,6 +82,7 @@ function open(app = appOf(), stored: { rows?: StoredHealth[]; pin?: StoredPin } 
       });
     },
   });
+  failover.configure(app);
   onTestFinished(failover.stop);
   const pass = async (ms: number): Promise<void> => {
     for (let left = ms; left > 0; left -= 50) {
