@@ -45,6 +45,12 @@ export interface FailoversDeps {
   ) => Promise<ProbeReport>;
 }
 
+interface Own {
+  readonly failover: AppFailover;
+  /** Those in force; null before the first. */
+  settings: AppSettings | null;
+}
+
 /** How many upstreams that no manifest names are remembered, should they return. */
 const MAX_REMEMBERED = 65_536;
 
@@ -55,7 +61,9 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
   const pins = new Map<string, StoredPin>();
   for (const row of await history.loadHealth()) rows.set(upstreamKey(row), row);
   for (const pin of await history.loadPins()) pins.set(pin.app, pin);
-  const known = new Map<string, { readonly failover: AppFailover; settings: AppSettings }>();
+  const known = new Map<string, Own>();
+  // Of apps that are not in force yet: their plans hold what they need of it, but it has no timer, and nobody finds it.
+  const coming = new Map<string, Own>();
   let asked = new Set<string>();
   let apps: readonly AppSettings[] = [];
 
@@ -74,9 +82,13 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
     (pin === null ? history.removePin(app) : history.savePin(pin)).catch(() => undefined);
   };
 
-  const open = (settings: AppSettings): AppFailover => {
-    const shared = deps.sharing?.recallPin(settings.name) ?? null;
-    return createFailover(settings, shared === null ? (pins.get(settings.name) ?? null) : shared.pin, {
+  const pinOf = (app: string): StoredPin | null => {
+    const shared = deps.sharing?.recallPin(app) ?? null;
+    return shared === null ? (pins.get(app) ?? null) : shared.pin;
+  };
+
+  const open = (settings: AppSettings): AppFailover =>
+    createFailover(settings, () => pinOf(settings.name), {
       clock,
       random,
       emit: bus.emit,
@@ -89,15 +101,14 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
       probe: (upstream, health, timeoutMs) =>
         deps.probe(known.get(settings.name)?.settings ?? settings, upstream, health, timeoutMs),
     });
-  };
 
   return {
     of(app, upstream) {
       if (!app.upstreams.some(({ name, url }) => name === upstream.name && url === upstream.url)) return null;
-      let own = known.get(app.name);
+      let own = known.get(app.name) ?? coming.get(app.name);
       if (own === undefined) {
-        own = { failover: open(app), settings: app };
-        known.set(app.name, own);
+        own = { failover: open(app), settings: null };
+        coming.set(app.name, own);
       }
       asked.add(app.name);
       return own.failover.prepare(upstream);
@@ -105,8 +116,9 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
     applied(named, routes) {
       apps = named;
       for (const app of named) {
-        const own = known.get(app.name);
+        const own = known.get(app.name) ?? coming.get(app.name);
         if (own === undefined || own.settings === app || !asked.has(app.name)) continue;
+        known.set(app.name, own);
         own.settings = app;
         own.failover.configure(app);
       }
@@ -117,6 +129,7 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
         known.delete(name);
       }
       asked = new Set();
+      coming.clear();
     },
     peers: () => [
       ...Array.from(known.values()).flatMap(({ failover }) =>

@@ -59,6 +59,7 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
     mode: route.mode,
   });
   const worthOf = classifier.ofReply;
+  const ids = route.upstreams.map((upstream) => breakerId(route, upstream));
   const state = deps.appState(app);
   const check = compiled.check(state.schemaBudget);
   // A streamed body can't be signed, so there the platform's own signature goes through.
@@ -67,7 +68,7 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
   const chains = composeChains(
     {
       route,
-      upstreams: route.upstreams.map((_, i) => targetParts({ ...compiled, check }, i, worthOf, deps)),
+      upstreams: ids.map((id, i) => targetParts({ ...compiled, check }, i, id, worthOf, deps)),
       strategies: compileFallbacks(route.fallback, { ...deps, later: deps.later(route) }),
       worthOf,
       timeoutIsTransient: classifier.ofFault("timeout") === "transient",
@@ -88,7 +89,7 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
       route.idempotency === null || route.mode !== "sync"
         ? null
         : createIdempotency(ref, route.idempotency, { clock: deps.clock, ...deps.idempotency }),
-    ways: route.mode === "passthrough" ? route.upstreams.map((_, i) => way(compiled, i, deps)) : [],
+    ways: route.mode === "passthrough" ? ids.map((id, i) => way(compiled, i, id, deps)) : [],
     drop: new Set([...OUR_HEADERS, ...signed, ...[...route.headers.remove, ...set].map(withDashes)]),
     guarded: guard([...(compiled.inbound?.headers ?? []), ...headersRead(route)], [...set, ...signed]),
     set: route.headers.set.flat(),
@@ -97,7 +98,7 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
     keyHeaders: new Set(["idempotency-key", "webhook-id", ...(route.idempotency ? [route.idempotency.header] : [])]),
     maxAttempts: route.retry.attempts,
     inFlight: state.inFlight,
-    breakers: route.upstreams.map((upstream) => breakerId(route, upstream)),
+    breakers: ids,
   };
 }
 
@@ -140,7 +141,13 @@ function orderKey(ref: ValueRef): (x: Exchange) => string | null {
   };
 }
 
-function targetParts(compiled: Bound, index: number, worthOf: (reply: Reply) => Worth, deps: PlanDeps): TargetParts {
+function targetParts(
+  compiled: Bound,
+  index: number,
+  id: BreakerId,
+  worthOf: (reply: Reply) => Worth,
+  deps: PlanDeps,
+): TargetParts {
   const { route, check, classifier } = compiled;
   const upstream = route.upstreams[index] as RouteSettings["upstreams"][number];
   const shared = deps.upstreams.get(route.app, upstream, compiled.app, route.connectTimeoutMs);
@@ -168,7 +175,7 @@ function targetParts(compiled: Bound, index: number, worthOf: (reply: Reply) => 
             waiting: own.watch.route(route.key),
             movable: classifier.ofFault("timeout") === "transient",
           },
-    breaker: deps.breakers.cell(breakerId(route, upstream), route.breaker),
+    breaker: deps.breakers.cell(id, route.breaker),
     slots: shared.slots,
     budget: shared.budget,
     budgetPercent: route.retry.budget,
@@ -178,11 +185,11 @@ function targetParts(compiled: Bound, index: number, worthOf: (reply: Reply) => 
 }
 
 /** One upstream of a passthrough route: the same breaker and slots as its sync neighbours, a connection of its own. */
-function way(compiled: Compiled, index: number, deps: PlanDeps): Way {
+function way(compiled: Compiled, index: number, id: BreakerId, deps: PlanDeps): Way {
   const { route, classifier } = compiled;
   const upstream = route.upstreams[index] as UpstreamSettings;
   const shared = deps.upstreams.get(route.app, upstream, compiled.app, route.connectTimeoutMs);
-  const breaker = deps.breakers.cell(breakerId(route, upstream), route.breaker);
+  const breaker = deps.breakers.cell(id, route.breaker);
   return {
     name: upstream.name,
     weight: upstream.weight,

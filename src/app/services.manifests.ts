@@ -64,11 +64,12 @@ function coming(parts: ManifestParts): ManifestDeps["coming"] {
     const { manifest } = loaded;
     ground.follow(loaded);
     notifier.apply({ ...manifest, dashboard: manifest.admin.publicUrl, mask: loaded.mask });
-    deliveries.apply(plans, manifest.spool, outbox.routes(notifier.channels.values()));
     memory.limit = manifest.limits.buffered;
+    // Breakers and upstreams of new routes are as they were known from here on, so before anything is sent there; and
+    // before what probes go by is swept away.
     breakers.retain(plans.flatMap((plan) => plan.breakers.map((id) => ({ id, settings: plan.settings.breaker }))));
-    // Before what it probes by goes.
     failovers.applied(manifest.apps, new Set(plans.map(({ ref }) => ref.key)));
+    deliveries.apply(plans, manifest.spool, outbox.routes(notifier.channels.values()));
     apps.retain(manifest.apps);
     upstreams.sweep();
   };

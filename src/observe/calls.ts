@@ -36,6 +36,8 @@ const WRITE_MS = 5_000;
 /** Rows of one command: each is a few milliseconds for the storage thread, and for ours to hand over. */
 const ROWS_AT_ONCE = 100;
 const SAMPLES_AT_ONCE = 250;
+/** As many as one answer may show: who looks waits for no more of them to be written. */
+const SAMPLES_SEEN = 1_000;
 /** Small steps of tending between two writes. */
 const STEPS_AT_ONCE = 64;
 /** What comes so long after its hour is rare, and costs a little more. */
@@ -91,10 +93,11 @@ export function createCallHistory({ clock, random, store, settings }: CallHistor
     await drain();
     held.collect();
     await drain();
-    await writeSamples();
+    await writeSamples(samples.size);
   };
-  const writeSamples = async (): Promise<void> => {
-    for (let left = samples.size; left > 0; left -= SAMPLES_AT_ONCE) {
+  /** The oldest first, since they are numbered as they are written. */
+  const writeSamples = async (most: number): Promise<void> => {
+    for (let left = Math.min(samples.size, most); left > 0; left -= SAMPLES_AT_ONCE) {
       const some = samples.take(SAMPLES_AT_ONCE);
       try {
         await store.addSamples(some);
@@ -145,8 +148,11 @@ export function createCallHistory({ clock, random, store, settings }: CallHistor
     ...createCallQueries({ store, held, alone, wall: clock.wall }),
     known: store.known,
     async samples(query) {
-      // Who looks at single calls has just made them: the newest are not to be missing for seconds.
-      if (query.cursor === null && samples.size > 0) await alone(writeSamples).catch(() => undefined);
+      // Who looks at single calls has just made them: the newest are not to be missing for seconds. Unlike counts they
+      // can't be added to what is read, since a page goes on from a number that they have once they are written.
+      if (query.cursor === null && samples.size > 0) {
+        await alone(() => writeSamples(SAMPLES_SEEN)).catch(() => undefined);
+      }
       return store.samples(query);
     },
     record(event) {

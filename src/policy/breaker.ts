@@ -14,11 +14,14 @@ const MAX_IDLE = 65_536;
 
 /** Every breaker of the process. State is kept by app, capability, upstream name and URL, through any reload. */
 export interface Breakers {
-  /** The breaker of this id: the same one each time, under the settings of the newest `retain`; `settings` are a new one's. */
+  /**
+   * The breaker of this id: the same one each time, under the settings of the newest `retain`; `settings` are a new one's.
+   * A plan of a manifest that comes holds it, but nobody hears of it until a `retain` names it.
+   */
   cell(id: BreakerId, settings: BreakerSettings): BreakerCell;
-  /** Takes over stored states; those of routes not seen yet wait for them. */
+  /** Takes over stored states; those of routes that are not in force yet wait for them. */
   restore(rows: readonly StoredBreaker[]): void;
-  /** Another replica's breaker moved; of a route not seen here nothing is kept, for `recall` knows it. */
+  /** Another replica's breaker moved; of a route not in force here nothing is kept, for `recall` knows it. */
   follow(id: BreakerId, peer: PeerBreaker): void;
   /** Those of which other replicas should know. */
   peers(): readonly { readonly id: BreakerId; readonly state: PeerBreaker }[];
@@ -26,15 +29,15 @@ export interface Breakers {
   hasten(id: UpstreamId): void;
   list(now: number): BreakerSnapshot[];
   /**
-   * A manifest is in force: its settings hold from the next event on. Takes the breakers not named here off the list;
-   * should a route come back, so does its breaker.
+   * A manifest is in force: its settings hold from the next event on. New breakers take over what was stored, or what
+   * other replicas hold. Takes those not named here off the list; should a route come back, so does its breaker.
    */
   retain(named: Iterable<{ readonly id: BreakerId; readonly settings: BreakerSettings }>): void;
 }
 
 export interface BreakersDeps extends CellDeps {
   readonly random?: Pick<Random, "float">;
-  /** What other replicas hold of a breaker that is made now; null for nothing. */
+  /** What other replicas hold of a new breaker; null for nothing. */
   readonly recall?: (id: BreakerId) => PeerBreaker | null;
 }
 
@@ -46,6 +49,8 @@ export function createBreakers(deps: BreakersDeps): Breakers {
   const active = new Map<string, KeptCell>();
   // Requests of the old manifest may still settle on a breaker whose route is gone, so it is the cell that is kept.
   const retired = new Map<string, KeptCell>();
+  // Asked for by plans that are made now: known, or not yet, they are no part of what is in force.
+  const coming = new Map<string, KeptCell>();
   const waiting = new Map<string, StoredBreaker>();
   // Of the plans of 10,000 routes, at each reload: a text that is made anew is hashed anew, too.
   const keys = new WeakMap<BreakerId, string>();
@@ -62,19 +67,26 @@ export function createBreakers(deps: BreakersDeps): Breakers {
   // Spread, so that the others do not all begin in one moment.
   const headStart = (): number => HEAD_START_MS * (0.2 + 0.8 * (deps.random?.float() ?? 1));
 
+  /** It is in force from here on. What it takes over holds under its new settings, so these come first. */
+  const begin = (key: string, cell: KeptCell, settings: BreakerSettings): void => {
+    const known = retired.delete(key);
+    active.set(key, cell);
+    cell.update(settings);
+    const row = waiting.get(key);
+    waiting.delete(key);
+    // What the replicas hold counts more than what this one wrote down.
+    const peer = known ? null : (deps.recall?.(cell.id) ?? null);
+    if (peer !== null) cell.follow(peer, headStart());
+    else if (row) cell.restore(row);
+  };
+
   return {
     cell(id, settings) {
       const key = keyOf(id);
-      const known = active.get(key) ?? retired.get(key);
-      const cell = known ?? createCell(id, settings, deps);
-      retired.delete(key);
-      active.set(key, cell);
-      const row = waiting.get(key);
-      waiting.delete(key);
-      // What the replicas hold counts more than what this one wrote down.
-      const peer = known ? null : (deps.recall?.(id) ?? null);
-      if (peer !== null) cell.follow(peer, headStart());
-      else if (row) cell.restore(row);
+      const own = active.get(key) ?? coming.get(key);
+      if (own !== undefined) return own;
+      const cell = retired.get(key) ?? createCell(id, settings, deps);
+      coming.set(key, cell);
       return cell;
     },
     follow(id, peer) {
@@ -111,6 +123,11 @@ export function createBreakers(deps: BreakersDeps): Breakers {
         active.delete(key);
         setBounded(retired, key, cell);
       }
+      for (const [key, cell] of coming) {
+        const settings = kept.get(key);
+        if (settings !== undefined) begin(key, cell, settings);
+      }
+      coming.clear();
     },
   };
 }

@@ -56,6 +56,8 @@ export interface KeptCell extends HealthCell {
 export interface CellHooks {
   /** Something was counted that may change how it stands. */
   readonly look: (now: number) => void;
+  /** A try went well, though the newest probe did not. */
+  readonly answered: (now: number) => void;
   /** The trial of the generation ended. */
   readonly tried: (generation: number, good: boolean, ms: number | null, now: number) => void;
   /** A mean may only rise over a bound by a try that took longer. */
@@ -87,6 +89,7 @@ export function createHealthCell(tally: Tally, hooks: CellHooks): KeptCell {
       if (result === "none") return;
       const good = result === "good";
       countTry(cell.tally, good, ms, now);
+      if (good && cell.tally.probeFailures > 0) hooks.answered(now);
       if (trial) hooks.tried(cell.generation, good, ms, now);
       else if (!good || (ms ?? 0) > hooks.slowMs()) hooks.look(now);
     },

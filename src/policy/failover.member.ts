@@ -41,6 +41,8 @@ export interface MemberDeps {
 export interface MemberHooks {
   readonly app: () => AppSettings;
   readonly look: (member: UpstreamMember, now: number) => void;
+  /** A live try of it went well, though its newest probe did not. */
+  readonly answered: (member: UpstreamMember, now: number) => void;
   readonly tried: (member: UpstreamMember, generation: number, good: boolean, ms: number | null, now: number) => void;
   readonly probed: (member: UpstreamMember, report: ProbeReport, now: number) => void;
   readonly hangs: (member: UpstreamMember, sentAt: number) => void;
@@ -51,6 +53,7 @@ export function createMember(settings: UpstreamSettings, hooks: MemberHooks, dep
   const { app } = hooks;
   const cell = createHealthCell(createTally(app().failover.windowMs, clock.now()), {
     look: (now) => hooks.look(member, now),
+    answered: (now) => hooks.answered(member, now),
     tried: (generation, good, ms, now) => hooks.tried(member, generation, good, ms, now),
     slowMs: () => app().failover.maxResponseTimeMs,
   });
@@ -113,6 +116,8 @@ export function healthEvent(
   at: number,
 ): UpstreamHealthChanged {
   const onlyLive = down && probe?.status !== "unhealthy";
+  // Nobody answered its last check, and yet no check failed as far as is known now: a call ended their row.
+  const byCall = !down && probe?.answered === false && cell.tally.probeFailures === 0;
   return {
     type: down ? "upstream.down" : "upstream.up",
     at,
@@ -120,12 +125,14 @@ export function healthEvent(
     upstream: settings.name,
     url: settings.url,
     // A check asks for little: an app may answer it well and fail what it is for.
-    status: onlyLive ? "unhealthy" : (probe?.status ?? "unknown"),
+    status: onlyLive ? "unhealthy" : byCall ? "healthy" : (probe?.status ?? "unknown"),
     consecutiveFailures: cell.failures,
     alert: down && cell.failures >= ALERT_AFTER,
-    detail: onlyLive ? liveDetail(cell.failures, probe !== null) : (probe?.detail ?? null),
+    detail: onlyLive ? liveDetail(cell.failures, probe !== null) : byCall ? ANSWERED : (probe?.detail ?? null),
   };
 }
+
+const ANSWERED = "a live call went well since its last check failed";
 
 function liveDetail(failures: number, checked: boolean): string {
   const calls = failures > 1 ? `${failures} live calls in a row failed` : "live calls failed";

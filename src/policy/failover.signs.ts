@@ -18,8 +18,6 @@ export interface Tally {
   consecutive: number;
   /** There were live tries since the newest probe. */
   called: boolean;
-  /** One of them was good. */
-  calledWell: boolean;
   probeFailures: number;
   probeSuccesses: number;
   degraded: boolean;
@@ -63,7 +61,6 @@ export function createTally(windowMs: number, now: number): Tally {
     sums: new Float64Array(BUCKETS),
     consecutive: 0,
     called: false,
-    calledWell: false,
     probeFailures: 0,
     probeSuccesses: 0,
     degraded: false,
@@ -76,7 +73,6 @@ export function createTally(windowMs: number, now: number): Tally {
 export function countTry(tally: Tally, good: boolean, ms: number | null, now: number): void {
   tally.called = true;
   if (good) {
-    tally.calledWell = true;
     tally.consecutive = 0;
     if (tally.probeFailures === 0) tally.troubleSince = null;
   } else {
@@ -93,7 +89,6 @@ export function countTry(tally: Tally, good: boolean, ms: number | null, now: nu
 export function countProbe(tally: Tally, report: ProbeReport, unhealthyAfter: number, now: number): void {
   const good = isGood(report);
   tally.called = false;
-  tally.calledWell = false;
   if (good && tally.probeFailures >= unhealthyAfter) forget(tally);
   tally.probeFailures = good ? 0 : tally.probeFailures + 1;
   tally.probeSuccesses = good ? tally.probeSuccesses + 1 : 0;
@@ -101,6 +96,12 @@ export function countProbe(tally: Tally, report: ProbeReport, unhealthyAfter: nu
   if (!good) tally.troubleSince ??= now - report.durationMs;
   else if (tally.consecutive === 0) tally.troubleSince = null;
   add(tally, good, report.durationMs, now);
+}
+
+/** A live try showed that its newest probes failed for nothing, or for what is over: their row ends. */
+export function endProbeFailures(tally: Tally): void {
+  tally.probeFailures = 0;
+  tally.troubleSince = null;
 }
 
 /** A good answer turned out not to be: one more failure of the window, which took as long as others. */
@@ -126,8 +127,8 @@ function forget(tally: Tally): void {
 
 /** The same with another window: what is in a row goes on, what was counted in the old one does not. */
 export function resized(tally: Tally, windowMs: number, now: number): Tally {
-  const { consecutive, called, calledWell, probeFailures, probeSuccesses, degraded, objected, troubleSince } = tally;
-  const kept = { consecutive, called, calledWell, probeFailures, probeSuccesses, degraded, objected, troubleSince };
+  const { consecutive, called, probeFailures, probeSuccesses, degraded, objected, troubleSince } = tally;
+  const kept = { consecutive, called, probeFailures, probeSuccesses, degraded, objected, troubleSince };
   return Object.assign(createTally(windowMs, now), kept);
 }
 

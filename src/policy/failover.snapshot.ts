@@ -56,7 +56,7 @@ function upstreamHealth(
     cause: member.kind === "serving" ? null : member.cause,
     status: statusNow(own, signs, single),
     active,
-    consecutiveFailures: failuresNow(own, single),
+    consecutiveFailures: cell.failures,
     lastCheck: probe,
     lastFailure: cell.lastFailure && { ...cell.lastFailure, at: wallOf(cell.lastFailure.at) },
     samples: signs.total,
@@ -65,15 +65,6 @@ function upstreamHealth(
     wellSince: wellSince === null ? null : wallOf(wellSince),
     returnsAt: wellSince === null ? null : wallOf(wellSince + member.holdMs),
   };
-}
-
-/**
- * In a row, as of now. Checks of a single upstream that nobody answered are over with a call since then that went well:
- * it has the traffic, and its next check may be minutes away.
- */
-function failuresNow({ probe, cell }: UpstreamMember, single: boolean): number {
-  const { calledWell, consecutive } = cell.tally;
-  return single && calledWell && probe?.answered === false ? consecutive : cell.failures;
 }
 
 /** Failures in a row that mean more than bad luck. */

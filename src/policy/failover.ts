@@ -8,7 +8,7 @@ import { createFollowing, type Following } from "./failover.following.ts";
 import { rulesOf } from "./failover.judge.ts";
 import { type Handle, handleOf, stopMember, type UpstreamMember } from "./failover.member.ts";
 import type { Member } from "./failover.period.ts";
-import { resized, signsOf } from "./failover.signs.ts";
+import { endProbeFailures, resized, signsOf } from "./failover.signs.ts";
 import { snapshot } from "./failover.snapshot.ts";
 import { activeOf, type FailoverEvent, type FailoverState, initialState, next, rankOf } from "./failover.state.ts";
 import { keyOf, served, type UpstreamName } from "./failover.stored.ts";
@@ -22,7 +22,7 @@ export interface AppFailover extends Following {
   of(upstream: UpstreamName): Handle | null;
   /** The same of one that the next `configure` names, for the plans that come with it. */
   prepare(upstream: UpstreamSettings): Handle;
-  /** Settings of a reload. Upstreams that keep their name and URL keep their state. */
+  /** A manifest is in force; the first begins it all. Upstreams that keep their name and URL keep their state. */
   configure(app: AppSettings): void;
   /** Forgets what was normal on routes that are not named. */
   retain(routes: ReadonlySet<string>): void;
@@ -45,14 +45,14 @@ export interface FailoverDeps extends ComingDeps, TellingDeps {
 /** A row is written at each transition, and beyond that at most this often. */
 const SAVE_MS = 60_000;
 
-/** The shell that holds one app's machine, its tallies and its timers. */
-export function createFailover(first: AppSettings, stored: StoredPin | null, deps: FailoverDeps): AppFailover {
+/** The shell that holds one app's machine, its tallies and its timers. `stored` is asked once, by the first `configure`. */
+export function createFailover(first: AppSettings, stored: () => StoredPin | null, deps: FailoverDeps): AppFailover {
   const { clock } = deps;
   let app = first;
   let rules = rulesOf(app);
   let members: readonly UpstreamMember[] = [];
   let state: FailoverState = initialState(0, rules, clock.now());
-  let pin = stored;
+  let pin: StoredPin | null = null;
   const telling = createTelling(() => app.name, deps);
 
   const backed = (): boolean => members.length > 1;
@@ -104,9 +104,8 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
   const probed = (own: UpstreamMember, report: ProbeReport, now: number): void => {
     const index = members.indexOf(own);
     if (index < 0) return;
-    const { tally } = own.cell;
     const { down } = own;
-    const serving = own.cell.serving;
+    const { tally, serving } = own.cell;
     if (backed()) {
       step({ type: "probe", member: index, signs: signsOf(tally, now), trying: own.cell.trying }, now);
       // Where none serves, the first that answers is better than nothing.
@@ -130,6 +129,17 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
     app: () => app,
     look,
     probed,
+    answered(own: UpstreamMember, now: number): void {
+      // A single upstream has the traffic, and its next check may be minutes away. What the app itself said stands.
+      const index = members.indexOf(own);
+      if (index < 0 || backed() || own.probe?.answered !== false) return;
+      endProbeFailures(own.cell.tally);
+      if (own.down) {
+        own.prober.begin();
+        telling.health(own, false, false);
+      }
+      telling.save(own, state.members[index] as Member, now);
+    },
     tried(own: UpstreamMember, generation: number, good: boolean, ms: number | null, now: number): void {
       step({ type: "trial", member: members.indexOf(own), generation, good, ms }, now);
     },
@@ -148,6 +158,7 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
   const configure = (given: AppSettings): void => {
     const before = nameOf(activeOf(state, rules));
     app = given;
+    if (members.length === 0) pin = stored();
     const { windowMs } = rules.failover;
     rules = rulesOf(app);
     const now = clock.now();
@@ -194,7 +205,6 @@ export function createFailover(first: AppSettings, stored: StoredPin | null, dep
     step(event, clock.now(), { by, peer });
   };
 
-  configure(first);
   return {
     app: app.name,
     of(upstream) {

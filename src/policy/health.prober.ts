@@ -10,6 +10,8 @@ export interface Prober {
   ask(timeoutMs: number): Promise<ProbeReport>;
   /** Settings of a reload; the first ones begin the schedule. */
   configure(settings: HealthSettings, hasBackup: boolean): void;
+  /** The row of failures that somebody was told of is over: another one is looked into as quickly as the first. */
+  begin(): void;
   stop(): void;
 }
 
@@ -77,6 +79,9 @@ export function createProber({ clock, random, probe, onReport }: ProberDeps): Pr
       if (first)
         again(hasBackup ? random.float() * given.fastIntervalMs : given.intervalMs * (1 + SPREAD * random.float()));
       else if (changed && running === null) again(given.intervalMs * (1 - SPREAD * random.float()));
+    },
+    begin() {
+      failures = 0;
     },
     stop() {
       stopped = true;

@@ -16,18 +16,20 @@ import { tempDir } from "../storage/support.ts";
 const ROUTES = 300;
 
 interface Written {
+  /** Other apps. */
+  readonly others?: string;
   readonly app: string;
   readonly connectTimeout: (n: number) => string;
   readonly dryRun: boolean;
 }
 
-function manifestOf({ app, connectTimeout, dryRun }: Written, before: Unpacked | null): Unpacked {
+function manifestOf({ others = "", app, connectTimeout, dryRun }: Written, before: Unpacked | null): Unpacked {
   const routes = Array.from(
     { length: ROUTES },
     (_, n) =>
       `      hook_${n}: { path: /h/${n}, connect_timeout: ${connectTimeout(n)}, breaker: { dry_run: ${dryRun} } }\n`,
   );
-  const yaml = `apps:\n  quiz:\n    owner: dev@quiz.example\n${app}    webhooks:\n${routes.join("")}`;
+  const yaml = `apps:\n${others}  quiz:\n    owner: dev@quiz.example\n${app}    webhooks:\n${routes.join("")}`;
   const loaded = loadManifest("/m/o.yaml", { env: {}, readFile: () => yaml });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.error));
   const unpacker = createUnpacker(before);
@@ -46,13 +48,17 @@ async function rig() {
   const clock = createManualClock();
   const { deps: plain, breakers, upstreams } = createPlanDeps(clock);
   const storage = await openStorage({ dataDir: tempDir(), clock, onEvent: () => undefined });
+  const probed = new Set<string>();
   const failovers = await openFailovers({
     ...plain,
     bus: { emit: () => undefined },
     sharing: null,
     history: storage.history,
     onWell: () => undefined,
-    probe: () => new Promise(() => undefined),
+    probe: (app) => {
+      probed.add(app.name);
+      return new Promise(() => undefined);
+    },
   });
   onTestFinished(async () => {
     failovers.stop();
@@ -85,7 +91,7 @@ async function rig() {
     dryRun: breakers.list(clock.now()).map(({ dryRun }) => dryRun)[0],
     upstreams: failovers.list()[0]?.upstreams.map(({ upstream }) => upstream),
   });
-  return { first, built, build, putInForce, found, failovers };
+  return { clock, first, built, build, putInForce, found, failovers, probed };
 }
 
 const url = (n: number): string => `http://127.0.0.1:${n}`;
@@ -150,4 +156,28 @@ test("plans that come with another upstream hold the health that it has once the
   expect(own?.watch).toBe(held?.watch);
   expect(failovers.find("quiz")?.pin("backup", "ops")).toBe(true);
   expect(held?.health.rank).toBeLessThan(failovers.of(settings, settings.upstreams[0]!)?.health.rank ?? 0);
+});
+
+test("an app that comes is not probed, and nobody finds it, before it is in force", async () => {
+  const { clock, first, built, build, putInForce, failovers, probed } = await rig();
+  const others = `  score:
+    owner: dev@score.example
+    upstreams: [{ name: primary, url: "${url(11)}" }, { name: backup, url: "${url(12)}" }]
+    webhooks: { hook: { path: /s } }
+`;
+  const next = manifestOf({ ...FIRST, others }, first);
+  const following = await build(next, built, () => undefined);
+  const settings = next.loaded.manifest.apps.find(({ name }) => name === "score");
+  const backup = settings?.upstreams[1];
+  if (settings === undefined || backup === undefined) throw new Error("there is a backup");
+  const held = failovers.of(settings, backup);
+  clock.advance(60_000);
+  expect(failovers.find("score")).toBe(null);
+  expect(failovers.list().map(({ app }) => app)).toEqual(["quiz"]);
+  expect([...probed]).not.toContain("score");
+  putInForce(next, following);
+  clock.advance(1_000);
+  expect([...probed]).toContain("score");
+  expect(failovers.find("score")?.of(backup)?.health).toBe(held?.health);
+  expect(failovers.list().map(({ app }) => app)).toEqual(next.loaded.manifest.apps.map(({ name }) => name));
 });

@@ -73,6 +73,23 @@ test("a reload makes the plans of the routes it changes, and of no other; the or
   expect(next.plans.filter((plan, n) => plan !== built.plans[n]).map((plan) => plan.settings.path)).toEqual(["/other"]);
 });
 
+test("a breaker has one id, which its plans and who keeps them in force share: its key is worked out once", async () => {
+  const { deps } = createDeps();
+  const asked = new Set<unknown>();
+  const breakers: BuildDeps["breakers"] = {
+    ...deps.breakers,
+    cell(id, settings) {
+      asked.add(id);
+      return deps.breakers.cell(id, settings);
+    },
+  };
+  const mode = (n: number): string => (n === 0 ? "{ path: /h, mode: passthrough }" : usual(n));
+  const { plans } = await buildPlans(arrive(quiz(2, mode)), null, { ...deps, breakers });
+  const ids = plans.flatMap((plan) => plan.breakers);
+  expect(ids.length).toBe(2);
+  expect(asked.symmetricDifference(new Set(ids)).size).toBe(0);
+});
+
 test("a change of what all routes of an app stand on makes all of them anew", async () => {
   const first = arrive(quiz(50, usual));
   const { built } = await build(first);

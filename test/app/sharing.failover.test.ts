@@ -57,7 +57,7 @@ function replica(registers: TestRegisters, clock: ManualClock, seed: number) {
     bus: { emit: (event) => events.push(event) },
   });
   let pin: StoredPin | null = null;
-  const failover = createFailover(app, null, {
+  const failover = createFailover(app, () => null, {
     clock,
     random,
     sharing: sharing.failovers,
@@ -80,6 +80,7 @@ function replica(registers: TestRegisters, clock: ManualClock, seed: number) {
       details: null,
     }),
   });
+  failover.configure(app);
   sharing.attach({
     breakers: { follow: () => undefined, peers: () => [] },
     failovers: {

@@ -291,6 +291,19 @@ describe("samples", () => {
     expect(ids).toEqual(["r2", "r1", "r0"]);
   });
 
+  test("are written by who looks at them as far as one answer may show, and the rest with what is written next", async () => {
+    const { calls, away, turn } = rig();
+    const newest = async () => (await calls.samples({ ...WINNER, failures: false, limit: 1, cursor: null })).items[0];
+    away.add("addSamples");
+    for (let n = 0; n < 5000; n++) calls.record(requestCompleted({ at: START + n, id: `r${n}` }));
+    await turn();
+    away.clear();
+    expect(await newest()).toMatchObject({ requestId: "r999" });
+    expect(await newest()).toMatchObject({ requestId: "r1999" });
+    await turn();
+    expect(await newest()).toMatchObject({ requestId: "r4999" });
+  });
+
   test("that could not be written are kept, in their order, and are there once", async () => {
     const { calls, away, turn } = rig();
     away.add("addSamples");

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { RouteRef } from "../../src/core/exchange.ts";
 import type { MetricSources } from "../../src/observe/metrics.families.ts";
 import { createMetrics, type Metrics } from "../../src/observe/metrics.ts";
+import { EVENT_SAMPLES } from "../help/event.samples.ts";
 import { attemptOf, breakerMoved, fallbackUsed, QUIZ_WINNER, requestCompleted } from "../help/events.ts";
 
 function metricsWith(sources: Partial<MetricSources> = {}): Metrics {
@@ -180,6 +181,44 @@ test("a route that is replaced by one of the same name counts on in the same ser
   expect(await scraped(metrics, "outrigger_requests_total")).toEqual([
     'outrigger_requests_total{app="quiz",capability="winner",mode="sync",outcome="ok"} 2',
   ]);
+});
+
+test("deliveries are counted by what became of them: on while their route stays, and from zero after it was gone", async () => {
+  const metrics = metricsWith();
+  const route = (capability: string) => ({ app: "quiz", capability, upstreams: ["primary"] });
+  const become = (...types: ("delivery.queued" | "delivery.delivered" | "delivery.retry" | "dlq.added")[]): void => {
+    for (const type of types) metrics.record(EVENT_SAMPLES[type]);
+  };
+  const counted = async () =>
+    (await scraped(metrics, "outrigger_deliveries_total")).map((line) => line.replace(/^.*result="(.*)"} /, "$1 "));
+  metrics.retain([route("later"), route("other")]);
+  become("delivery.queued", "delivery.queued", "delivery.retry", "delivery.delivered", "dlq.added");
+  expect(await counted()).toEqual(["queued 2", "retry 1", "delivered 1", "dead 1"]);
+  // Another route leaves, and one comes: neither is a matter of this one.
+  metrics.retain([route("later")]);
+  become("delivery.queued");
+  metrics.retain([route("later"), route("third")]);
+  become("delivery.queued");
+  expect(await counted()).toEqual(["queued 4", "retry 1", "delivered 1", "dead 1"]);
+  metrics.retain([route("third")]);
+  become("delivery.delivered");
+  expect(await counted()).toEqual([]);
+  metrics.retain([route("later"), route("third")]);
+  become("delivery.queued", "delivery.delivered");
+  expect(await counted()).toEqual(["queued 1", "delivered 1"]);
+});
+
+test("an upstream that alone leaves takes its series along, and counts from zero when it is back", async () => {
+  const metrics = metricsWith();
+  const names = (...upstreams: string[]) => [{ app: "quiz", capability: "winner", upstreams }];
+  const attempts = () => scraped(metrics, 'outrigger_attempts_total{app="quiz",capability="winner",upstream="backup"');
+  for (let round = 0; round < 2; round++) {
+    metrics.retain(names("primary", "backup"));
+    metrics.record(requestCompleted({ attempts: [attemptOf({ upstream: "backup" })] }));
+    expect(await attempts()).toEqual([expect.stringMatching(/} 1$/)]);
+    metrics.retain(names("primary"));
+    expect(await attempts()).toEqual([]);
+  }
 });
 
 const promtool = spawnSync("promtool", ["--version"]).status === 0;

@@ -3,6 +3,7 @@ import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { BreakerMoved } from "../../src/core/events.ts";
+import type { PeerBreaker } from "../../src/core/peer.ts";
 import type { BreakerSettings } from "../../src/core/settings.route.ts";
 import type { BreakerId, StoredBreaker } from "../../src/core/stored.ts";
 import { REFUSED, TRIP_MAX_MS } from "../../src/policy/breaker.cell.ts";
@@ -25,6 +26,7 @@ function setup(given: Partial<BreakerSettings> = {}, rows: readonly StoredBreake
   });
   breakers.restore(rows);
   const cell = breakers.cell(id, { ...settings, ...given });
+  breakers.retain([{ id, settings: { ...settings, ...given } }]);
   /** One call: true when it was admitted. */
   const call = (result: BreakerResult): boolean => {
     const permit = cell.admit(clock.now());
@@ -264,6 +266,51 @@ describe("reload", () => {
   });
 });
 
+describe("a breaker of a manifest that comes", () => {
+  const later = { ...id, capability: "later" };
+
+  test("is in no list and tells nobody of what it was, until that is in force", () => {
+    const { breakers, clock, events, saved } = setup({}, [stored(later)]);
+    const cell = breakers.cell(later, settings);
+    expect(breakers.cell({ ...later }, settings)).toBe(cell);
+    expect(breakers.list(clock.now()).map(({ capability }) => capability)).toEqual(["winner"]);
+    expect([...events, ...saved]).toEqual([]);
+    breakers.retain([
+      { id, settings },
+      { id: later, settings },
+    ]);
+    expect(cell.retryAfterMs(clock.now())).toBe(40_000);
+    expect(events).toMatchObject([{ type: "breaker.opened", capability: "later", cause: "restored" }]);
+    expect(breakers.list(clock.now())).toHaveLength(2);
+  });
+
+  test("which is not put in force is as if it had never been; one that was known stays as it was", () => {
+    const { breakers, calls, clock, events } = setup({}, [stored(later)]);
+    calls(5, "bad");
+    breakers.retain([]);
+    breakers.cell(id, settings);
+    const unused = breakers.cell(later, settings);
+    breakers.retain([]);
+    expect(breakers.list(clock.now())).toEqual([]);
+    expect(events).toHaveLength(1);
+    const cells = [id, later].map((one) => breakers.cell(one, settings));
+    expect(cells[1]).not.toBe(unused);
+    breakers.retain([id, later].map((one) => ({ id: one, settings })));
+    expect(cells.map((cell) => cell.retryAfterMs(clock.now()))).toEqual([60_000, 40_000]);
+  });
+
+  test("takes over what other replicas hold once it is in force, rather than what was stored", () => {
+    const clock = createManualClock(WALL);
+    const held: PeerBreaker[] = [];
+    const breakers = createBreakers({ clock, emit: () => {}, persist: () => {}, recall: () => held[0] ?? null });
+    breakers.restore([stored({})]);
+    const cell = breakers.cell(id, settings);
+    held.push({ kind: "open", cause: "failures", ageMs: 0, leftMs: 7_000, reopenings: 0 });
+    breakers.retain([{ id, settings }]);
+    expect(cell.retryAfterMs(clock.now())).toBe(8_000);
+  });
+});
+
 describe("restart", () => {
   test("an open breaker has the time left that it had, and doubles on from there", () => {
     const { cell, clock, events, call } = setup({}, [stored({})]);
@@ -313,7 +360,9 @@ describe("restart", () => {
         const after = createManualClock(before.clock.wall() + downMs + wallShift);
         const breakers = createBreakers({ clock: after, emit: () => {}, persist: () => {} });
         breakers.restore([before.saved.at(-1)!]);
-        const restoredMs = breakers.cell(id, settings).retryAfterMs(after.now()) ?? 0;
+        const cell = breakers.cell(id, settings);
+        breakers.retain([{ id, settings }]);
+        const restoredMs = cell.retryAfterMs(after.now()) ?? 0;
         expect(restoredMs).toBeLessThanOrEqual(settings.recoveryMaxMs);
         expect(restoredMs).toBe(Math.min(Math.max(leftMs - downMs - wallShift, 0), settings.recoveryMaxMs));
       }),

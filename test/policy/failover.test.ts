@@ -50,7 +50,7 @@ function open(app = appOf(), stored: { rows?: StoredHealth[]; pin?: StoredPin } 
   const probes: string[] = [];
   const well: string[] = [];
   let pin: StoredPin | null = stored.pin ?? null;
-  const failover = createFailover(app, pin, {
+  const failover = createFailover(app, () => pin, {
     clock,
     random: createSeededRandom(5),
     emit: (event) => events.push(event),
@@ -82,6 +82,7 @@ function open(app = appOf(), stored: { rows?: StoredHealth[]; pin?: StoredPin } 
       });
     },
   });
+  failover.configure(app);
   onTestFinished(failover.stop);
   const pass = async (ms: number): Promise<void> => {
     for (let left = ms; left > 0; left -= 50) {
@@ -239,7 +240,45 @@ describe("probes", () => {
       settle("only", "bad");
       expect(failures()).toBe(1);
       await pass(300_000);
-      expect(failures()).toBeGreaterThanOrEqual(4);
+      expect(failures()).toBe(3);
+    });
+
+    test("one that nobody answers at while its calls go well is never told as down", async () => {
+      const { found, settle, failover, clock, pass, types, probes } = seldom();
+      found.only = DEAD;
+      const failures: unknown[] = [];
+      await pass(299_000);
+      while (probes.length < 4) {
+        await pass(100);
+        failures.push(failover.health(clock.now()).upstreams[0]?.consecutiveFailures);
+        settle("only", "good");
+        expect(failures.length).toBeLessThan(10_000);
+      }
+      expect(types()).toEqual([]);
+      expect(failures).toContain(1);
+      expect(failures).not.toContain(2);
+    });
+
+    test("one that was told as down is told as up by a call that goes well, and kept so, and as down as soon as ever", async () => {
+      const { found, settle, events, rows, pass } = seldom();
+      found.only = DEAD;
+      await pass(340_000);
+      settle("only", "good");
+      settle("only", "good");
+      const [up] = events.slice(-1);
+      expect(events.map(({ type }) => type)).toEqual(["upstream.down", "upstream.down", "upstream.up"]);
+      expect(up).toMatchObject({
+        status: "healthy",
+        consecutiveFailures: 0,
+        alert: false,
+        detail: "a live call went well since its last check failed",
+      });
+      expect(Array.from(rows.values(), ({ consecutiveFailures }) => consecutiveFailures)).toEqual([0]);
+      await pass(301_200);
+      expect(events.slice(3)).toMatchObject([
+        { type: "upstream.down", consecutiveFailures: 2, alert: false },
+        { type: "upstream.down", consecutiveFailures: 3, alert: true },
+      ]);
     });
 
     test("one that says itself that it is unwell stays so, whatever it answers to calls", async () => {
