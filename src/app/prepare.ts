@@ -2,7 +2,7 @@ import { systemClock } from "../core/clock.ts";
 import { egressRules } from "../core/egress.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { AppSettings, Manifest } from "../core/settings.ts";
-import { readRegularFile, stateOf } from "../manifest/files.ts";
+import { createFiles, readRegularFile } from "../manifest/files.ts";
 import { formatProblem, type LoadedManifest, loadManifest, restartKeys } from "../manifest/load.ts";
 import { pathText } from "../manifest/problem.ts";
 import { createClassifiers } from "../policy/classify.ts";
@@ -25,7 +25,7 @@ export interface Prepared {
 export interface Refused {
   /** `file:line:col path: what is wrong`, all of them. */
   readonly problems: readonly string[];
-  /** What was read, or could not be, with what it led to before: mending one of them may mend the manifest. */
+  /** As of {@link LoadedManifest}, as far as it got: mending one of them, or adding one, may mend the manifest. */
   readonly files: ReadonlyMap<string, string>;
 }
 
@@ -42,17 +42,14 @@ export function prepare(
   standing: Standing | null,
   readFile = readRegularFile,
 ): Result<Prepared, Refused> {
-  const files = new Map<string, string>();
-  const watched = (path: string): Uint8Array => {
-    if (!files.has(path)) files.set(path, stateOf(path));
-    return readFile(path);
-  };
-  const result = loadManifest(file, { env, checkSchema: compileSchema, readFile: watched });
-  if (!result.ok) return err({ problems: result.error.map(formatProblem), files });
+  const files = createFiles(readFile);
+  const refused = (problems: readonly string[]) => err({ problems, files: files.watched() });
+  const result = loadManifest(file, { env, checkSchema: compileSchema, files });
+  if (!result.ok) return refused(result.error.map(formatProblem));
   const compiled = proveCompiles(result.value);
-  if (!compiled.ok) return err({ problems: compiled.error, files });
+  if (!compiled.ok) return refused(compiled.error);
   const problems = standing === null ? [] : restartProblems(standing, result.value);
-  return problems.length > 0 ? err({ problems, files: result.value.files }) : compiled;
+  return problems.length > 0 ? refused(problems) : compiled;
 }
 
 /** The same, or null where the files are larger than `maxBytes` together: then little has been done. */

@@ -5,7 +5,7 @@ import type { JsonValue } from "../core/settings.route.ts";
 import type { Manifest } from "../core/settings.ts";
 import { checkFile, type Loading, type Parsed, parseFile } from "./document.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
-import { createFiles, type ReadFile } from "./files.ts";
+import { createFiles, type Files, type ReadFile } from "./files.ts";
 import { deepFreeze } from "./freeze.ts";
 import { loadIncluded } from "./include.ts";
 import { createMask, type Mask, maskManifest } from "./mask.ts";
@@ -45,6 +45,8 @@ export interface LoadDeps {
   readonly cwd?: string;
   /** Default: from the disk, regular files only, within bounds. */
   readonly readFile?: ReadFile;
+  /** Fresh ones, in place of `readFile`: they also know what was read of a manifest that is refused. */
+  readonly files?: Files;
   /** Compiles a `response.schema`; without it only its being JSON is checked. */
   readonly checkSchema?: CheckSchema;
 }
@@ -55,7 +57,7 @@ export interface LoadDeps {
  */
 export function loadManifest(file: string, deps: LoadDeps): Result<LoadedManifest, readonly ManifestProblem[]> {
   const report = createReport(file);
-  const loading: Loading = { env: deps.env, files: createFiles(deps.readFile), report, secrets: new Set() };
+  const loading: Loading = { env: deps.env, files: deps.files ?? createFiles(deps.readFile), report, secrets: new Set() };
   const environment = readEnvironment(deps.env, report);
   const parsed = parseFile(file, resolve(deps.cwd ?? ".", file), true, loading);
   const documents: Text[] = parsed === null ? [] : [parsed];
