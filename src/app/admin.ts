@@ -12,6 +12,7 @@ import type {
 import { ensureAdminToken, refuseOpenAdmin } from "../admin/token.ts";
 import type { Result } from "../core/result.ts";
 import { explainRoute } from "../manifest/explain.ts";
+import { freely } from "../manifest/extent.ts";
 import { readRegularFile } from "../manifest/files.ts";
 import { loadManifest } from "../manifest/load.ts";
 import type { BreakerCell } from "../policy/breaker.ts";
@@ -186,7 +187,7 @@ function manifestService(parts: AdminParts): ManifestService {
       const checked = loadManifest(options.file, {
         env: options.env,
         checkSchema: compileSchema,
-        readFile: (path) => (path === options.file ? text : readRegularFile(path)),
+        readFile: (path) => (path === options.file ? text : readRegularFile(path, freely)),
       });
       return checked.ok ? checked.value.warnings : checked.error;
     },

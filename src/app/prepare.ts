@@ -2,7 +2,8 @@ import { systemClock } from "../core/clock.ts";
 import { egressRules } from "../core/egress.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { AppSettings, Manifest } from "../core/settings.ts";
-import { createFiles, readRegularFile } from "../manifest/files.ts";
+import { type Extent, freely, TooMuch, within } from "../manifest/extent.ts";
+import { createFiles } from "../manifest/files.ts";
 import { formatProblem, type LoadedManifest, loadManifest, restartKeys } from "../manifest/load.ts";
 import { pathText } from "../manifest/problem.ts";
 import { createClassifiers } from "../policy/classify.ts";
@@ -40,11 +41,11 @@ export function prepare(
   file: string,
   env: Readonly<Record<string, string | undefined>>,
   standing: Standing | null,
-  readFile = readRegularFile,
+  spend = freely,
 ): Result<Prepared, Refused> {
-  const files = createFiles(readFile);
+  const files = createFiles(undefined, spend);
   const refused = (problems: readonly string[]) => err({ problems, files: files.watched() });
-  const result = loadManifest(file, { env, checkSchema: compileSchema, files });
+  const result = loadManifest(file, { env, checkSchema: compileSchema, files, spend });
   if (!result.ok) return refused(result.error.map(formatProblem));
   const compiled = proveCompiles(result.value);
   if (!compiled.ok) return refused(compiled.error);
@@ -52,22 +53,19 @@ export function prepare(
   return problems.length > 0 ? refused(problems) : compiled;
 }
 
-/** The same, or null where the files are larger than `maxBytes` together: then little has been done. */
+/** The same, or null where there is more to read than `most`: then no more than that has been done. */
 export function prepareSmall(
   file: string,
   env: Readonly<Record<string, string | undefined>>,
   standing: Standing,
-  maxBytes: number,
+  most: Extent,
 ): Result<Prepared, Refused> | null {
-  let left = maxBytes;
-  const readFile = (path: string): Uint8Array => {
-    const bytes = readRegularFile(path);
-    left -= bytes.length;
-    if (left < 0) throw new Error("larger than is read here");
-    return bytes;
-  };
-  const prepared = prepare(file, env, standing, readFile);
-  return left < 0 ? null : prepared;
+  try {
+    return prepare(file, env, standing, within(most));
+  } catch (error) {
+    if (error instanceof TooMuch) return null;
+    throw error;
+  }
 }
 
 type Document = LoadedManifest["origins"]["apps"][number]["document"];

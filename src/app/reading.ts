@@ -3,6 +3,7 @@ import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { errorText } from "../core/error.text.ts";
 import type { Result } from "../core/result.ts";
+import type { Extent } from "../manifest/extent.ts";
 import { type ParcelHead, type Piece, packHead, packPieces } from "./parcel.ts";
 import { type Prepared, prepareSmall, type Refused, type Standing } from "./prepare.ts";
 import { createUnpacker, type Unpacked } from "./unpack.ts";
@@ -32,14 +33,16 @@ type Unneeded =
 export type Reading = Unneeded | { readonly kind: "next"; readonly unpacked: Unpacked };
 
 /** Read in some 20 ms: less than a thread takes to start, which would also leave memory behind. */
-const SMALL_BYTES = 16 * 1024;
+const SMALL: Extent = { files: 16, bytes: 16 * 1024, patterns: 0, values: 2_000, routes: 128 };
 
 /**
  * Reads for a reload: here what is small, else in the thread. `before` is the manifest in force. Never rejects but for
  * an abort.
  */
 export async function readNext(job: ReadingJob, before: Unpacked, signal: AbortSignal): Promise<Reading> {
-  const prepared = prepareSmall(job.file, job.env, job.standing, SMALL_BYTES);
+  // Where that one is large, so is its successor: it is not even begun here.
+  const large = before.loaded.manifest.routes.length > SMALL.routes;
+  const prepared = large ? null : prepareSmall(job.file, job.env, job.standing, SMALL);
   if (prepared === null) return await readBeside(job, before, signal);
   const judged = judge(prepared, job.hash);
   return judged.kind === "wanted" ? { kind: "next", unpacked: unpack(judged.prepared, before) } : judged;
