@@ -12,11 +12,7 @@ import type {
 import { ensureAdminToken, refuseOpenAdmin } from "../admin/token.ts";
 import type { Result } from "../core/result.ts";
 import { explainRoute } from "../manifest/explain.ts";
-import { freely } from "../manifest/extent.ts";
-import { readRegularFile } from "../manifest/files.ts";
-import { loadManifest } from "../manifest/load.ts";
 import type { BreakerCell } from "../policy/breaker.ts";
-import { compileSchema } from "../policy/response.schema.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
 import type { ProxyServer } from "../proxy/proxy.ts";
 import { strictWire } from "../proxy/wire.strict.ts";
@@ -175,7 +171,7 @@ function breakerService({ breakers, manifests, options }: AdminParts): BreakerSe
 }
 
 function manifestService(parts: AdminParts): ManifestService {
-  const { manifests, options, storage } = parts;
+  const { manifests, storage } = parts;
   return {
     current: () => {
       const { revision, at, by, loaded } = manifests.current;
@@ -183,14 +179,7 @@ function manifestService(parts: AdminParts): ManifestService {
       return { revision, hash, appliedAt: at, by, warnings, manifest: () => textOf(loaded.shown) };
     },
     rejection: () => manifests.rejection,
-    validate: (text) => {
-      const checked = loadManifest(options.file, {
-        env: options.env,
-        checkSchema: compileSchema,
-        readFile: (path) => (path === options.file ? text : readRegularFile(path, freely)),
-      });
-      return checked.ok ? checked.value.warnings : checked.error;
-    },
+    validate: (text) => manifests.check(text),
     reload: (by) => parts.reload(by),
     revisions: (page) => storage.history.revisions(page),
     revision: (revision) => manifestOf(storage.history, revision),

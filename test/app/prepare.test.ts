@@ -14,7 +14,7 @@ test("whatever it is refused for, a file that comes where its patterns look asks
   const file = join(dir, "outrigger.yaml");
   writeFileSync(file, `listen: { proxy: "127.0.0.1:0" }\n${app()}`);
   writeFileSync(join(dir, "ca.pem"), "no certificate");
-  const first = prepare(file, {}, null);
+  const first = prepare({ file, env: {}, standing: null });
   const standing = first.ok ? first.value.loaded.manifest : null;
   const refused = {
     "a wrong value": app(", timeout: soon"),
@@ -23,7 +23,7 @@ test("whatever it is refused for, a file that comes where its patterns look asks
   };
   for (const [why, text] of Object.entries(refused)) {
     writeFileSync(file, `include: ["apps/*.yaml"]\n${text}`);
-    const prepared = prepare(file, {}, standing);
+    const prepared = prepare({ file, env: {}, standing });
     if (prepared.ok) throw new Error(`taken in spite of ${why}`);
     expect([...prepared.error.files.keys()], why).toContain(join(dir, "apps"));
   }

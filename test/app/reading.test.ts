@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { prepare } from "../../src/app/prepare.ts";
 import { type ReadingJob, readFirst, readNext } from "../../src/app/reading.ts";
 import type { Unpacked } from "../../src/app/unpack.ts";
+import { formatProblem } from "../../src/manifest/problem.ts";
 import { tempDir } from "../storage/support.ts";
 
 /** A manifest that is read in a thread, while something ends it. */
@@ -18,8 +19,8 @@ function large(): { readonly job: ReadingJob; readonly before: Unpacked } {
     file,
     `apps:\n  quiz:\n    owner: dev@quiz.example\n    url: "http://127.0.0.1:9"\n    webhooks:\n${routes}`,
   );
-  const prepared = prepare(file, {}, null);
-  if (!prepared.ok) throw new Error(prepared.error.problems.join("\n"));
+  const prepared = prepare({ file, env: {}, standing: null });
+  if (!prepared.ok) throw new Error(prepared.error.problems.map(formatProblem).join("\n"));
   const before = readFirst(prepared.value);
   return { job: { file, env: {}, standing: before.loaded.manifest, hash: "another" }, before };
 }
@@ -50,8 +51,8 @@ function rig(): Rig {
   const dir = tempDir();
   const file = join(dir, "outrigger.yaml");
   writeFileSync(file, small());
-  const prepared = prepare(file, {}, null);
-  if (!prepared.ok) throw new Error(prepared.error.problems.join("\n"));
+  const prepared = prepare({ file, env: {}, standing: null });
+  if (!prepared.ok) throw new Error(prepared.error.problems.map(formatProblem).join("\n"));
   const before = readFirst(prepared.value);
   const { manifest, hash } = before.loaded;
   return {
@@ -127,7 +128,10 @@ test("what can't be taken over is refused, and the thread ends unheard", async (
     const broken = { of: () => fail("no memory"), next: () => broken };
     const reading = readNext(job, { ...before, share: broken }, new AbortController().signal);
     const gone = once(await thread, "exit");
-    expect(await reading).toMatchObject({ kind: "refused", problems: [expect.stringMatching(/no memory/)] });
+    expect(await reading).toMatchObject({
+      kind: "refused",
+      problems: [{ message: expect.stringMatching(/no memory/) }],
+    });
     await gone;
     // Node tells of one at the end of the turn.
     await new Promise(setImmediate);
