@@ -188,7 +188,8 @@ function manifestService(parts: AdminParts): ManifestService {
       const host = headers.find((_, i) => headers[i - 1]?.toLowerCase() === "host") ?? "";
       const found = router.find(method, host, path, headers);
       if (found.kind !== "found") return found;
-      const explanation = explainRoute({ mask: loaded.mask, origins: loaded.origins() }, found.value.ref.key, method);
+      const { key } = found.value.ref;
+      const explanation = explainRoute({ mask: loaded.mask, origins: loaded.origins(key) }, key, method);
       return explanation === null ? { kind: "none" } : { kind: "found", explanation };
     },
   };

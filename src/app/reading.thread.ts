@@ -29,5 +29,5 @@ function read(to: MessagePort, job: ReadingJob): void {
   const head = packHead(judged.prepared);
   const pieces = packPieces(judged.prepared.loaded.manifest);
   to.on("message", () => to.postMessage(pieces.next().value ?? null));
-  say({ kind: "parcel", head }, [head.shown.deflated.buffer, head.written.buffer]);
+  say({ kind: "parcel", head }, [head.shown.deflated.buffer, ...head.written.map(({ buffer }) => buffer)]);
 }

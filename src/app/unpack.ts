@@ -21,7 +21,8 @@ import {
 /** A manifest as it runs: what is seldom asked for is made when it is. */
 export interface Manifested extends Omit<LoadedManifest, "masked" | "origins"> {
   readonly shown: Shown;
-  origins(): Written;
+  /** Of one route, and of others beside it. */
+  origins(routeKey: string): Written;
 }
 
 /** A manifest that was taken over and may be applied. */
@@ -69,7 +70,7 @@ export function createUnpacker(before: Unpacked | null): Unpacker {
         secrets,
         mask: createMask(secrets),
         shown,
-        origins: () => unpackWritten(written, manifest),
+        origins: (routeKey) => unpackWritten(written, manifest, routeKey),
       };
       return { loaded, tls, appTls, share };
     },
