@@ -125,8 +125,8 @@ test("what can't be taken over is refused, and the thread ends unheard", async (
   process.on("unhandledRejection", hear);
   try {
     const thread = nextThread();
-    const broken = { of: () => fail("no memory"), next: () => broken };
-    const reading = readNext(job, { ...before, share: broken }, new AbortController().signal);
+    const known = { get: () => fail("no memory") };
+    const reading = readNext(job, { ...before, known }, new AbortController().signal);
     const gone = once(await thread, "exit");
     expect(await reading).toMatchObject({
       kind: "refused",
