@@ -12,6 +12,7 @@ import type {
 import { ensureAdminToken, refuseOpenAdmin } from "../admin/token.ts";
 import type { Result } from "../core/result.ts";
 import { explainRoute } from "../manifest/explain.ts";
+import { memo } from "../manifest/memo.ts";
 import type { BreakerCell } from "../policy/breaker.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
 import type { ProxyServer } from "../proxy/proxy.ts";
@@ -126,16 +127,10 @@ async function tokenSource({ manifests, options }: AdminParts): Promise<() => re
   return () => (configured().length > 0 ? configured() : own);
 }
 
-/** Made once for each manifest: of 10,000 routes that takes a while, and much that is asked wants them. */
+/** Made once for each manifest, and let go of with it: of 10,000 routes that takes a while, and much that is asked wants them. */
 function routeInfos(manifests: Services["manifests"], mask: (text: string) => string): () => readonly RouteInfo[] {
-  let of: readonly RoutePlan[] | null = null;
-  let infos: readonly RouteInfo[] = [];
-  return () => {
-    const { plans } = manifests.current;
-    if (plans !== of) infos = plans.map((plan) => routeInfo(plan, mask));
-    of = plans;
-    return infos;
-  };
+  const infos = memo<readonly RoutePlan[], readonly RouteInfo[]>();
+  return () => infos(manifests.current.plans, (plans) => plans.map((plan) => routeInfo(plan, mask)));
 }
 
 function routeInfo({ settings }: RoutePlan, mask: (text: string) => string): RouteInfo {
