@@ -127,7 +127,7 @@ async function tokenSource({ manifests, options }: AdminParts): Promise<() => re
   return () => (configured().length > 0 ? configured() : own);
 }
 
-/** Made once for each manifest, and let go of with it: of 10,000 routes that takes a while, and much that is asked wants them. */
+/** Made once for each manifest, and let go of with it: of 10,000 routes that takes a while, and much wants them. */
 function routeInfos(manifests: Services["manifests"], mask: (text: string) => string): () => readonly RouteInfo[] {
   const infos = memo<readonly RoutePlan[], readonly RouteInfo[]>();
   return () => infos(manifests.current.plans, (plans) => plans.map((plan) => routeInfo(plan, mask)));

@@ -45,8 +45,8 @@ export interface Text {
 }
 
 /**
- * Reads, proves and compiles without touching anything live: what start, reload and a mere check share. Needs nothing but
- * its arguments and the disk, so that it can be done in a thread of its own.
+ * Reads, proves and compiles without touching anything live: what start, reload and a mere check share. Needs nothing
+ * but its arguments and the disk, so that it can be done in a thread of its own.
  */
 export function prepare({ file, text, env, standing }: Text, spend = freely): Result<Prepared, Refused> {
   const main = resolve(file);

@@ -68,7 +68,7 @@ export function createUnpacker(before: Unpacked | null): Unpacker {
   };
 }
 
-/** Apart from the unpacker: a function that is made in there holds the manifest before for as long as it lives itself. */
+/** Apart from the unpacker: a function made in there holds the manifest before for as long as it lives. */
 function manifestedOf(head: ParcelHead, manifest: Manifest): Manifested {
   const { warnings, files, hash, secrets, shown, written } = head;
   return {

@@ -125,7 +125,7 @@ function emptied({ offset }: Node, lineOf: LineOf): Copy {
   return { kind: "map", offset: lineOf(offset), entries: new Map(), value: NOTHING };
 }
 
-/** Copies what stands at `path`. The webhooks of an app are no part of it: each has a path, and there may be thousands. */
+/** Copies what stands at `path`. Not the webhooks of an app: each has a path of its own, and there may be thousands. */
 function copyTo(root: Copy, original: Node, path: readonly PropertyKey[], lineOf: LineOf): void {
   let [to, from] = [root, original];
   for (const part of path) {
