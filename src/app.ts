@@ -10,6 +10,7 @@ import { type StartWatch, watchFromStart } from "./app/watch.ts";
 import { sleep } from "./core/clock.ts";
 import { errorText } from "./core/error.text.ts";
 import { err, ok, type Result } from "./core/result.ts";
+import { formatProblem } from "./manifest/problem.ts";
 import { isLogLevel } from "./observe/log.ts";
 import { openProxy } from "./proxy/proxy.ts";
 
@@ -28,8 +29,8 @@ export async function startApp(options: AppOptions): Promise<Result<App, readonl
   if (!isLogLevel(level)) return err([`OUTRIGGER_LOG_LEVEL: ${level} is no level: use debug, info, warn or error`]);
   await using started = new AsyncDisposableStack();
   const watch = started.use(watchFromStart(file, clock));
-  const prepared = prepare(file, env, null);
-  if (!prepared.ok) return err(prepared.error.problems);
+  const prepared = prepare({ file, env, standing: null });
+  if (!prepared.ok) return err(prepared.error.problems.map(formatProblem));
   const first = readFirst(prepared.value);
   watch.update(first.loaded.files);
   try {

@@ -231,7 +231,7 @@ export interface ManifestService {
   };
   /** The last reload, where it was refused: when, by whom, and why, a line each; null once one went well. */
   rejection(): { readonly at: number; readonly by: string; readonly problems: readonly string[] } | null;
-  /** Loads and proves `text` as if it stood in the running file, and changes nothing. No errors: it could be applied. */
+  /** What a reload would find if `text` stood in the running file. Changes nothing. No errors: it would be applied. */
   validate(text: string): readonly ProblemInfo[] | Promise<readonly ProblemInfo[]>;
   /** Reads the file again. A refusal leaves everything as it was and says why, a line each. */
   reload(by: string): Promise<Result<{ readonly revision: number }, readonly string[]>>;

@@ -12,10 +12,8 @@ import type {
 import { ensureAdminToken, refuseOpenAdmin } from "../admin/token.ts";
 import type { Result } from "../core/result.ts";
 import { explainRoute } from "../manifest/explain.ts";
-import { readRegularFile } from "../manifest/files.ts";
-import { loadManifest } from "../manifest/load.ts";
+import { memo } from "../manifest/memo.ts";
 import type { BreakerCell } from "../policy/breaker.ts";
-import { compileSchema } from "../policy/response.schema.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
 import type { ProxyServer } from "../proxy/proxy.ts";
 import { strictWire } from "../proxy/wire.strict.ts";
@@ -129,16 +127,10 @@ async function tokenSource({ manifests, options }: AdminParts): Promise<() => re
   return () => (configured().length > 0 ? configured() : own);
 }
 
-/** Made once for each manifest: of 10,000 routes that takes a while, and much that is asked wants them. */
+/** Made once for each manifest, and let go of with it: of 10,000 routes that takes a while, and much wants them. */
 function routeInfos(manifests: Services["manifests"], mask: (text: string) => string): () => readonly RouteInfo[] {
-  let of: readonly RoutePlan[] | null = null;
-  let infos: readonly RouteInfo[] = [];
-  return () => {
-    const { plans } = manifests.current;
-    if (plans !== of) infos = plans.map((plan) => routeInfo(plan, mask));
-    of = plans;
-    return infos;
-  };
+  const infos = memo<readonly RoutePlan[], readonly RouteInfo[]>();
+  return () => infos(manifests.current.plans, (plans) => plans.map((plan) => routeInfo(plan, mask)));
 }
 
 function routeInfo({ settings }: RoutePlan, mask: (text: string) => string): RouteInfo {
@@ -174,7 +166,7 @@ function breakerService({ breakers, manifests, options }: AdminParts): BreakerSe
 }
 
 function manifestService(parts: AdminParts): ManifestService {
-  const { manifests, options, storage } = parts;
+  const { manifests, storage } = parts;
   return {
     current: () => {
       const { revision, at, by, loaded } = manifests.current;
@@ -182,14 +174,7 @@ function manifestService(parts: AdminParts): ManifestService {
       return { revision, hash, appliedAt: at, by, warnings, manifest: () => textOf(loaded.shown) };
     },
     rejection: () => manifests.rejection,
-    validate: (text) => {
-      const checked = loadManifest(options.file, {
-        env: options.env,
-        checkSchema: compileSchema,
-        readFile: (path) => (path === options.file ? text : readRegularFile(path)),
-      });
-      return checked.ok ? checked.value.warnings : checked.error;
-    },
+    validate: (text) => manifests.check(text),
     reload: (by) => parts.reload(by),
     revisions: (page) => storage.history.revisions(page),
     revision: (revision) => manifestOf(storage.history, revision),
@@ -198,7 +183,8 @@ function manifestService(parts: AdminParts): ManifestService {
       const host = headers.find((_, i) => headers[i - 1]?.toLowerCase() === "host") ?? "";
       const found = router.find(method, host, path, headers);
       if (found.kind !== "found") return found;
-      const explanation = explainRoute({ mask: loaded.mask, origins: loaded.origins() }, found.value.ref.key, method);
+      const { key } = found.value.ref;
+      const explanation = explainRoute({ mask: loaded.mask, origins: loaded.origins(key) }, key, method);
       return explanation === null ? { kind: "none" } : { kind: "found", explanation };
     },
   };

@@ -2,13 +2,14 @@ import type { Clock } from "../core/clock.ts";
 import type { EventBus } from "../core/events.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Manifest } from "../core/settings.ts";
+import { formatProblem, type ManifestProblem, problemOf } from "../manifest/problem.ts";
 import type { ManifestWatch } from "../manifest/watch.ts";
 import type { Routing } from "../proxy/intake.ts";
 import { createRouter } from "../proxy/router.ts";
 import { AT_ONCE, type Built, buildPlans } from "./build.ts";
 import type { PlanDeps } from "./plans.ts";
 import type { Standing } from "./prepare.ts";
-import { readNext } from "./reading.ts";
+import { type ReadingJob, readNext } from "./reading.ts";
 import type { Unpacked } from "./unpack.ts";
 
 /** The manifest in force, and since when. */
@@ -37,6 +38,8 @@ export interface Manifests extends AsyncDisposable {
    * was. Reloads asked for while one runs follow it, one for all of them.
    */
   reload(by: string): Promise<Result<Applied, readonly string[]>>;
+  /** What a reload would say if `text` stood in the file, warnings too. One after the other: each may be megabytes. */
+  check(text: string): Promise<readonly ManifestProblem[]>;
 }
 
 export interface ManifestDeps extends PlanDeps {
@@ -62,23 +65,39 @@ export async function startManifests(first: Unpacked, deps: ManifestDeps): Promi
   announce(current, deps);
   let rejection: Rejection | null = null;
   let running: Promise<Result<Applied, readonly string[]>> | null = null;
+  let checking: Promise<unknown> = Promise.resolve();
   let waiting: Promise<Result<Applied, readonly string[]>> | null = null;
+
+  const jobOf = ({ manifest, hash }: Applied["loaded"]): ReadingJob => {
+    const { file, env } = deps;
+    return { file, env, standing: standingOf(manifest), hash };
+  };
+
+  const checkNow = async (text: string): Promise<readonly ManifestProblem[]> => {
+    try {
+      stopped.signal.throwIfAborted();
+      const reading = await readNext({ ...jobOf(current.loaded), text }, current, stopped.signal);
+      if (reading.kind === "refused") return reading.problems;
+      return reading.kind === "passed" ? reading.warnings : reading.unpacked.loaded.warnings;
+    } catch (error) {
+      if (stopped.signal.aborted) return [problemOf(deps.file, STOPPING)];
+      throw error;
+    }
+  };
 
   const reloadNow = async (by: string): Promise<Result<Applied, readonly string[]>> => {
     const { loaded } = current;
-    const { file, env } = deps;
-    const job = { file, env, standing: standingOf(loaded.manifest), hash: loaded.hash };
-    const reading = await readNext(job, current, stopped.signal);
+    const reading = await readNext(jobOf(loaded), current, stopped.signal);
     if (reading.kind === "refused") {
-      const { problems, files } = reading;
-      deps.watch(files, loaded.files.keys());
+      deps.watch(reading.files, loaded.files.keys());
+      const problems = reading.problems.map(formatProblem);
       rejection = { at: deps.clock.wall(), by, problems };
       deps.bus.emit({ type: "manifest.rejected", ...rejection });
       return err(problems);
     }
     rejection = null;
-    deps.watch(reading.kind === "same" ? reading.files : reading.unpacked.loaded.files);
-    if (reading.kind === "same") return ok(current);
+    deps.watch(reading.kind === "passed" ? reading.files : reading.unpacked.loaded.files);
+    if (reading.kind === "passed") return ok(current);
     const applied = await build(reading.unpacked, current, by, deps, stopped.signal);
     deps.coming(applied);
     current = applied;
@@ -114,6 +133,11 @@ export async function startManifests(first: Unpacked, deps: ManifestDeps): Promi
     },
     get rejection() {
       return rejection;
+    },
+    check(text) {
+      const checked = checking.then(() => checkNow(text));
+      checking = checked.catch(() => undefined);
+      return checked;
     },
     reload,
     async [Symbol.asyncDispose]() {

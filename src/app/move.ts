@@ -3,6 +3,7 @@ import type { Random } from "../core/random.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import { createSeal } from "../core/seal.ts";
 import type { RedisSettings, SpoolSettings } from "../core/settings.service.ts";
+import { formatProblem } from "../manifest/problem.ts";
 import { checkRedis } from "../redis/check.ts";
 import { openRedis } from "../redis/connection.ts";
 import { openRedisSpool } from "../redis/spool/driver.ts";
@@ -39,8 +40,8 @@ const PATIENCE_MS = 10_000;
  * store is whole, so that a move that was cut off is simply begun again.
  */
 export async function moveSpool(options: MoveOptions): Promise<Result<Moved, readonly string[]>> {
-  const prepared = prepare(options.file, options.env, null);
-  if (!prepared.ok) return err(prepared.error.problems);
+  const prepared = prepare({ file: options.file, env: options.env, standing: null });
+  if (!prepared.ok) return err(prepared.error.problems.map(formatProblem));
   const { dataDir, spool, redis } = prepared.value.loaded.manifest;
   if (redis === null) return err(["the manifest names no Redis: set redis.url, or REDIS_URL"]);
   try {

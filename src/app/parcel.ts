@@ -19,7 +19,7 @@ export interface ParcelHead extends Pick<LoadedManifest, "warnings" | "files" | 
   readonly appTls: ReadonlyMap<string, TlsMaterial>;
   readonly shown: Shown;
   /** As of `packWritten`. */
-  readonly written: Uint8Array<ArrayBuffer>;
+  readonly written: readonly Uint8Array<ArrayBuffer>[];
 }
 
 /** The manifest as JSON text, secrets masked, in raw deflate: megabytes that are seldom asked for. */

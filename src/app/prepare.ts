@@ -1,9 +1,11 @@
+import { resolve } from "node:path";
 import { systemClock } from "../core/clock.ts";
 import { egressRules } from "../core/egress.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { AppSettings, Manifest } from "../core/settings.ts";
-import { readRegularFile, stateOf } from "../manifest/files.ts";
-import { formatProblem, type LoadedManifest, loadManifest, restartKeys } from "../manifest/load.ts";
+import { type Extent, freely, TooMuch, within } from "../manifest/extent.ts";
+import { createFiles, readRegularFile } from "../manifest/files.ts";
+import { type LoadedManifest, loadManifest, type ManifestProblem, restartKeys } from "../manifest/load.ts";
 import { pathText } from "../manifest/problem.ts";
 import { createClassifiers } from "../policy/classify.ts";
 import { compileSchema } from "../policy/response.schema.ts";
@@ -23,72 +25,72 @@ export interface Prepared {
 
 /** A manifest that may not. */
 export interface Refused {
-  /** `file:line:col path: what is wrong`, all of them. */
-  readonly problems: readonly string[];
-  /** What was read, or could not be, with what it led to before: mending one of them may mend the manifest. */
+  /** All of them, warnings too. */
+  readonly problems: readonly ManifestProblem[];
+  /** As of {@link LoadedManifest}, as far as it got: mending one of them, or adding one, may mend the manifest. */
   readonly files: ReadonlyMap<string, string>;
 }
 
 /** What a process began with and keeps until its end. */
 export type Standing = Pick<Manifest, "listen" | "dataDir" | "spool" | "redis">;
 
-/**
- * Reads, proves and compiles without touching anything live: what start and reload share. Needs nothing but its
- * arguments and the disk, so that it can be done in a thread of its own. `standing` is null at the start.
- */
-export function prepare(
-  file: string,
-  env: Readonly<Record<string, string | undefined>>,
-  standing: Standing | null,
-  readFile = readRegularFile,
-): Result<Prepared, Refused> {
-  const files = new Map<string, string>();
-  const watched = (path: string): Uint8Array => {
-    if (!files.has(path)) files.set(path, stateOf(path));
-    return readFile(path);
-  };
-  const result = loadManifest(file, { env, checkSchema: compileSchema, readFile: watched });
-  if (!result.ok) return err({ problems: result.error.map(formatProblem), files });
-  const compiled = proveCompiles(result.value);
-  if (!compiled.ok) return err({ problems: compiled.error, files });
-  const problems = standing === null ? [] : restartProblems(standing, result.value);
-  return problems.length > 0 ? err({ problems, files: result.value.files }) : compiled;
+/** What is read, and as whom. */
+export interface Text {
+  readonly file: string;
+  /** In the place of what the file holds. */
+  readonly text?: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Null at the start. */
+  readonly standing: Standing | null;
 }
 
-/** The same, or null where the files are larger than `maxBytes` together: then little has been done. */
-export function prepareSmall(
-  file: string,
-  env: Readonly<Record<string, string | undefined>>,
-  standing: Standing,
-  maxBytes: number,
-): Result<Prepared, Refused> | null {
-  let left = maxBytes;
-  const readFile = (path: string): Uint8Array => {
-    const bytes = readRegularFile(path);
-    left -= bytes.length;
-    if (left < 0) throw new Error("larger than is read here");
-    return bytes;
-  };
-  const prepared = prepare(file, env, standing, readFile);
-  return left < 0 ? null : prepared;
+/**
+ * Reads, proves and compiles without touching anything live: what start, reload and a mere check share. Needs nothing
+ * but its arguments and the disk, so that it can be done in a thread of its own.
+ */
+export function prepare({ file, text, env, standing }: Text, spend = freely): Result<Prepared, Refused> {
+  const main = resolve(file);
+  const files = createFiles((path) => {
+    if (path !== main || text === undefined) return readRegularFile(path, spend);
+    spend("bytes", text.length);
+    return text;
+  }, spend);
+  const refused = (problems: readonly ManifestProblem[]) => err({ problems, files: files.watched() });
+  const result = loadManifest(file, { env, checkSchema: compileSchema, files, spend });
+  if (!result.ok) return refused(result.error);
+  const { warnings } = result.value;
+  const compiled = proveCompiles(result.value);
+  if (!compiled.ok) return refused([...compiled.error, ...warnings]);
+  const problems = standing === null ? [] : restartProblems(standing, result.value);
+  return problems.length > 0 ? refused([...problems, ...warnings]) : compiled;
+}
+
+/** The same, or null where there is more to read than `most`: then no more than that has been done. */
+export function prepareSmall(text: Text, most: Extent): Result<Prepared, Refused> | null {
+  try {
+    return prepare(text, within(most));
+  } catch (error) {
+    if (error instanceof TooMuch) return null;
+    throw error;
+  }
 }
 
 type Document = LoadedManifest["origins"]["apps"][number]["document"];
 
-function proveCompiles(loaded: LoadedManifest): Result<Prepared, readonly string[]> {
+function proveCompiles(loaded: LoadedManifest): Result<Prepared, readonly ManifestProblem[]> {
   const { origins, manifest } = loaded;
-  const problems: string[] = [];
+  const problems: ManifestProblem[] = [];
   const tls = readServerTls(manifest.listen.tls);
-  if (!tls.ok) problems.push(problemText(origins.main, ["listen", "tls"], tls.error));
+  if (!tls.ok) problems.push(problemAt(origins.main, ["listen", "tls"], tls.error));
   const ruleOf = egressRules(manifest.egress);
   const apps = new Map<AppSettings, CompiledApp>();
   const appTls = new Map<string, TlsMaterial>();
   for (const { settings, document, path } of origins.apps) {
     const material = readTls(settings.tls);
     const app = compileApp(settings, material.ok ? material.value : null, ruleOf(settings.network));
-    if (!material.ok) problems.push(problemText(document, [...path, "tls"], material.error));
+    if (!material.ok) problems.push(problemAt(document, [...path, "tls"], material.error));
     else if (material.value !== null) appTls.set(settings.name, material.value);
-    if (!app.ok) problems.push(problemText(document, [...path, ...app.error.path], app.error.message));
+    if (!app.ok) problems.push(problemAt(document, [...path, ...app.error.path], app.error.message));
     else apps.set(settings, app.value);
   }
   const deps = { clock: systemClock, classify: createClassifiers() };
@@ -96,24 +98,18 @@ function proveCompiles(loaded: LoadedManifest): Result<Prepared, readonly string
     const own = apps.get(app.settings);
     const route = own && compileRoute(settings, own, deps);
     if (route?.ok === false)
-      problems.push(problemText(app.document, [...path, ...route.error.path], route.error.message));
+      problems.push(problemAt(app.document, [...path, ...route.error.path], route.error.message));
   }
   return tls.ok && problems.length === 0 ? ok({ loaded, tls: tls.value, appTls }) : err(problems);
 }
 
-function restartProblems(standing: Standing, next: LoadedManifest): string[] {
+function restartProblems(standing: Standing, next: LoadedManifest): ManifestProblem[] {
   const message = "this can't change while running: restart outrigger, or put the old value back";
-  return restartKeys(standing, next.manifest).map((key) => problemText(next.origins.main, key.split("."), message));
+  return restartKeys(standing, next.manifest).map((key) => problemAt(next.origins.main, key.split("."), message));
 }
 
-/** A problem as `check` would say it, about what stands at `path`. */
-function problemText(document: Document, path: readonly PropertyKey[], message: string): string {
+/** A problem of what stands at `path`. */
+function problemAt(document: Document, path: readonly PropertyKey[], message: string): ManifestProblem {
   const { source, offset } = document.place(path);
-  return formatProblem({
-    file: source.file,
-    ...source.position(offset),
-    path: pathText(path),
-    message,
-    severity: "error",
-  });
+  return { file: source.file, ...source.position(offset), path: pathText(path), message, severity: "error" };
 }

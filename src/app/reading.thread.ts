@@ -22,12 +22,12 @@ function standBack(): void {
   }
 }
 
-function read(to: MessagePort, { file, env, standing, hash }: ReadingJob): void {
+function read(to: MessagePort, job: ReadingJob): void {
   const say = (word: FirstWord, transfer: ArrayBuffer[] = []): void => to.postMessage(word, transfer);
-  const judged = judge(prepare(file, env, standing), hash);
+  const judged = judge(prepare(job), job);
   if (judged.kind !== "wanted") return say(judged);
   const head = packHead(judged.prepared);
   const pieces = packPieces(judged.prepared.loaded.manifest);
   to.on("message", () => to.postMessage(pieces.next().value ?? null));
-  say({ kind: "parcel", head }, [head.shown.deflated.buffer, head.written.buffer]);
+  say({ kind: "parcel", head }, [head.shown.deflated.buffer, ...head.written.map(({ buffer }) => buffer)]);
 }

@@ -3,8 +3,11 @@ import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { errorText } from "../core/error.text.ts";
 import type { Result } from "../core/result.ts";
+import type { Extent } from "../manifest/extent.ts";
+import type { LoadedManifest } from "../manifest/load.ts";
+import { problemOf } from "../manifest/problem.ts";
 import { type ParcelHead, type Piece, packHead, packPieces } from "./parcel.ts";
-import { type Prepared, prepareSmall, type Refused, type Standing } from "./prepare.ts";
+import { type Prepared, prepareSmall, type Refused, type Text } from "./prepare.ts";
 import { createUnpacker, type Unpacked } from "./unpack.ts";
 
 /**
@@ -12,36 +15,35 @@ import { createUnpacker, type Unpacked } from "./unpack.ts";
  * work nor what it left behind holds anyone up.
  */
 
-/** What the thread is given. */
-export interface ReadingJob {
-  readonly file: string;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly standing: Standing;
+/** What the thread is given. A `text` is only checked, never applied. */
+export interface ReadingJob extends Text {
   /** Of the manifest in force: one of the same content is not sent. */
   readonly hash: string;
 }
 
 /** What it says first. After `parcel` it gives a piece each time it is asked, and null after the last. */
-export type FirstWord = Unneeded | { readonly kind: "parcel"; readonly head: ParcelHead };
+export type FirstWord = Unapplied | { readonly kind: "parcel"; readonly head: ParcelHead };
 
-/** A manifest that changes nothing. */
-type Unneeded =
+/** A manifest that changes nothing: it may not, or there is nothing to change, or it was only checked. */
+type Unapplied =
   | ({ readonly kind: "refused" } & Refused)
-  | { readonly kind: "same"; readonly files: ReadonlyMap<string, string> };
+  | ({ readonly kind: "passed" } & Pick<LoadedManifest, "files" | "warnings">);
 
-export type Reading = Unneeded | { readonly kind: "next"; readonly unpacked: Unpacked };
+export type Reading = Unapplied | { readonly kind: "next"; readonly unpacked: Unpacked };
 
 /** Read in some 20 ms: less than a thread takes to start, which would also leave memory behind. */
-const SMALL_BYTES = 16 * 1024;
+const SMALL: Extent = { files: 16, bytes: 16 * 1024, patterns: 0, values: 2_000, routes: 128 };
 
 /**
  * Reads for a reload: here what is small, else in the thread. `before` is the manifest in force. Never rejects but for
  * an abort.
  */
 export async function readNext(job: ReadingJob, before: Unpacked, signal: AbortSignal): Promise<Reading> {
-  const prepared = prepareSmall(job.file, job.env, job.standing, SMALL_BYTES);
+  // Where that one is large, so is its successor: it is not even begun here.
+  const large = before.loaded.manifest.routes.length > SMALL.routes;
+  const prepared = large ? null : prepareSmall(job, SMALL);
   if (prepared === null) return await readBeside(job, before, signal);
-  const judged = judge(prepared, job.hash);
+  const judged = judge(prepared, job);
   return judged.kind === "wanted" ? { kind: "next", unpacked: unpack(judged.prepared, before) } : judged;
 }
 
@@ -53,11 +55,12 @@ export function readFirst(prepared: Prepared): Unpacked {
 /** Is there anything to apply? */
 export function judge(
   prepared: Result<Prepared, Refused>,
-  hash: string,
-): Unneeded | { readonly kind: "wanted"; readonly prepared: Prepared } {
+  { hash, text }: ReadingJob,
+): Unapplied | { readonly kind: "wanted"; readonly prepared: Prepared } {
   if (!prepared.ok) return { kind: "refused", ...prepared.error };
-  const { loaded } = prepared.value;
-  return loaded.hash === hash ? { kind: "same", files: loaded.files } : { kind: "wanted", prepared: prepared.value };
+  const { files, warnings, hash: found } = prepared.value.loaded;
+  if (found === hash || text !== undefined) return { kind: "passed", files, warnings };
+  return { kind: "wanted", prepared: prepared.value };
 }
 
 function unpack(prepared: Prepared, before: Unpacked | null): Unpacked {
@@ -98,7 +101,11 @@ async function readBeside(job: ReadingJob, before: Unpacked, signal: AbortSignal
   } catch (error) {
     signal.throwIfAborted();
     // Too large for the memory there is, say: nothing of ours is harmed.
-    return { kind: "refused", problems: [`${job.file}: could not be read: ${errorText(error)}`], files: new Map() };
+    return {
+      kind: "refused",
+      problems: [problemOf(job.file, `could not be read: ${errorText(error)}`)],
+      files: new Map(),
+    };
   } finally {
     signal.removeEventListener("abort", stop);
     stop();

@@ -3,7 +3,7 @@ import type { AppSettings, Manifest } from "../core/settings.ts";
 import { deepFreeze } from "../manifest/freeze.ts";
 import type { LoadedManifest } from "../manifest/load.ts";
 import { createMask } from "../manifest/mask.ts";
-import { createShare, type Share } from "../manifest/share.ts";
+import { createShare, type Known } from "../manifest/share.ts";
 import { unpackWritten, type Written } from "../manifest/written.ts";
 import type { ServerTls } from "../proxy/listener.tls.ts";
 import type { TlsMaterial } from "../upstream/connect.ts";
@@ -21,7 +21,8 @@ import {
 /** A manifest as it runs: what is seldom asked for is made when it is. */
 export interface Manifested extends Omit<LoadedManifest, "masked" | "origins"> {
   readonly shown: Shown;
-  origins(): Written;
+  /** Of one route, and of others beside it. */
+  origins(routeKey: string): Written;
 }
 
 /** A manifest that was taken over and may be applied. */
@@ -29,8 +30,8 @@ export interface Unpacked {
   readonly loaded: Manifested;
   readonly tls: ServerTls | null;
   readonly appTls: ReadonlyMap<string, TlsMaterial>;
-  /** For the unpacking of the manifest after it. */
-  readonly share: Share;
+  /** What it is made of, for the unpacking of the manifest after it. */
+  readonly known: Known;
 }
 
 export interface Unpacker {
@@ -44,7 +45,7 @@ export interface Unpacker {
  * what a reload leaves as it was can be told by identity.
  */
 export function createUnpacker(before: Unpacked | null): Unpacker {
-  const share = before?.share.next() ?? createShare();
+  const share = createShare(before?.known);
   const old = new Map(before?.loaded.manifest.routes.map((route) => [route.key, route]));
   const apps: AppSettings[] = [];
   const parts: Part[] = [];
@@ -59,20 +60,26 @@ export function createUnpacker(before: Unpacked | null): Unpacker {
         routes.push(same !== undefined && equal(same, route) ? same : Object.freeze(route));
       }
     },
-    end({ manifest: service, warnings, files, hash, secrets, tls, appTls, shown, written }) {
-      const manifest: Manifest = deepFreeze({ ...service, apps: Object.freeze(apps), routes: Object.freeze(routes) });
-      const loaded: Manifested = {
-        manifest,
-        warnings,
-        files,
-        hash,
-        secrets,
-        mask: createMask(secrets),
-        shown,
-        origins: () => unpackWritten(written, manifest),
-      };
-      return { loaded, tls, appTls, share };
+    end(head) {
+      const lists = { apps: Object.freeze(apps), routes: Object.freeze(routes) };
+      const manifest: Manifest = deepFreeze({ ...head.manifest, ...lists });
+      return { loaded: manifestedOf(head, manifest), tls: head.tls, appTls: head.appTls, known: share.known };
     },
+  };
+}
+
+/** Apart from the unpacker: a function made in there holds the manifest before for as long as it lives. */
+function manifestedOf(head: ParcelHead, manifest: Manifest): Manifested {
+  const { warnings, files, hash, secrets, shown, written } = head;
+  return {
+    manifest,
+    warnings,
+    files,
+    hash,
+    secrets,
+    mask: createMask(secrets),
+    shown,
+    origins: (routeKey) => unpackWritten(written, manifest, routeKey),
   };
 }
 

@@ -1,6 +1,7 @@
 import { realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { z } from "zod";
+import type { Spend } from "./extent.ts";
 import type { Files } from "./files.ts";
 import { interpolate } from "./interpolate.ts";
 import type { Report } from "./problem.ts";
@@ -13,6 +14,7 @@ import { validate } from "./validate.ts";
 export interface Loading {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly files: Files;
+  readonly spend: Spend;
   readonly report: Report;
   /** Values that must never be shown. */
   readonly secrets: Set<string>;
@@ -80,6 +82,7 @@ export function parseFile(file: string, path: string, trusted: boolean, loading:
     expand: (value, plain, offset, at) =>
       interpolate(value, plain, around, (index, message) => complain(plain ? offset + index : offset, at, message)),
     complain,
+    spend: loading.spend,
     lineOf: (offset) => source.position(offset).line,
   });
   if (root === null) return null;

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync, realpathSync, statSync } from "node:fs";
+import { freely, type Spend, TooMuch } from "./extent.ts";
 
-/** Reads a file whole: bytes, or text in UTF-8. Throws as `node:fs` does. */
-export type ReadFile = (path: string) => string | Uint8Array;
+/** Reads a file whole: bytes, or text in UTF-8. Throws as `node:fs` does, or as `spend`, which it tells of its size. */
+export type ReadFile = (path: string, spend: Spend) => string | Uint8Array;
 
 /** Everything beside the manifest itself that is read while loading: each file once, within bounds, remembered. */
 export interface Files {
@@ -20,11 +21,12 @@ export interface Files {
 const MAX_BYTES = 8 * 1024 * 1024;
 
 /** The default of `readFile`: regular files only, at most 8 MiB. */
-export function readRegularFile(path: string): Uint8Array {
+export function readRegularFile(path: string, spend: Spend): Uint8Array {
   const stat = statSync(path);
   // A named pipe would wait for ever for somebody to write.
   if (!stat.isFile()) throw Object.assign(new Error(`${path} is no regular file`), { code: "ENOTFILE" });
   if (stat.size > MAX_BYTES) throw Object.assign(new Error(`${path} is too large`), { code: "EFBIG" });
+  spend("bytes", stat.size);
   return readFileSync(path);
 }
 
@@ -38,20 +40,22 @@ export function stateOf(path: string): string {
   }
 }
 
-export function createFiles(readFile: ReadFile = readRegularFile): Files {
+export function createFiles(readFile: ReadFile = readRegularFile, spend: Spend = freely): Files {
   const read = new Map<string, { bytes: Uint8Array } | { error: string }>();
   const watched = new Map<string, string>();
   const watch = (path: string): void => {
     if (!watched.has(path)) watched.set(path, stateOf(path));
   };
   const bytes: Files["bytes"] = (path) => {
-    watch(path);
     let result = read.get(path);
     if (result === undefined) {
+      spend("files", 1);
+      watch(path);
       try {
-        const content = readFile(path);
+        const content = readFile(path, spend);
         result = { bytes: typeof content === "string" ? new TextEncoder().encode(content) : content };
       } catch (error) {
+        if (error instanceof TooMuch) throw error;
         result = { error: whyUnreadable(path, error) };
       }
       read.set(path, result);

@@ -36,6 +36,7 @@ function expand(
 ): string[] {
   const absolute = main.resolve(pattern);
   if (!MAGIC.test(pattern)) return [absolute];
+  loading.spend("patterns", 1);
   // A file that is added later shows as a change of the directory it is added to.
   const fixed = absolute.slice(0, absolute.search(MAGIC));
   const root = fixed.endsWith("/") ? resolve(fixed) : dirname(fixed);

@@ -158,8 +158,8 @@ export function createBaseLayers(main: Document<ManifestEntry>, env: Environment
   };
 }
 
-/** Keys of an app that are keys of a webhook entry too; its `url` is about the app. */
+/** Keys of an app that are keys of a webhook entry too; its `url` is about the app, and so are its webhooks. */
 export function appLayer(document: Document<unknown>, name: string, app: AppEntry): Layer {
-  const { url: _url, ...entry } = app;
+  const { url: _url, webhooks: _webhooks, ...entry } = app;
   return { entry, from: { kind: "file", document, path: ["apps", name] } };
 }

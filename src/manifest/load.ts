@@ -5,7 +5,8 @@ import type { JsonValue } from "../core/settings.route.ts";
 import type { Manifest } from "../core/settings.ts";
 import { checkFile, type Loading, type Parsed, parseFile } from "./document.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
-import { createFiles, type ReadFile } from "./files.ts";
+import { freely, type Spend } from "./extent.ts";
+import { createFiles, type Files, type ReadFile } from "./files.ts";
 import { deepFreeze } from "./freeze.ts";
 import { loadIncluded } from "./include.ts";
 import { createMask, type Mask, maskManifest } from "./mask.ts";
@@ -45,18 +46,23 @@ export interface LoadDeps {
   readonly cwd?: string;
   /** Default: from the disk, regular files only, within bounds. */
   readonly readFile?: ReadFile;
+  /** Fresh ones, in place of `readFile`: they also know what was read of a manifest that is refused. */
+  readonly files?: Files;
+  /** Default: freely. */
+  readonly spend?: Spend;
   /** Compiles a `response.schema`; without it only its being JSON is checked. */
   readonly checkSchema?: CheckSchema;
 }
 
 /**
  * Loads and proves a manifest: text → frozen settings. All problems of all kinds come back at once, errors first, then
- * warnings. Never throws for anything that a file or a variable holds.
+ * warnings. Never throws for anything that a file or a variable holds, but what `spend` throws.
  */
 export function loadManifest(file: string, deps: LoadDeps): Result<LoadedManifest, readonly ManifestProblem[]> {
   const report = createReport(file);
-  const loading: Loading = { env: deps.env, files: createFiles(deps.readFile), report, secrets: new Set() };
-  const environment = readEnvironment(deps.env, report);
+  const { env, spend = freely, files = createFiles(deps.readFile, spend) } = deps;
+  const loading: Loading = { env, files, spend, report, secrets: new Set() };
+  const environment = readEnvironment(env, report);
   const parsed = parseFile(file, resolve(deps.cwd ?? ".", file), true, loading);
   const documents: Text[] = parsed === null ? [] : [parsed];
   const resolved = parsed === null ? null : resolveAll(parsed, { loading, environment, deps, documents });

@@ -21,6 +21,11 @@ export function formatProblem(p: ManifestProblem): string {
   return `${where}: ${p.severity === "warning" ? "warning: " : ""}${p.message}`;
 }
 
+/** A problem of a file as a whole. */
+export function problemOf(file: string, message: string): ManifestProblem {
+  return { file, line: 1, col: 1, path: "file", message, severity: "error" };
+}
+
 /** A path of keys and indexes as people write it: `apps.quiz.upstreams[1].url`. */
 export function pathText(path: readonly PropertyKey[]): string {
   let text = "";

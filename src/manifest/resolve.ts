@@ -52,7 +52,9 @@ export interface Resolving {
 export function resolveManifest(resolving: Resolving): Resolved {
   const { main, env, loading } = resolving;
   const egress = service.resolveEgress(main.value.egress);
-  const apps = collectApps(resolving).map(({ document, name, entry }): ResolvedApp => {
+  const entries = collectApps(resolving);
+  for (const { entry } of entries) loading.spend("routes", Object.keys(entry.webhooks ?? {}).length);
+  const apps = entries.map(({ document, name, entry }): ResolvedApp => {
     const settings = resolveApp({ document, name, entry, env, loading, network: egress.default });
     return { settings, entry, document, path: ["apps", name] };
   });

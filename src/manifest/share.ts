@@ -7,14 +7,19 @@ import { createHash } from "node:crypto";
 export interface Share {
   /** The first value that was given of this content. Never change one: others have it too. */
   of<T>(value: T): T;
-  /** For the next manifest: what it has in common with this one stays the same object, the rest is let go of. */
-  next(): Share;
+  /** All that was asked for, and nothing else: for the share of the next manifest. */
+  readonly known: Known;
 }
 
-export function createShare(before: ReadonlyMap<string, object> = new Map()): Share {
+/** Values by their content. */
+export type Known = Pick<ReadonlyMap<string, object>, "get">;
+
+/** What is in `before` stays the same object. To let go of the rest, keep what is `known` and not the share. */
+export function createShare(before: Known = new Map()): Share {
   const known = new Map<string, object>();
   const found = new WeakMap<object, object>();
   return {
+    known,
     of<T>(value: T): T {
       if (value === null || typeof value !== "object") return value;
       let shared = found.get(value);
@@ -26,7 +31,6 @@ export function createShare(before: ReadonlyMap<string, object> = new Map()): Sh
       found.set(shared, shared);
       return shared as T;
     },
-    next: () => createShare(known),
   };
 }
 

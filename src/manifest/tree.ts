@@ -1,4 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq, type Node as YamlNode } from "yaml";
+import type { Spend } from "./extent.ts";
 import { type Complain, MAX_DEPTH } from "./source.ts";
 
 /**
@@ -24,13 +25,14 @@ export type Expand = (text: string, plain: boolean, offset: number, path: readon
 export interface Walk {
   readonly expand: Expand;
   readonly complain: Complain;
+  readonly spend: Spend;
   readonly lineOf: (offset: number) => number;
 }
 
 const MAX_ALIASED = 10_000;
 
 /** Turns the library's nodes into ours. Duplicate keys are reported; aliases that unfold without bound give null. */
-export function toTree(root: YamlNode, { expand, complain, lineOf }: Walk): Node | null {
+export function toTree(root: YamlNode, { expand, complain, spend, lineOf }: Walk): Node | null {
   const anchors = new Map<string, YamlNode>();
   // One path for the whole walk, changed in place: it is only read while a problem is reported.
   const path: PropertyKey[] = [];
@@ -40,6 +42,7 @@ export function toTree(root: YamlNode, { expand, complain, lineOf }: Walk): Node
 
   const walk = (yaml: unknown, at: number): Node => {
     const offset = offsetOf(yaml) ?? at;
+    spend("values", 1);
     if (insideAlias > 0) {
       aliased++;
       if (aliased > MAX_ALIASED || path.length > MAX_DEPTH) {

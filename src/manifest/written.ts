@@ -4,6 +4,7 @@ import type { AppSettings, Manifest } from "../core/settings.ts";
 import type { Document } from "./document.ts";
 import type { Environment, VariableName } from "./environment.ts";
 import type { Layer } from "./layers.ts";
+import { memo } from "./memo.ts";
 import type { Resolved } from "./resolve.ts";
 import { locate, type Node, nodeAt } from "./tree.ts";
 
@@ -37,93 +38,123 @@ export const HEALTH_VARIABLES = {
   timeoutMs: "APP_HEALTH_CHECK_TIMEOUT",
 } as const satisfies Readonly<Partial<Record<keyof AppSettings["health"], VariableName>>>;
 
-interface Packed {
-  readonly documents: readonly { readonly file: string; readonly root: Node }[];
-  readonly layers: readonly Layer<number>[];
-  /** In the order of the manifest, as are those of `routes`. */
-  readonly apps: readonly {
-    readonly entry: WrittenApp["entry"];
-    readonly document: number;
-    readonly path: readonly PropertyKey[];
-  }[];
-  readonly routes: readonly { readonly app: number; readonly layers: readonly number[] }[];
+/** Routes of one piece, in the order of the manifest: what one question unpacks. */
+const PIECE_ROUTES = 64;
+
+/** A clipping in the place of a document. What routes have in common is one object here, and stays one. */
+interface Piece {
+  readonly routes: readonly { readonly app: PackedApp; readonly layers: readonly Layer<Clipping>[] }[];
   readonly env: ReadonlyMap<string, number | undefined>;
 }
 
-/** Settings are not in it: {@link unpackWritten} is given them. */
-export function packWritten({ apps, routes, env }: Resolved): Uint8Array<ArrayBuffer> {
-  const documents = numbered<Document<unknown>>();
-  const appOf = numbered<Resolved["apps"][number]>();
-  const layers = numbered<Layer>();
-  const packed = {
-    apps: apps.map((app) => {
-      appOf.number(app);
-      return {
-        entry: app.entry.upstreams === undefined ? {} : { upstreams: true },
-        document: documents.number(app.document),
-        path: app.path,
-      };
-    }),
-    routes: routes.map((route) => ({ app: appOf.number(route.app), layers: route.layers.map(layers.number) })),
-    layers: layers
-      .all()
-      .map(
-        ({ entry, from }): Layer<number> =>
-          from.kind === "file"
-            ? { entry, from: { ...from, document: documents.number(from.document) } }
-            : { entry, from },
+type PackedApp = Omit<WrittenApp, "settings" | "document"> & { readonly document: Clipping };
+
+/** In pieces, so that a question about one route costs the same however many there are. Settings are not in them. */
+export function packWritten({ routes, env }: Pick<Resolved, "routes" | "env">): Uint8Array<ArrayBuffer>[] {
+  const variables = new Map(Object.values(HEALTH_VARIABLES).map((name) => [name, env.number(name)]));
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  for (let i = 0; i < routes.length; i += PIECE_ROUTES) {
+    const piece: Piece = { routes: packRoutes(routes.slice(i, i + PIECE_ROUTES)), env: variables };
+    pieces.push(new Uint8Array(serialize(piece)));
+  }
+  return pieces;
+}
+
+function packRoutes(routes: Resolved["routes"]): Piece["routes"] {
+  const clippings = memo<Document<unknown>, Clipping>();
+  const clip = (document: Document<unknown>, path: readonly PropertyKey[]): Clipping => {
+    const { source, root } = document;
+    const lineOf: LineOf = (offset) => source.position(offset).line;
+    const clipping = clippings(document, () => ({ file: source.file, root: emptied(root, lineOf) }));
+    copyTo(clipping.root, root, path, lineOf);
+    return clipping;
+  };
+  const apps = memo<Resolved["apps"][number], PackedApp>();
+  const layers = memo<Layer, Layer<Clipping>>();
+  return routes.map((route) => ({
+    app: apps(route.app, ({ entry, document, path }) => ({
+      entry: entry.upstreams === undefined ? {} : { upstreams: true },
+      document: clip(document, path),
+      path,
+    })),
+    layers: route.layers.map((layer) =>
+      layers(layer, ({ entry, from }) =>
+        from.kind === "file" ? { entry, from: { ...from, document: clip(from.document, from.path) } } : { entry, from },
       ),
-    env: new Map(Object.values(HEALTH_VARIABLES).map((name) => [name, env.number(name)])),
-  };
-  const lines = documents.all().map(({ source, root }) => ({
-    file: source.file,
-    root: withLines(root, (offset) => source.position(offset).line),
+    ),
   }));
-  return new Uint8Array(serialize({ ...packed, documents: lines } satisfies Packed));
 }
 
-/** `manifest` is the one that was packed, or one of equal content. */
-export function unpackWritten(bytes: Uint8Array, manifest: Pick<Manifest, "apps" | "routes">): Written {
-  const packed = deserialize(bytes) as Packed;
-  const documents = packed.documents.map(paperOf);
-  const document = (number: number): Paper => documents[number] as Paper;
-  const apps = packed.apps.map((app, i): WrittenApp => {
-    return { ...app, settings: manifest.apps[i] as AppSettings, document: document(app.document) };
+/** `manifest` is the one that was packed, or one of equal content. With the route of this key, if there is one. */
+export function unpackWritten(
+  pieces: readonly Uint8Array[],
+  manifest: Pick<Manifest, "routes">,
+  routeKey: string,
+): Written {
+  const index = manifest.routes.findIndex(({ key }) => key === routeKey);
+  const number = Math.floor(index / PIECE_ROUTES);
+  const bytes = pieces[number];
+  if (bytes === undefined) return { routes: [], env: { number: () => undefined } };
+  const piece = deserialize(bytes) as Piece;
+  const papers = memo<Clipping, Paper>();
+  const apps = memo<PackedApp, WrittenApp>();
+  const routes = piece.routes.map(({ app, layers }, i): WrittenRoute => {
+    const settings = manifest.routes[number * PIECE_ROUTES + i] as RouteSettings;
+    return {
+      settings,
+      app: apps(app, (packed) => ({ ...packed, settings: settings.app, document: papers(packed.document, paperOf) })),
+      layers: layers.map(({ entry, from }) =>
+        from.kind === "file" ? { entry, from: { ...from, document: papers(from.document, paperOf) } } : { entry, from },
+      ),
+    };
   });
-  const layers = packed.layers.map(
-    ({ entry, from }): Layer<Paper> =>
-      from.kind === "file" ? { entry, from: { ...from, document: document(from.document) } } : { entry, from },
-  );
-  const routes = packed.routes.map(
-    (route, i): WrittenRoute => ({
-      settings: manifest.routes[i] as RouteSettings,
-      app: apps[route.app] as WrittenApp,
-      layers: route.layers.map((number) => layers[number] as Layer<Paper>),
-    }),
-  );
-  return { routes, env: { number: (name) => packed.env.get(name) } };
+  return { routes, env: { number: (name) => piece.env.get(name) } };
 }
 
-function numbered<T>() {
-  const numbers = new Map<T, number>();
-  return {
-    number(value: T): number {
-      let number = numbers.get(value);
-      if (number === undefined) {
-        number = numbers.size;
-        numbers.set(value, number);
-      }
-      return number;
-    },
-    all: (): T[] => [...numbers.keys()],
-  };
+/** Of a document what the routes of a piece go back to, as if nothing else stood there. */
+interface Clipping {
+  readonly file: string;
+  readonly root: Copy;
 }
+
+/** A map without its values, with lines in the place of offsets. */
+type Copy = Extract<Node, { kind: "map" }> & { readonly entries: Map<string, { keyOffset: number; node: Node }> };
+
+type LineOf = (offset: number) => number;
 
 const NOTHING: Record<string, unknown> = {};
 const NO_LIST: unknown[] = [];
 
+function emptied({ offset }: Node, lineOf: LineOf): Copy {
+  return { kind: "map", offset: lineOf(offset), entries: new Map(), value: NOTHING };
+}
+
+/** Copies what stands at `path`. Not the webhooks of an app: each has a path of its own, and there may be thousands. */
+function copyTo(root: Copy, original: Node, path: readonly PropertyKey[], lineOf: LineOf): void {
+  let [to, from] = [root, original];
+  for (const part of path) {
+    const key = String(part);
+    const entry = from.kind === "map" ? from.entries.get(key) : undefined;
+    if (entry === undefined) return;
+    let copy = to.entries.get(key)?.node;
+    if (copy === undefined) {
+      copy = entry.node.kind === "map" ? emptied(entry.node, lineOf) : withLines(entry.node, lineOf);
+      to.entries.set(key, { keyOffset: lineOf(entry.keyOffset), node: copy });
+    }
+    if (copy.kind !== "map") return;
+    to = copy as Copy;
+    from = entry.node;
+  }
+  if (from.kind !== "map") return;
+  const isApp = path.length === 2 && path[0] === "apps";
+  for (const [key, { keyOffset, node }] of from.entries) {
+    if (to.entries.has(key) || (isApp && key === "webhooks")) continue;
+    to.entries.set(key, { keyOffset: lineOf(keyOffset), node: withLines(node, lineOf) });
+  }
+}
+
 /** The same tree without its values, with lines in the place of offsets. */
-function withLines(node: Node, lineOf: (offset: number) => number): Node {
+function withLines(node: Node, lineOf: LineOf): Node {
   const offset = lineOf(node.offset);
   if (node.kind === "scalar") return { kind: "scalar", offset, value: null };
   if (node.kind === "list")
@@ -136,7 +167,7 @@ function withLines(node: Node, lineOf: (offset: number) => number): Node {
   return { kind: "map", offset, entries: new Map(entries), value: NOTHING };
 }
 
-function paperOf({ file, root }: Packed["documents"][number]): Paper {
+function paperOf({ file, root }: Clipping): Paper {
   const source = { file, path: file, position: (line: number) => ({ line, col: 1 }) };
   return {
     source,

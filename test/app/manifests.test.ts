@@ -5,6 +5,7 @@ import { type ManifestDeps, type Manifests, startManifests } from "../../src/app
 import { prepare } from "../../src/app/prepare.ts";
 import { readFirst } from "../../src/app/reading.ts";
 import { createEventBus } from "../../src/core/events.ts";
+import { formatProblem } from "../../src/manifest/problem.ts";
 import { createManualClock } from "../help/manual-clock.ts";
 import { createPlanDeps } from "../help/plan.deps.ts";
 import { tempDir } from "../storage/support.ts";
@@ -27,8 +28,8 @@ async function start(given: Partial<ManifestDeps> = {}): Promise<Rig> {
   const file = join(tempDir(), "outrigger.yaml");
   const write = (yaml: string): void => writeFileSync(file, yaml);
   write(routes("/v0"));
-  const prepared = prepare(file, {}, null);
-  if (!prepared.ok) throw new Error(prepared.error.problems.join("\n"));
+  const prepared = prepare({ file, env: {}, standing: null });
+  if (!prepared.ok) throw new Error(prepared.error.problems.map(formatProblem).join("\n"));
   const { deps, upstreams } = createPlanDeps(clock);
   onTestFinished(() => upstreams.close());
   const rig: Omit<Rig, "manifests"> = { clock, write, keep: async () => 1 };
@@ -122,4 +123,40 @@ test("what requests use and the manifest they come by change in one turn, howeve
   rig.write(many("/v1"));
   await rig.manifests.reload("test");
   expect(found).toEqual(["/v0", "/v1/0", "/v1/0"]);
+});
+
+test("a text is checked for all that a reload would refuse it for, and said in full, with its warnings", async () => {
+  const rig = await start();
+  const before = rig.manifests.current;
+  const wrong = {
+    "apps.quiz.tls": routes("/v1").replace("owner:", "tls: { ca: outrigger.yaml }, owner:"),
+    data_dir: `data_dir: elsewhere\n${routes("/v1")}`,
+    "apps.quiz.webhooks.winner": routes("7"),
+  };
+  for (const [path, text] of Object.entries(wrong)) {
+    rig.write(text);
+    const refused = await rig.manifests.reload("test");
+    const found = await rig.manifests.check(text);
+    expect(found).toContainEqual(expect.objectContaining({ path, severity: "error" }));
+    expect({ ok: false, error: found.map(formatProblem) }).toEqual(refused);
+  }
+  const unwise = `include: ["none/*.yaml"]\n${routes("/v1")}`;
+  expect(await rig.manifests.check(unwise)).toMatchObject([{ severity: "warning", line: 1 }]);
+  expect(rig.manifests.current).toBe(before);
+});
+
+test("a large text is checked in a thread, one after the other, and a stop does not wait for it", async () => {
+  const rig = await start();
+  const text = `${"# much\n".repeat(4_000)}${routes("soon")}`;
+  let threads = 0;
+  const hear = (): void => void threads++;
+  process.on("worker", hear);
+  onTestFinished(() => void process.off("worker", hear));
+  const next = new Promise((started) => process.once("worker", started));
+  const [first, second] = [rig.manifests.check(text), rig.manifests.check(text)];
+  await next;
+  expect(threads).toBe(1);
+  expect(await first).toMatchObject([{ line: 4001, path: "apps.quiz.webhooks.winner" }]);
+  await rig.manifests[Symbol.asyncDispose]();
+  expect(await second).toMatchObject([{ message: expect.stringMatching(/is stopping/) }]);
 });

@@ -172,11 +172,34 @@ test("the way back is the same after it was packed: for every route of every exa
     const loaded = loadManifest(file, { env: { APP_HEALTH_CHECK_INTERVAL: "1500", WEBHOOK_TIMEOUT_DEFAULT: "7000" } });
     if (!loaded.ok) continue;
     const { manifest, origins, mask } = loaded.value;
-    const packed = unpackWritten(packWritten(origins), manifest);
+    const packed = packWritten(origins);
     for (const { key } of manifest.routes) {
-      expect(explainRoute({ origins: packed, mask }, key)).toEqual(explainRoute(loaded.value, key));
+      expect(explainRoute({ origins: unpackWritten(packed, manifest, key), mask }, key)).toEqual(
+        explainRoute(loaded.value, key),
+      );
       explained++;
     }
   }
   expect(explained).toBeGreaterThan(10);
+});
+
+test("what is unpacked for one route does not grow with the others, of its app or of others", () => {
+  const hooks = (n: number): string => Array.from({ length: n }, (_, i) => `h${i}: { path: /${i} }`).join(", ");
+  const app = (name: number, n: number): string =>
+    `  a${name}: { owner: x@a.example, url: "http://10.0.0.5", retry: { attempts: 4 }, webhooks: { ${hooks(n)} } }\n`;
+  const text = (apps: number, routes: number): string =>
+    `defaults: { timeout: 3s }\napps:\n${Array.from({ length: apps }, (_, i) => app(i, routes)).join("")}`;
+  const largest = ({ origins }: LoadedManifest): number =>
+    Math.max(...packWritten(origins).map(({ byteLength }) => byteLength));
+  const few = largest(load(text(1, 64)));
+  expect(largest(load(text(1, 1_000)))).toBeLessThan(1.1 * few);
+  expect(largest(load(text(10, 100)))).toBeLessThan(1.2 * few);
+  const { manifest, origins, mask } = load(text(10, 100));
+  const packed = packWritten(origins);
+  for (const key of ["a0/h0", "a0/h63", "a0/h64", "a5/h50", "a9/h99"]) {
+    const unpacked = { origins: unpackWritten(packed, manifest, key), mask };
+    expect(explainRoute(unpacked, key)).toEqual(explainRoute({ origins, mask }, key));
+    expect(unpacked.origins.routes.length).toBeLessThanOrEqual(64);
+  }
+  expect(explainRoute({ origins: unpackWritten(packed, manifest, "a0/none"), mask }, "a0/none")).toBe(null);
 });
