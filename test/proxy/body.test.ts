@@ -4,7 +4,7 @@ import { type AddressInfo, connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { createMemoryLedger } from "../../src/core/memory.ts";
-import { PARSED, readBody } from "../../src/proxy/body.ts";
+import { takeBody } from "../../src/proxy/body.ts";
 import { Call } from "../../src/proxy/call.ts";
 import type { RoutePlan } from "../../src/proxy/plan.ts";
 
@@ -23,7 +23,7 @@ async function startReader() {
   const server = createServer((req, res) => {
     timers = 0;
     const call = new Call(req, res, shared, plan, "/", "/", 0);
-    void PARSED.then(() => readBody(call)).then((end) => {
+    void takeBody(call, false).then((end) => {
       res.end(`${end} ${call.body.toString()} timers=${timers} listeners=${req.listenerCount("data")}`);
     });
   });
