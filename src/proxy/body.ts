@@ -33,7 +33,11 @@ function isWhole(req: IncomingMessage): boolean {
 }
 
 function readHeld(call: Call): BodyEnd {
-  const body = call.req.read() as Buffer | null;
+  const { req } = call;
+  const body = req.read() as Buffer | null;
+  // The end is still to come: to a stream that does not flow it never would, and then a connection that is kept holds its
+  // last request until the next.
+  if (!req.complete) req.resume();
   if (body === null) return "whole";
   call.bodyBytes = body.length;
   if (body.length > call.plan.settings.bodyLimit) return "too_large";
