@@ -1,10 +1,10 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import { type Fault, fault } from "../core/fault.ts";
+import { breakOff } from "./cut.ts";
 import { type Framing, watchFraming } from "./passthrough.head.ts";
 import { answerHead, badAnswer, CUT, callerGone, faultOfError, framingOf, openRequest } from "./passthrough.out.ts";
 import type { PassthroughDeps, PassthroughExchange, PassthroughResult, Relay } from "./passthrough.relay.ts";
 import { createWatch, type Watch } from "./passthrough.watch.ts";
-import { cutOff } from "./stalled.ts";
 import { takenBy } from "./taken.ts";
 import { endWith, hasBody } from "./wire.server.ts";
 
@@ -157,10 +157,7 @@ export class WebRelay implements Relay {
     if (this.#over) return;
     this.#finish(reason);
     this.#out.destroy();
-    const { socket } = this.#res;
-    // It left, or does not read.
-    if (reason.aborted && socket !== null && this.#res.headersSent) cutOff(socket);
-    else if (this.#res.headersSent) this.#res.destroy();
+    if (this.#res.headersSent) breakOff(this.#res);
     else if (!this.#req.complete) endWith(this.#res);
   }
 

@@ -1,7 +1,7 @@
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
 import type { Clock, Timer } from "../core/clock.ts";
+import { cutOff } from "./cut.ts";
 import { takenBy } from "./taken.ts";
 
 /** Looks in the time after which a caller is dropped: it is so much late at most. */
@@ -51,15 +51,4 @@ export function dropStalled(server: Server, stalledMs: number, clock: Clock): vo
   server.on("close", () => {
     if (timer !== null) clock.cancel(timer);
   });
-}
-
-/**
- * Ends the connection of a caller that does not read. With a reset where there can be one: else the kernel would hold
- * for minutes what nobody takes, megabytes for each, and of a thousand such callers all that it has for connections.
- */
-export function cutOff(socket: Socket): void {
-  if (socket.destroyed) return;
-  // TLS has no reset of its own, and a unix socket none at all.
-  if (socket instanceof TLSSocket || socket.remoteAddress === undefined) socket.destroy();
-  else socket.resetAndDestroy();
 }
