@@ -5,14 +5,7 @@ import { type Framing, watchFraming } from "./passthrough.head.ts";
 import { answerHead, badAnswer, CUT, callerGone, faultOfError, framingOf, openRequest } from "./passthrough.out.ts";
 import type { PassthroughDeps, PassthroughExchange, PassthroughResult, Relay } from "./passthrough.relay.ts";
 import { createWatch, type Watch } from "./passthrough.watch.ts";
-import { takenBy } from "./taken.ts";
 import { endWith, hasBody } from "./wire.server.ts";
-
-/**
- * A caller may take nothing of its answer for so long, as at the listener. One that takes something within it may take
- * as long as it likes over the whole.
- */
-const HELD_UP_MS = 60_000;
 
 /** One streamed request and its answer. */
 export class WebRelay implements Relay {
@@ -123,22 +116,11 @@ export class WebRelay implements Relay {
     this.#res.on("drain", () => {
       if (!answer.readableEnded) this.#watch.allow(this.#idleMs);
     });
-    // Its turn has come.
-    this.#res.on("socket", () => {
-      if (this.#waitsForCaller()) this.#awaitCaller();
-    });
   }
 
-  /** Is it the caller who is waited for? */
-  #waitsForCaller(): boolean {
-    return this.#res.writableNeedDrain || this.#answer?.readableEnded === true;
-  }
-
+  /** Behind an earlier answer of its connection it can't be taken yet; and one that stands still the listener drops. */
   #awaitCaller(): void {
-    const { socket } = this.#res;
-    // Behind an earlier answer of its connection it can't be taken yet, however well the caller reads.
-    if (socket === null) this.#watch.allow(Number.POSITIVE_INFINITY);
-    else this.#watch.allow(HELD_UP_MS, () => takenBy(socket));
+    this.#watch.allow(Number.POSITIVE_INFINITY);
   }
 
   #lapse(what: "idle" | "total"): Fault {
@@ -148,7 +130,6 @@ export class WebRelay implements Relay {
       return fault("timeout", detail, { written: this.#written, proxyError: "http_response_timeout" });
     }
     if (this.#phase === "request") return callerGone("the request stopped arriving");
-    if (this.#waitsForCaller()) return callerGone("the caller stopped reading");
     return fault("timeout", "the answer stopped coming", { written: true, proxyError: "http_response_incomplete" });
   }
 

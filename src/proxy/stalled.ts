@@ -4,6 +4,11 @@ import type { Clock, Timer } from "../core/clock.ts";
 import { cutOff } from "./cut.ts";
 import { takenBy } from "./taken.ts";
 
+/**
+ * A caller may take nothing of its answer for so long. What it takes shows in steps ({@link takenBy}), up to 1.7 MB each:
+ * one that reads 30 KB/s is never dropped, a slower one may be.
+ */
+const STALLED_MS = 60_000;
 /** Looks in the time after which a caller is dropped: it is so much late at most. */
 const LOOKS = 4;
 
@@ -19,7 +24,7 @@ interface Mark {
  * set anew several times a request. Silence is no fault of a caller that waits for an app with a long timeout, and idle
  * connections are closed by Node's keep-alive timeout.
  */
-export function dropStalled(server: Server, stalledMs: number, clock: Clock): void {
+export function dropStalled(server: Server, clock: Clock, stalledMs = STALLED_MS): void {
   const open = new Set<Socket>();
   let marks = new Map<Socket, Mark>();
   let timer: Timer | null = null;
