@@ -4,12 +4,13 @@ import { queuedAnswer } from "../policy/fallback/spool.ts";
 import { idempotencyKey } from "../policy/idempotency.key.ts";
 import type { NewJob, Receipt } from "../spool/port.ts";
 import type { Bounded } from "./acks.ts";
+import { takeBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { ABORTED, complete } from "./complete.ts";
 import { requestIdOf, storedRequest } from "./delivery.ts";
 import * as refuse from "./refusals.ts";
 import { type Rejection, sayClose } from "./reply.ts";
-import { distrust, type SyncDeps, takeBody, turnAway } from "./sync.ts";
+import { cutShort, distrust, type SyncDeps, turnAway } from "./sync.ts";
 
 export interface AsyncDeps extends SyncDeps {
   /** Resolves once the job is safely kept; with null where the spool can't, or does not say so within {@link ACK_MS}. */
@@ -27,7 +28,8 @@ export async function serveAsync(call: Call, expectsContinue: boolean, deps: Asy
   const requestId = requestIdOf(call.headers);
   // Should it be refused, it needs an id of its own; else the delivery's will do.
   call.id = requestId ?? "";
-  if (!(await takeBody(call, expectsContinue, deps))) return;
+  const end = await takeBody(call, expectsContinue);
+  if (end !== "whole") return cutShort(call, end, deps);
   const forged = distrust(call);
   if (forged !== null) return refused(call, forged, deps);
   const { plan } = call;

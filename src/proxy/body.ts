@@ -2,17 +2,29 @@ import type { IncomingMessage } from "node:http";
 import { type BodyEnd, CALL, type Call, type Carrier } from "./call.ts";
 
 /**
- * To be awaited before a body is read: at the start of a request the parser has only come to the end of the head. Once
- * it has been through the packet, most bodies are there whole: then neither listeners nor a timer are needed.
+ * Reads the whole request body into `call.body`, at most `body_limit` bytes and not beyond the deadline; every byte
+ * is booked on the memory ledger before it is kept. To be called as the request begins; `whole` where it announces no
+ * body. Never rejects.
  */
-export const PARSED = Promise.resolve();
+export async function takeBody(call: Call, expectsContinue: boolean): Promise<BodyEnd> {
+  if (expectsContinue) call.res.writeContinue();
+  if (!announcesBody(call.req)) return "whole";
+  await PARSED;
+  const read = isWhole(call.req) ? readHeld(call) : readComing(call);
+  // A body that is there already costs no promise.
+  const end = typeof read === "string" ? read : await read;
+  call.waitedMs += call.shared.clock.now() - call.startedAt;
+  return end;
+}
 
 /**
- * Reads the whole request body into `call.body`, at most `body_limit` bytes and not beyond the deadline; every byte
- * is booked on the memory ledger before it is kept. Never rejects. A body that is there already costs no promise.
+ * As a request begins the parser has only come to the end of the head. Once it has been through the packet, most bodies
+ * are there whole: then neither listeners nor a timer are needed.
  */
-export function readBody(call: Call): BodyEnd | Promise<BodyEnd> {
-  return isWhole(call.req) ? readHeld(call) : readComing(call);
+const PARSED = Promise.resolve();
+
+function announcesBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
 }
 
 /** The parser says so itself only with its next step, after all that waits here. */
@@ -21,7 +33,11 @@ function isWhole(req: IncomingMessage): boolean {
 }
 
 function readHeld(call: Call): BodyEnd {
-  const body = call.req.read() as Buffer | null;
+  const { req } = call;
+  const body = req.read() as Buffer | null;
+  // The end is still to come: to a stream that does not flow it never would, and then a connection that is kept holds its
+  // last request until the next.
+  if (!req.complete) req.resume();
   if (body === null) return "whole";
   call.bodyBytes = body.length;
   if (body.length > call.plan.settings.bodyLimit) return "too_large";

@@ -42,8 +42,6 @@ export interface Listener {
   close(graceMs: number): Promise<void>;
 }
 
-const STALLED_MS = 60_000;
-
 /** Binds the listener. Rejects with an error that says what to do. */
 export async function openListener(options: ListenerOptions): Promise<Listener> {
   const { handlers, refuser, limits } = options;
@@ -51,7 +49,7 @@ export async function openListener(options: ListenerOptions): Promise<Listener> 
   const server = makeServer(options);
   prepareServer(server, refuser);
   const cap = capConnections(server, tls === null ? "connection" : "secureConnection", { limits, refuser });
-  dropStalled(server, options.stalledMs ?? STALLED_MS, refuser.clock);
+  dropStalled(server, refuser.clock, options.stalledMs);
   const request = (expectsContinue: boolean) => (req: IncomingMessage, res: ServerResponse) => {
     if (!isEnding(req.socket)) handlers.request(req, res, expectsContinue);
   };

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Clock } from "../core/clock.ts";
 import { type Fault, fault } from "../core/fault.ts";
 import { endToEnd, type RawHeaders } from "../core/headers.ts";
+import { cutOff, endNow } from "./cut.ts";
 import { type Framing, watchFraming } from "./passthrough.head.ts";
 import {
   answerHead,
@@ -16,7 +17,6 @@ import {
 } from "./passthrough.out.ts";
 import type { PassthroughDeps, PassthroughExchange, PassthroughResult, Relay } from "./passthrough.relay.ts";
 import { createWatch, type Watch } from "./passthrough.watch.ts";
-import { cutOff } from "./stalled.ts";
 
 /** What a caller may send before the app has said yes. */
 const EARLY_BYTES = 64 * 1024;
@@ -211,10 +211,4 @@ function endSoon(peer: Socket, clock: Clock): void {
   if (peer.destroyed) return;
   const timer = clock.after(LAST_WORDS_MS, cutOff, peer);
   peer.once("close", () => clock.cancel(timer));
-}
-
-function endNow(peer: Socket): void {
-  // A reset, or the kernel would go on offering what is not taken.
-  if (peer.writableLength > 0) cutOff(peer);
-  else peer.destroy();
 }

@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import { type Fault, fault } from "../core/fault.ts";
+import { breakOff } from "./cut.ts";
 import { type Framing, watchFraming } from "./passthrough.head.ts";
 import {
   answerHead,
@@ -13,15 +14,7 @@ import {
 } from "./passthrough.out.ts";
 import type { PassthroughDeps, PassthroughExchange, PassthroughResult, Relay } from "./passthrough.relay.ts";
 import { createWatch, type Watch } from "./passthrough.watch.ts";
-import { cutOff } from "./stalled.ts";
-import { takenBy } from "./taken.ts";
 import { endWith, hasBody } from "./wire.server.ts";
-
-/**
- * A caller may take nothing of its answer for so long, as at the listener. One that takes something within it may take
- * as long as it likes over the whole.
- */
-const HELD_UP_MS = 60_000;
 
 /** One streamed request and its answer. */
 export class WebRelay implements Relay {
@@ -128,22 +121,11 @@ export class WebRelay implements Relay {
     this.#res.on("drain", () => {
       if (!answer.readableEnded) this.#watch.allow(this.#idleMs);
     });
-    // Its turn has come.
-    this.#res.on("socket", () => {
-      if (this.#waitsForCaller()) this.#awaitCaller();
-    });
   }
 
-  /** Is it the caller who is waited for? */
-  #waitsForCaller(): boolean {
-    return this.#res.writableNeedDrain || this.#answer?.readableEnded === true;
-  }
-
+  /** Behind an earlier answer of its connection it can't be taken yet; and one that stands still the listener drops. */
   #awaitCaller(): void {
-    const { socket } = this.#res;
-    // Behind an earlier answer of its connection it can't be taken yet, however well the caller reads.
-    if (socket === null) this.#watch.allow(Number.POSITIVE_INFINITY);
-    else this.#watch.allow(HELD_UP_MS, () => takenBy(socket));
+    this.#watch.allow(Number.POSITIVE_INFINITY);
   }
 
   #lapse(what: "idle" | "total"): Fault {
@@ -153,7 +135,6 @@ export class WebRelay implements Relay {
       return fault("timeout", detail, { written: this.#written, proxyError: "http_response_timeout" });
     }
     if (this.#phase === "request") return callerGone("the request stopped arriving");
-    if (this.#waitsForCaller()) return callerGone("the caller stopped reading");
     return fault("timeout", "the answer stopped coming", { written: true, proxyError: "http_response_incomplete" });
   }
 
@@ -162,10 +143,7 @@ export class WebRelay implements Relay {
     if (this.#over) return;
     this.#finish(reason);
     this.#out.destroy();
-    const { socket } = this.#res;
-    // It left, or does not read.
-    if (reason.aborted && socket !== null && this.#res.headersSent) cutOff(socket);
-    else if (this.#res.headersSent) this.#res.destroy();
+    if (this.#res.headersSent) breakOff(this.#res);
     else if (!this.#req.complete) endWith(this.#res);
   }
 

@@ -5,6 +5,7 @@ import { OUTCOMES, type Outcome, outcomeField, REASONS, type Reason, type Strate
 import { PROBLEM_JSON, type Problem, problem } from "../core/problem.ts";
 import type { AnswerToKeep } from "../spool/port.ts";
 import type { Call } from "./call.ts";
+import { breakOff } from "./cut.ts";
 import { endWith } from "./wire.server.ts";
 
 /** What became of a call, as its caller saw it. */
@@ -144,7 +145,7 @@ function streamAnswer(call: Call, answer: Answer, outcome: string, onStreamed: (
     (broken) => {
       // Ending the body would make a cut answer look whole: the caller must see the connection break.
       if (broken === null) res.end();
-      else res.destroy();
+      else breakOff(res);
       onStreamed(broken);
     },
   );

@@ -1,9 +1,14 @@
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
 import type { Clock, Timer } from "../core/clock.ts";
+import { cutOff } from "./cut.ts";
 import { takenBy } from "./taken.ts";
 
+/**
+ * A caller may take nothing of its answer for so long. What it takes shows in steps ({@link takenBy}), up to 1.7 MB each:
+ * one that reads 30 KB/s is never dropped, a slower one may be.
+ */
+const STALLED_MS = 60_000;
 /** Looks in the time after which a caller is dropped: it is so much late at most. */
 const LOOKS = 4;
 
@@ -19,7 +24,7 @@ interface Mark {
  * set anew several times a request. Silence is no fault of a caller that waits for an app with a long timeout, and idle
  * connections are closed by Node's keep-alive timeout.
  */
-export function dropStalled(server: Server, stalledMs: number, clock: Clock): void {
+export function dropStalled(server: Server, clock: Clock, stalledMs = STALLED_MS): void {
   const open = new Set<Socket>();
   let marks = new Map<Socket, Mark>();
   let timer: Timer | null = null;
@@ -51,15 +56,4 @@ export function dropStalled(server: Server, stalledMs: number, clock: Clock): vo
   server.on("close", () => {
     if (timer !== null) clock.cancel(timer);
   });
-}
-
-/**
- * Ends the connection of a caller that does not read. With a reset where there can be one: else the kernel would hold
- * for minutes what nobody takes, megabytes for each, and of a thousand such callers all that it has for connections.
- */
-export function cutOff(socket: Socket): void {
-  if (socket.destroyed) return;
-  // TLS has no reset of its own, and a unix socket none at all.
-  if (socket instanceof TLSSocket || socket.remoteAddress === undefined) socket.destroy();
-  else socket.resetAndDestroy();
 }

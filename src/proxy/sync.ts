@@ -3,7 +3,7 @@ import type { Fault } from "../core/fault.ts";
 import { uuidv7 } from "../core/ids.ts";
 import type { Random } from "../core/random.ts";
 import { type First, type Idempotency, isFinal } from "../policy/idempotency.ts";
-import { PARSED, readBody } from "./body.ts";
+import { takeBody } from "./body.ts";
 import { type BodyEnd, type Call, NO_BODY } from "./call.ts";
 import { ABORTED, type Completion, complete } from "./complete.ts";
 import { readHead } from "./outgoing.ts";
@@ -29,26 +29,13 @@ export interface SyncDeps {
  */
 export async function serveSync(call: Call, expectsContinue: boolean, deps: SyncDeps): Promise<void> {
   readHead(call, call.shared.clock, deps.random);
-  if (!(await takeBody(call, expectsContinue, deps))) return;
+  const end = await takeBody(call, expectsContinue);
+  if (end !== "whole") return cutShort(call, end, deps);
   const forged = distrust(call);
   if (forged !== null) return turnAway(call, forged, deps);
   const { idempotency } = call.plan;
   if (idempotency !== null) return serveOnce(call, idempotency, deps);
   finish(call, await call.plan.send(call), deps, null);
-}
-
-/** Reads the body into the call; false when it could not be read, and the call has been ended for it. */
-export async function takeBody(call: Call, expectsContinue: boolean, deps: SyncDeps): Promise<boolean> {
-  if (expectsContinue) call.res.writeContinue();
-  if (!announcesBody(call)) return true;
-  await PARSED;
-  const read = readBody(call);
-  const end = typeof read === "string" ? read : await read;
-  call.waitedMs += call.shared.clock.now() - call.startedAt;
-  if (end === "whole") return true;
-  if (call.id === "") call.id = uuidv7(call.shared.clock, deps.random);
-  cutShort(call, end, deps);
-  return false;
 }
 
 /**
@@ -114,7 +101,9 @@ function finish(call: Call, reply: Reply, deps: SyncDeps, first: First | null): 
   complete(call, verdict, deps.completion);
 }
 
-function cutShort(call: Call, end: Exclude<BodyEnd, "whole">, deps: SyncDeps): void {
+/** Ends a call whose body could not be read. */
+export function cutShort(call: Call, end: Exclude<BodyEnd, "whole">, deps: SyncDeps): void {
+  if (call.id === "") call.id = uuidv7(call.shared.clock, deps.random);
   if (end === "gone") return complete(call, ABORTED, deps.completion);
   const rejection =
     end === "too_large" ? refuse.bodyTooLarge(call.plan) : end === "late" ? refuse.bodyLate(call.plan) : refuse.FULL;
@@ -130,9 +119,4 @@ export function turnAway(call: Call, rejection: Rejection, deps: SyncDeps): void
 
 function brokenOff(broken: Fault): Verdict {
   return broken.aborted ? ABORTED : { outcome: "failed", reason: broken.reason, strategy: null, status: 0 };
-}
-
-function announcesBody(call: Call): boolean {
-  const { headers } = call.req;
-  return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
 }

@@ -17,17 +17,16 @@ import { checkRequest, parseTarget } from "./wire.ts";
 type Fields = Readonly<Record<string, string>>;
 
 const MAX_HEADERS = { headers: 100 };
-const STALLED_MS = 60_000;
 const ABSOLUTE = refusal(400, "the request target must be a path");
 
-/** The wire of a listener whose requests `admits` looks at. Callers that stop reading are dropped after `stalledMs`. */
-export function strictWire(clock: Clock, stalledMs = STALLED_MS) {
+/** The wire of a listener whose requests `admits` looks at. `stalledMs`: see {@link dropStalled}. */
+export function strictWire(clock: Clock, stalledMs?: number) {
   return {
     bind,
     prepare(server: Server, fields: Fields): void {
       const refuser: Refuser = { clock, told: () => "", own: fields };
       prepareServer(server, refuser);
-      dropStalled(server, stalledMs, clock);
+      dropStalled(server, clock, stalledMs);
     },
     /** What is wrong with a request on the wire, or null. */
     wrong: refusalOf,

@@ -6,6 +6,7 @@ import { endToEnd } from "../../src/core/headers.ts";
 import { responseOn } from "../../src/proxy/passthrough.out.ts";
 import type { PassthroughExchange, PassthroughResult } from "../../src/proxy/passthrough.relay.ts";
 import { createPassthrough, createPassthroughAgent } from "../../src/proxy/passthrough.ts";
+import { dropStalled } from "../../src/proxy/stalled.ts";
 import { refusalBytes } from "../../src/proxy/wire.refusal.ts";
 import { isWebSocket, prepareServer, serverOptions } from "../../src/proxy/wire.server.ts";
 import { checkRequest, parseTarget } from "../../src/proxy/wire.ts";
@@ -38,6 +39,8 @@ export async function startPassthrough(
     readonly connections?: number;
     /** Bytes that go to each caller ahead of its answer. */
     readonly ahead?: Buffer;
+    /** Callers that take nothing are dropped, as at every listener. */
+    readonly dropsStalled?: boolean;
   } = {},
 ): Promise<PassthroughHost> {
   const clock = options.clock ?? systemClock;
@@ -92,6 +95,7 @@ export async function startPassthrough(
   };
   const server = createServer(serverOptions(LIMITS, isWebSocket));
   prepareServer(server, { clock: systemClock, told: () => "test" });
+  if (options.dropsStalled === true) dropStalled(server, clock);
   server.on("request", serve).on("checkContinue", serve).on("checkExpectation", serve);
   server.on("upgrade", (req, socket, head) => {
     const x = exchange(req);

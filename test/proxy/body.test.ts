@@ -1,12 +1,13 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { createMemoryLedger } from "../../src/core/memory.ts";
-import { PARSED, readBody } from "../../src/proxy/body.ts";
+import { takeBody } from "../../src/proxy/body.ts";
 import { Call } from "../../src/proxy/call.ts";
 import type { RoutePlan } from "../../src/proxy/plan.ts";
+import { heldBytes } from "../wire/level.ts";
 
 /** Says for each request how its body ended, and how many timers and listeners that took. */
 async function startReader() {
@@ -23,12 +24,17 @@ async function startReader() {
   const server = createServer((req, res) => {
     timers = 0;
     const call = new Call(req, res, shared, plan, "/", "/", 0);
-    void PARSED.then(() => readBody(call)).then((end) => {
+    void takeBody(call, false).then((end) => {
       res.end(`${end} ${call.body.toString()} timers=${timers} listeners=${req.listenerCount("data")}`);
     });
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
   onTestFinished(() => void server.close());
+  return { connect: () => startCaller(server) };
+}
+
+/** A caller on a connection that is kept. */
+async function startCaller(server: Server) {
   const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
   onTestFinished(() => void socket.destroy());
   await once(socket, "connect");
@@ -48,18 +54,34 @@ async function startReader() {
 const HEAD = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";
 
 test("a body that comes with its head is read at once, again and again, with neither timer nor listener", async () => {
-  const reader = await startReader();
+  const reader = await (await startReader()).connect();
   for (let i = 0; i < 3; i++) expect(await reader.send(`${HEAD}hello`)).toBe("whole hello timers=0 listeners=0");
 });
 
 test("one that comes later is waited for, with one timer", async () => {
-  const reader = await startReader();
+  const reader = await (await startReader()).connect();
   expect(await reader.send(HEAD, "hello")).toBe("whole hello timers=1 listeners=1");
   expect(await reader.send(`${HEAD}he`, "llo")).toBe("whole hello timers=1 listeners=1");
 });
 
 test("a chunked one that comes with its head is read to its end", async () => {
-  const reader = await startReader();
+  const reader = await (await startReader()).connect();
   const head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
   expect(await reader.send(`${head}2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n`)).toMatch(/^whole hello /);
+});
+
+const FIELD_BYTES = 12 * 1024;
+const COUNT = 100;
+
+test("a connection that is kept holds nothing of its last request", async () => {
+  const { connect } = await startReader();
+  const callers = await Promise.all(Array.from({ length: COUNT }, connect));
+  const sendAll = async (field: string): Promise<number> => {
+    const request = HEAD.replace("\r\n\r\n", `\r\nX-Field: ${field}\r\n\r\nhello`);
+    for (const { send } of callers) expect(await send(request)).toMatch(/^whole hello /);
+    return heldBytes();
+  };
+  const before = await sendAll("short");
+  const after = await sendAll("x".repeat(FIELD_BYTES));
+  expect((after - before) / COUNT).toBeLessThan(FIELD_BYTES / 2);
 });

@@ -259,3 +259,14 @@ test("closing ends what is open", async () => {
   const [result] = await host.ended(1);
   expect(result?.fault).toMatchObject({ aborted: true, detail: "Outrigger is stopping" });
 });
+
+test("a caller that reads what comes is not reset at a stop", async () => {
+  const { host } = await setUp(() => ({ bytes: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n#0\r\n" }));
+  const me = caller(host.port);
+  me.socket.write(`${HEAD}\r\n`);
+  await me.sees("#0");
+  host.close();
+  // Rejects where the connection is reset.
+  await me.closed;
+  expect(me.got()).toMatch(/#0\r\n$/);
+});

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { rawExchange, statusOf, values } from "../help/raw.ts";
-import { HELD_MODES, startWire } from "./wire.ts";
+import { caller, HELD_MODES, startWire } from "./wire.ts";
 
 /** Callers of HTTP/1.0, who know no chunks (RFC 9112 section 6.1). */
 
@@ -30,4 +30,15 @@ test.each(HELD_MODES)("%s: get none, whatever the app sends, and see the end of 
       else expect([statusOf(whole), values(whole, "content-length")]).toEqual([200, [String(body.length)]]);
     }
   }
+});
+
+test.each(HELD_MODES)("%s: an answer that was cut short does not look whole to them", async (mode) => {
+  const { port } = await startWire({
+    app: "response: { max: 4KiB }",
+    answer: () => ({ bytes: LARGE.slice(0, -100), end: "close" }),
+  });
+  const { socket } = caller(port, `GET /${mode}/x HTTP/1.0\r\nHost: wire.example\r\n\r\n`);
+  // Its body has no other end than that of the connection.
+  const broken = new Promise((resolve) => socket.once("error", resolve).once("end", resolve));
+  expect(await broken).toMatchObject({ code: "ECONNRESET" });
 });
