@@ -4,7 +4,7 @@ import { headerValue } from "../core/headers.ts";
 import { isRequestId, uuidv7 } from "../core/ids.ts";
 import type { LimitSettings } from "../core/settings.service.ts";
 import { type AsyncDeps, serveAsync } from "./async.ts";
-import { abandonBody } from "./body.ts";
+import { abandonBody, forgetHead } from "./body.ts";
 import { CALL, Call, type CallShared, type Carrier, NO_BODY } from "./call.ts";
 import { tellRefused } from "./complete.ts";
 import { DELIVERIES, type Lookup, tellDelivery } from "./deliveries.ts";
@@ -188,7 +188,9 @@ function declaredLength(req: IncomingMessage): number {
 // Comes after every answer, too: then the call is finished and nothing is left to do.
 function onClose(this: ServerResponse): void {
   const call = (this as Carrier)[CALL];
-  if (call === undefined || call.finished || call.gone) return;
+  if (call === undefined) return;
+  forgetHead(call.req);
+  if (call.finished || call.gone) return;
   call.gone = true;
   abandonBody(call);
   const { onGone } = call;

@@ -4,7 +4,7 @@ import { type AddressInfo, connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { createMemoryLedger } from "../../src/core/memory.ts";
-import { takeBody } from "../../src/proxy/body.ts";
+import { forgetHead, takeBody } from "../../src/proxy/body.ts";
 import { Call } from "../../src/proxy/call.ts";
 import type { RoutePlan } from "../../src/proxy/plan.ts";
 import { heldBytes } from "../wire/level.ts";
@@ -24,6 +24,7 @@ async function startReader() {
   const server = createServer((req, res) => {
     timers = 0;
     const call = new Call(req, res, shared, plan, "/", "/", 0);
+    res.on("close", () => forgetHead(req));
     void takeBody(call, false).then((end) => {
       res.end(`${end} ${call.body.toString()} timers=${timers} listeners=${req.listenerCount("data")}`);
     });
@@ -73,7 +74,7 @@ test("a chunked one that comes with its head is read to its end", async () => {
 const FIELD_BYTES = 12 * 1024;
 const COUNT = 100;
 
-test("a connection that is kept holds nothing of its last request", async () => {
+test("a connection that is kept holds next to nothing of its last request", async () => {
   const { connect } = await startReader();
   const callers = await Promise.all(Array.from({ length: COUNT }, connect));
   const sendAll = async (field: string): Promise<number> => {
