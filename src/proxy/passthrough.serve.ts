@@ -123,6 +123,6 @@ function attemptOf(result: PassthroughResult, way: Way, worth: Worth, startedAt:
 
 function fail(call: Call, failure: Fault, deps: ServeDeps): void {
   const verdict = verdictOf(failure);
-  if (verdict.outcome !== "aborted") writeReply(call, failure, verdict, () => undefined);
+  if (verdict.outcome !== "aborted") writeReply(call, failure, verdict);
   complete(call, verdict, deps.completion);
 }

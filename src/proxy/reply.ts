@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { Answer, Reply, Substitute } from "../core/exchange.ts";
+import type { Answer, BodyStream, Reply, Substitute } from "../core/exchange.ts";
 import { type Fault, faultStatus, type ProxyError, proxyErrorOf } from "../core/fault.ts";
 import { OUTCOMES, type Outcome, outcomeField, REASONS, type Reason, type Strategy } from "../core/outcome.ts";
 import { PROBLEM_JSON, type Problem, problem } from "../core/problem.ts";
@@ -53,22 +53,17 @@ export function verdictOf(reply: Reply): Verdict {
   }
 }
 
-/**
- * Writes a chain's reply. True when the answer is streamed: then it is only begun, and `onStreamed` hears when its
- * last byte went, or why it never will.
- */
-export function writeReply(
-  call: Call,
-  reply: Reply,
-  verdict: Verdict,
-  onStreamed: (fault: Fault | null) => void,
-): boolean {
-  const field = outcomeField(verdict.outcome, verdict.reason, verdict.strategy);
+/** Is this passed on as it comes? Only what the caller gets as the app gave it can be. */
+export function isStreamed(reply: Reply, verdict: Verdict): reply is Streamed {
+  return reply.kind === "answer" && reply.stream !== null && verdict.status === reply.status;
+}
+
+type Streamed = Answer & { readonly stream: BodyStream };
+
+/** Writes a chain's reply, which is whole. */
+export function writeReply(call: Call, reply: Reply, verdict: Verdict): void {
+  const field = fieldOf(verdict);
   if (reply.kind === "answer" && verdict.status === reply.status) {
-    if (reply.stream !== null) {
-      streamAnswer(call, reply, field, onStreamed);
-      return true;
-    }
     writeWhole(call.res, call, reply.status, reply.headers, reply.body, field, null);
   } else if (reply.kind === "substitute") {
     writeWhole(call.res, call, reply.status, reply.headers, reply.body, field, proxyStatus(reply));
@@ -76,18 +71,21 @@ export function writeReply(
     const made = failure(call, reply as Fault | Answer, verdict);
     writeWhole(call.res, call, verdict.status, made.headers, made.body, field, proxyStatus(reply));
   }
-  return false;
+}
+
+function fieldOf({ outcome, reason, strategy }: Verdict): string {
+  return outcomeField(outcome, reason, strategy);
 }
 
 /** What of a whole reply is kept for callers who repeat their key. */
-export function answerToKeep(reply: Answer | Substitute, { outcome, reason, strategy }: Verdict): AnswerToKeep {
+export function answerToKeep(reply: Answer | Substitute, verdict: Verdict): AnswerToKeep {
   const headers: string[] = [];
   for (let i = 0; i + 1 < reply.headers.length; i += 2) {
     const name = reply.headers[i] as string;
     if (!NOT_KEPT.has(name.toLowerCase())) headers.push(name, reply.headers[i + 1] as string);
   }
   if (reply.kind === "substitute") headers.push("Proxy-Status", proxyStatus(reply));
-  return { status: reply.status, headers, body: reply.body, outcome: outcomeField(outcome, reason, strategy) };
+  return { status: reply.status, headers, body: reply.body, outcome: fieldOf(verdict) };
 }
 
 /** Cookies are one caller's own, and an app that replays by itself must not make our word on it stand there twice. */
@@ -131,13 +129,18 @@ function writeWhole(
   else res.end(body);
 }
 
-function streamAnswer(call: Call, answer: Answer, outcome: string, onStreamed: (fault: Fault | null) => void): void {
+/** Begins an answer; `onStreamed` hears when its last byte went, or why it never will. */
+export function streamReply(
+  call: Call,
+  { status, headers: own, stream }: Streamed,
+  verdict: Verdict,
+  onStreamed: (fault: Fault | null) => void,
+): void {
   const { res } = call;
-  const stream = answer.stream as NonNullable<Answer["stream"]>;
-  const headers = answer.headers.slice();
-  headers.push("X-Request-ID", call.id, "Outrigger-Outcome", outcome);
+  const headers = own.slice();
+  headers.push("X-Request-ID", call.id, "Outrigger-Outcome", fieldOf(verdict));
   if (call.shared.closing()) sayClose(res, headers);
-  res.writeHead(answer.status, headers);
+  res.writeHead(status, headers);
   res.on("drain", () => stream.resume());
   call.onGone = () => stream.abort();
   stream.pipe(

@@ -10,7 +10,9 @@ import { readHead } from "./outgoing.ts";
 import * as refuse from "./refusals.ts";
 import {
   answerToKeep,
+  isStreamed,
   type Rejection,
+  streamReply,
   type Verdict,
   verdictOf,
   writeRejection,
@@ -91,12 +93,14 @@ function finish(call: Call, reply: Reply, deps: SyncDeps, first: First | null): 
     return;
   }
   const verdict = verdictOf(reply);
-  if (stream !== null && reply.kind === "answer" && verdict.status !== reply.status) stream.abort();
-  const streamed = writeReply(call, reply, verdict, (broken) => {
-    first?.free();
-    complete(call, broken === null ? verdict : brokenOff(broken), deps.completion);
-  });
-  if (streamed) return;
+  if (isStreamed(reply, verdict)) {
+    return streamReply(call, reply, verdict, (broken) => {
+      first?.free();
+      complete(call, broken === null ? verdict : brokenOff(broken), deps.completion);
+    });
+  }
+  stream?.abort();
+  writeReply(call, reply, verdict);
   first?.free();
   complete(call, verdict, deps.completion);
 }
