@@ -108,9 +108,14 @@ function hintOf(ip: Ip, kind: AddressKind, network: AppSettings["network"], mayC
   const near = kind === "private" || kind === "loopback";
   const whole = near ? WHOLE.find(([, range]) => isWithin(ip, range))?.[0] : undefined;
   const line = `${whole ?? `${ip.toString()}/${ip.kind() === "ipv4" ? 32 : 128}`} to egress.allow`;
-  if (!mayChoose) return line;
-  if (network === "public" && near) return `${line}, or network: private to the app`;
-  return network === "private" && !ALWAYS_CLOSED.has(kind) ? `${line}, or network: any to the app` : line;
+  const wider = mayChoose ? widerOf(network, near, kind) : null;
+  return wider === null ? line : `${line}, or network: ${wider} to the app`;
+}
+
+/** The next wider network in which such an address is open; null where there is none. */
+function widerOf(network: AppSettings["network"], near: boolean, kind: AddressKind): AppSettings["network"] | null {
+  if (network === "public" && near) return "private";
+  return network === "private" && !ALWAYS_CLOSED.has(kind) ? "any" : null;
 }
 
 const AS_SAID: Readonly<Record<AddressKind, string>> = {
