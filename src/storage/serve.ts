@@ -5,7 +5,7 @@ import { dropCopies, makeDataDir } from "./directory.ts";
 import { toStorageError } from "./error.ts";
 import { historySchema } from "./history/history.ts";
 import { acquireOwner, type Owner } from "./owner.ts";
-import type { FromThread, ThreadOptions, ToThread } from "./protocol.ts";
+import type { Commit, FromThread, ThreadOptions, ToThread } from "./protocol.ts";
 import { spoolSchema } from "./spool/schema.ts";
 import { isPacked, PUT_NUMBERS } from "./spool/wire.ts";
 
@@ -64,10 +64,10 @@ export function serve(port: MessagePort, options: ServeOptions): void {
     const { commands, backups, closing } = gather(port, first);
     for (let i = 0; i < commands.length; i += MAX_BATCH) {
       const part = commands.length <= MAX_BATCH ? commands : commands.slice(i, i + MAX_BATCH);
-      const { replies, jobs, ms } = answer(part, history.db, spool.db, options.now);
+      const { replies, commit: ran } = answer(part, history.db, spool.db, options.now);
       const from = options.now();
       spool.db.synced(part.some(isUrgent), () => {
-        const commit = jobs === null ? null : { ms: ms + options.now() - from, jobs };
+        const commit = ran && { ...ran, ms: ran.ms + options.now() - from };
         send({ kind: "replies", replies, commit }, buffersOf(replies));
       });
     }
@@ -121,25 +121,24 @@ function openStore(schema: Schema, options: ServeOptions, send: Send): Store {
   return { name, db, check };
 }
 
-/** Each store has its commands in one transaction; replies come in the order of all. */
+/** Each store has its commands in one transaction; replies come in the order of all. `commit` is still to be flushed. */
 function answer(
   commands: readonly Command[],
   history: Database,
   spool: Database,
   now: () => number,
-): { readonly replies: Reply[]; readonly jobs: number | null; readonly ms: number } {
+): { readonly replies: Reply[]; readonly commit: Commit | null } {
   const ofSpool = commands.filter(([name]) => name.startsWith("spool."));
-  if (ofSpool.length === 0) return { replies: history.run(commands), jobs: null, ms: 0 };
+  if (ofSpool.length === 0) return { replies: history.run(commands), commit: null };
   const from = now();
   const fromSpool = spool.run(ofSpool);
-  const ms = now() - from;
-  const jobs = jobsIn(ofSpool);
-  if (ofSpool.length === commands.length) return { replies: fromSpool, jobs, ms };
+  const commit = { ms: now() - from, jobs: jobsIn(ofSpool) };
+  if (ofSpool.length === commands.length) return { replies: fromSpool, commit };
   const fromHistory = history.run(commands.filter(([name]) => !name.startsWith("spool.")));
   let s = 0;
   let h = 0;
   const replies = commands.map(([name]) => (name.startsWith("spool.") ? fromSpool[s++] : fromHistory[h++]) as Reply);
-  return { replies, jobs, ms };
+  return { replies, commit };
 }
 
 function jobsIn(commands: readonly Command[]): number {

@@ -8,6 +8,7 @@ import type { NewMove } from "../../src/core/stored.ts";
 import type { BreakerSnapshot } from "../../src/policy/breaker.ts";
 import { openStorage } from "../../src/storage/storage.ts";
 import { ALERTS_AT as AT, alertRule } from "../help/alerts.ts";
+import { OPENED } from "../help/breaker.ts";
 import { breakerMoved } from "../help/events.ts";
 import { appHealth, newMove } from "../help/failover.ts";
 import { createManualClock } from "../help/manual-clock.ts";
@@ -21,16 +22,9 @@ const QUIZ = { app: "quiz", capability: "winner", upstream: "primary" };
 const OPEN: BreakerSnapshot = {
   ...QUIZ,
   url: "http://127.0.0.1:9",
-  state: "open",
+  ...OPENED,
   since: AT,
   until: AT + HOUR,
-  consecutiveFailures: 5,
-  windowTotal: 5,
-  windowFailures: 5,
-  generation: 2,
-  reopenings: 0,
-  dryRun: false,
-  enabled: true,
 };
 
 async function alertingOf(rules: readonly AlertRule[], given: Partial<AlertingDeps> = {}) {

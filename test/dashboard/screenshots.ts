@@ -80,8 +80,10 @@ const hook = (route: string, n: number): Promise<unknown> =>
   }).catch(() => null);
 
 let n = 0;
+let awaited = { n: 0, reached: (): void => undefined };
 function some(): void {
   n++;
+  if (n === awaited.n) awaited.reached();
   // It comes in waves.
   if (Math.sin(n / 90) > -0.6) void hook("quiz/winner_selection", n);
   if (n % 3 === 0) void hook("crm/contact_changed", n);
@@ -90,7 +92,11 @@ function some(): void {
   if (n % 11 === 0) void hook("billing/invoice_paid", n);
 }
 let load = setInterval(some, CALL_EVERY_MS);
-const after = (share: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, RUN_MS * share));
+/** Resolves once this share of the run's calls has been made, on top of those before. */
+const after = (share: number): Promise<void> =>
+  new Promise((resolve) => {
+    awaited = { n: n + Math.round((RUN_MS / CALL_EVERY_MS) * share), reached: resolve };
+  });
 await after(0.3);
 await primary.behave({ kind: "slow", ms: 30 });
 await after(0.3);

@@ -13,3 +13,15 @@ export const BREAKER: BreakerSettings = {
   minSamples: 20,
   dryRun: false,
 };
+
+/** Of a snapshot, what a breaker with these settings shows after five failures in a row that followed one another closely. */
+export const OPENED = {
+  state: "open",
+  consecutiveFailures: 5,
+  windowTotal: 5,
+  windowFailures: 5,
+  generation: 2,
+  reopenings: 0,
+  dryRun: false,
+  enabled: true,
+} as const;

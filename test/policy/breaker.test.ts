@@ -9,7 +9,7 @@ import type { BreakerId, StoredBreaker } from "../../src/core/stored.ts";
 import { REFUSED, TRIP_MAX_MS } from "../../src/policy/breaker.cell.ts";
 import type { BreakerResult } from "../../src/policy/breaker.tally.ts";
 import { breakerResult, createBreakers } from "../../src/policy/breaker.ts";
-import { BREAKER as settings } from "../help/breaker.ts";
+import { OPENED, BREAKER as settings } from "../help/breaker.ts";
 import { createManualClock } from "../help/manual-clock.ts";
 
 const id: BreakerId = { app: "quiz", capability: "winner", upstream: "primary", url: "http://10.0.0.5:9000" };
@@ -134,16 +134,9 @@ describe("a life of a breaker", () => {
     calls(5, "bad");
     expect(cell.snapshot(clock.now())).toEqual({
       ...id,
-      state: "open",
+      ...OPENED,
       since: WALL,
       until: WALL + 60_000,
-      consecutiveFailures: 5,
-      windowTotal: 5,
-      windowFailures: 5,
-      generation: 2,
-      reopenings: 0,
-      dryRun: false,
-      enabled: true,
     });
     clock.advance(10_000);
     expect(cell.snapshot(clock.now())).toMatchObject({ since: WALL, consecutiveFailures: 5, windowTotal: 0 });
