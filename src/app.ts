@@ -1,6 +1,6 @@
 import { openAdmin } from "./app/admin.ts";
 import { findDelivery } from "./app/deliveries.admin.ts";
-import type { Applied } from "./app/manifests.ts";
+import { type Applied, STOPPING } from "./app/manifests.ts";
 import type { App, AppOptions, StartOptions } from "./app/options.ts";
 import { prepare } from "./app/prepare.ts";
 import { readFirst } from "./app/reading.ts";
@@ -15,8 +15,6 @@ import { isLogLevel } from "./observe/log.ts";
 import { openProxy } from "./proxy/proxy.ts";
 
 export type { App, AppOptions } from "./app/options.ts";
-
-const STOPPING = "outrigger is stopping: start it again, and it reads the manifest as it is then";
 
 /**
  * The composition root: manifest → stores → services → listeners. The order of lines is the order of start, its

@@ -2,13 +2,13 @@ import type { Clock } from "../core/clock.ts";
 import type { EventBus } from "../core/events.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { Manifest } from "../core/settings.ts";
+import type { Standing } from "../manifest/diff.ts";
 import { formatProblem, type ManifestProblem, problemOf } from "../manifest/problem.ts";
 import type { ManifestWatch } from "../manifest/watch.ts";
 import type { Routing } from "../proxy/intake.ts";
 import { createRouter } from "../proxy/router.ts";
 import { AT_ONCE, type Built, buildPlans } from "./build.ts";
 import type { PlanDeps } from "./plans.ts";
-import type { Standing } from "./prepare.ts";
 import { type ReadingJob, readNext } from "./reading.ts";
 import type { Unpacked } from "./unpack.ts";
 
@@ -147,7 +147,8 @@ export async function startManifests(first: Unpacked, deps: ManifestDeps): Promi
   };
 }
 
-const STOPPING = "outrigger is stopping: start it again, and it reads the manifest as it is then";
+/** What a reload is told from the moment on in which the process begins to stop. */
+export const STOPPING = "outrigger is stopping: start it again, and it reads the manifest as it is then";
 
 /** All of a small one takes less than a turn of a busy loop, for which who asked would wait. */
 function isLarge({ loaded }: Unpacked): boolean {

@@ -2,7 +2,8 @@ import { resolve } from "node:path";
 import { systemClock } from "../core/clock.ts";
 import { egressRules } from "../core/egress.ts";
 import { err, ok, type Result } from "../core/result.ts";
-import type { AppSettings, Manifest } from "../core/settings.ts";
+import type { AppSettings } from "../core/settings.ts";
+import type { Standing } from "../manifest/diff.ts";
 import { type Extent, freely, TooMuch, within } from "../manifest/extent.ts";
 import { createFiles, readRegularFile } from "../manifest/files.ts";
 import { type LoadedManifest, loadManifest, type ManifestProblem, restartKeys } from "../manifest/load.ts";
@@ -30,9 +31,6 @@ export interface Refused {
   /** As of {@link LoadedManifest}, as far as it got: mending one of them, or adding one, may mend the manifest. */
   readonly files: ReadonlyMap<string, string>;
 }
-
-/** What a process began with and keeps until its end. */
-export type Standing = Pick<Manifest, "listen" | "dataDir" | "spool" | "redis">;
 
 /** What is read, and as whom. */
 export interface Text {
