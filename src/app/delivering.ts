@@ -31,6 +31,7 @@ export function deliveryRoute(plan: RoutePlan, deps: DeliveringDeps): DeliveryRo
     onDead: settings.orderBy?.onDead ?? "release",
     takeToken: ref.mode === "async" ? takeToken : null,
     admits: (now) => anyUsable(targets, now),
+    onTrial: () => targets.every((target) => target.onTrial()),
     retryAfterMs(now) {
       let soonest: number | null = null;
       for (const target of targets) {

@@ -157,6 +157,7 @@ function routeOf(channel: Channel, clock: Clock, remember: Remember): DeliveryRo
     onDead: "release",
     takeToken: null,
     admits: () => true,
+    onTrial: () => false,
     retryAfterMs: () => null,
     fits: () => true,
     send: (job) => send(channel, job, clock, remember),

@@ -54,5 +54,5 @@ export interface Chains {
   readonly send: Send;
   /** For a stored job: one attempt. */
   readonly deliver: Send;
-  readonly targets: readonly Pick<Target, "admits" | "health" | "retryAfterMs">[];
+  readonly targets: readonly Pick<Target, "admits" | "onTrial" | "health" | "retryAfterMs">[];
 }

@@ -10,6 +10,8 @@ export interface Target {
   readonly health: Standpoint;
   /** Would its breaker let a call through now? Takes no permit. */
   admits(now: number): boolean;
+  /** Is its breaker on trial, or refusing: would a call that it admits now be a trial? */
+  onTrial(): boolean;
   /** When it is known when a refusing breaker admits again: milliseconds from now. */
   retryAfterMs(now: number): number | null;
   /** One try through breaker, slot and wire. */

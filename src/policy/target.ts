@@ -45,6 +45,7 @@ export function createTarget(parts: TargetParts, clock: Clock): Target {
     health,
     weight: parts.weight,
     admits: (now) => breaker.admits(now),
+    onTrial: () => breaker.trial,
     retryAfterMs: (now) => breaker.retryAfterMs(now),
     sent: (now) => budget.sent(now),
     mayRepeat: (now) => budget.tryRetry(now, parts.budgetPercent),

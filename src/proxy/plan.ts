@@ -60,7 +60,7 @@ export interface RoutePlan {
   /** X-Max-Attempts of stored jobs. */
   readonly laterAttempts: number;
   /** The upstreams as choosing sees them. */
-  readonly targets: readonly Pick<Target, "admits" | "health" | "retryAfterMs">[];
+  readonly targets: readonly Pick<Target, "admits" | "onTrial" | "health" | "retryAfterMs">[];
   /** What a reply is worth on this route. */
   readonly worthOf: (reply: Reply) => Worth;
   /** The value of `order_by`; null without one, or where a request has none. */

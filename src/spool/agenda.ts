@@ -83,7 +83,7 @@ export function createAgenda({ parkedNow, expire }: Told): Agenda {
   const look = (state: RouteState, now: number): void => {
     let wake = ripen(state, now);
     const waiting = isWaiting(state);
-    const cause = waiting || activeOf(state) > 0 ? parkedNow(state, now) : null;
+    const cause = waiting || activeOf(state) > 0 || state.parked !== null ? parkedNow(state, now) : null;
     if (waiting && cause !== null) wake = Math.min(wake, expire(state, now));
     if (waiting && cause === "breaker_open") {
       wake = Math.min(wake, now + Math.max(1, state.route?.retryAfterMs(now) ?? TRIAL_MS));

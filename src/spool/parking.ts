@@ -1,6 +1,6 @@
 import type { ParkCause } from "../core/job.ts";
 import type { DelivererDeps } from "./deliverer.ts";
-import type { RouteState } from "./route.ts";
+import { activeOf, isWaiting, type RouteState } from "./route.ts";
 
 /**
  * Why the jobs of a route wait now although they are due; null where they do not. Computed, never written to jobs. Says
@@ -30,8 +30,18 @@ export function createParking(
     const cause = route === null ? "no_route" : pause !== null ? pause.cause : breaker();
     // A half-open breaker that is trying somebody refuses the others for a moment: that is no news.
     const trying = cause === "breaker_open" && state.parked === null && route?.retryAfterMs(now) === null;
-    const told = trying ? null : cause;
+    const told = trying ? null : (cause ?? (onTrial(state) ? "breaker_open" : null));
     if (told !== state.parked) tell(state, told);
     return cause;
   };
+}
+
+/**
+ * Jobs behind a breaker wait until it has closed: those it admits before are its trials, and whoever waits is not told
+ * of each.
+ */
+function onTrial(state: RouteState): boolean {
+  return (
+    state.parked === "breaker_open" && state.route?.onTrial() === true && (isWaiting(state) || activeOf(state) > 0)
+  );
 }

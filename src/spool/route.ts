@@ -15,6 +15,8 @@ export interface DeliveryRoute extends RouteName {
   readonly onDead: "release" | "block";
   /** Would an upstream take a call now? */
   admits(now: number): boolean;
+  /** Has no upstream a closed breaker: would a call that one takes now be a trial? */
+  onTrial(): boolean;
   /** Until one may, where that is known. */
   retryAfterMs(now: number): number | null;
   /** Takes a token of the app's rate limit, which its routes share: 0, or milliseconds until there is one. */

@@ -26,6 +26,8 @@ export interface TestRoute extends DeliveryRoute {
   answer: (job: LeasedJob, n: number) => Sent | null;
   /** The breaker. */
   open: boolean;
+  /** It admits, and is not closed. */
+  trial: boolean;
   retryAfter: number | null;
   memory: boolean;
   /** What a send leaves that is ended by us before its answer came. */
@@ -64,10 +66,12 @@ export function testRoute({ app, capability }: RouteName, given: Given = {}): Te
     ...given,
     sends,
     open: false,
+    trial: false,
     retryAfter: null,
     memory: true,
     written: false,
     admits: () => !route.open,
+    onTrial: () => route.open || route.trial,
     retryAfterMs: () => route.retryAfter,
     flying: () => sends.filter(({ ended }) => !ended),
     ids: () => sends.map(({ job }) => job.lease.id),

@@ -26,6 +26,7 @@ function target({ priority = 0, stand, ...given }: Given = {}): Target {
     weight: 1,
     health: { ...UNWATCHED, rank: priority, ...stand },
     admits: () => given.open !== true,
+    onTrial: () => given.open === true,
     retryAfterMs: () => given.retryMs ?? null,
     send: () => Promise.reject(new Error("not sent here")),
     sent: () => undefined,

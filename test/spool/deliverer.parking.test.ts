@@ -100,6 +100,51 @@ test("a half-open breaker that tries one refuses the others for a moment, which 
   expect(route.sends).toHaveLength(1);
 });
 
+test("a route is parked until its breaker has closed, through all its trials, which are no news", async () => {
+  const rig = delivererRig();
+  const route = testRoute(QUIZ, { answer: hang });
+  rig.deliverer.apply([route], { concurrency: 1, perApp: 1, batch: 8 });
+  route.open = true;
+  route.retryAfter = 1_000;
+  await rig.put(route, 3);
+  await rig.deliverer.start();
+  await rig.settled();
+  const since = rig.deliverer.parked("quiz", "winner")?.since;
+  for (let trial = 1; trial <= 3; trial++) {
+    route.open = false;
+    route.trial = true;
+    await rig.pass(1_000);
+    expect(route.sends).toHaveLength(trial);
+    route.open = true;
+    expect(rig.deliverer.parked("quiz", "winner")).toEqual({ cause: "breaker_open", since });
+    route.flying()[0]?.end(failing(route.flying()[0]!.job));
+    await rig.settled();
+  }
+  expect(rig.said("route.parked", "route.resumed").map(({ type }) => type)).toEqual(["route.parked"]);
+  route.open = false;
+  route.trial = false;
+  route.answer = ok;
+  await rig.pass(1_000);
+  expect(rig.said("route.parked", "route.resumed").map(({ type }) => type)).toEqual(["route.parked", "route.resumed"]);
+  expect(rig.deliverer.parked("quiz", "winner")).toBeNull();
+});
+
+test("a route whose breaker may try, and where nothing waits, is not parked", async () => {
+  const rig = delivererRig();
+  const route = testRoute(QUIZ);
+  rig.deliverer.apply([route], SETTINGS);
+  route.open = true;
+  route.retryAfter = 1_000;
+  await rig.put(route);
+  await rig.deliverer.start();
+  await rig.settled();
+  route.open = false;
+  route.trial = true;
+  await rig.pass(1_000);
+  expect(await states(rig.store)).toEqual({ delivered: 1 });
+  expect(rig.deliverer.parked("quiz", "winner")).toBeNull();
+});
+
 test("the jobs of a paused route wait until it is resumed, and those of its neighbour do not", async () => {
   const rig = delivererRig();
   const [winner, closed] = [testRoute(QUIZ), testRoute(POLL)];
