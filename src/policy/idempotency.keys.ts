@@ -1,4 +1,5 @@
 import type { RouteName } from "../core/job.ts";
+import { TurnoverMap } from "../core/turnover.ts";
 import type { AnswerToKeep, IdempotencyKey, KeyClaim } from "../spool/port.ts";
 
 /** A request under way under a key. */
@@ -28,7 +29,7 @@ export interface Unstored {
  */
 export interface IdempotencyKeys {
   /** One entry a request under way: `limits.in_flight` is its bound. */
-  readonly running: Map<string, RunningKey>;
+  readonly running: TurnoverMap<string, RunningKey>;
   /** Answers that were given though storage was away or slow. */
   readonly kept: KeptAnswers;
   /** Questions to the store that it has not answered: a store that hangs must not gather them without end. */
@@ -36,7 +37,7 @@ export interface IdempotencyKeys {
 }
 
 export function createIdempotencyKeys(maxEntries = MAX_ENTRIES, maxBytes = MAX_BYTES): IdempotencyKeys {
-  return { running: new Map(), kept: createKeptAnswers(maxEntries, maxBytes), asked: 0 };
+  return { running: new TurnoverMap(), kept: createKeptAnswers(maxEntries, maxBytes), asked: 0 };
 }
 
 /** Answers that wait to be stored, the oldest dropped first where there are too many. */

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from "../core/clock.ts";
+import { type Link, LinkedList } from "../core/linked.ts";
 
 /** What `T` says, or null where it failed or did not come in time. */
 export type Bounded<A, T> = (arg: A) => Promise<T | null>;
@@ -13,7 +14,7 @@ interface Waiting<T> {
  * each would be a good part of what a request costs.
  */
 export function inTime<A, T>(ask: (arg: A) => Promise<T>, ms: number, clock: Clock): Bounded<A, T> {
-  const waiting = new Set<Waiting<T>>();
+  const waiting = new LinkedList<Waiting<T>>();
   let timer: Timer | null = null;
 
   const wait = (until: number): void => {
@@ -22,24 +23,24 @@ export function inTime<A, T>(ask: (arg: A) => Promise<T>, ms: number, clock: Clo
   const onTime = (): void => {
     timer = null;
     const now = clock.now();
-    for (const one of waiting) {
-      if (one.until > now) return wait(one.until);
+    for (let one = waiting.first; one !== null; one = waiting.first) {
+      if (one.value.until > now) return wait(one.value.until);
       waiting.delete(one);
-      one.resolve(null);
+      one.value.resolve(null);
     }
   };
-  const end = (one: Waiting<T>, value: T | null): void => {
+  const end = (one: Link<Waiting<T>>, value: T | null): void => {
     if (!waiting.delete(one)) return;
-    one.resolve(value);
+    one.value.resolve(value);
     if (waiting.size > 0 || timer === null) return;
     clock.cancel(timer);
     timer = null;
   };
   return (arg) =>
     new Promise((resolve) => {
-      const one = { until: clock.now() + ms, resolve };
-      waiting.add(one);
-      if (timer === null) wait(one.until);
+      const until = clock.now() + ms;
+      const one = waiting.push({ until, resolve });
+      if (timer === null) wait(until);
       ask(arg).then(
         (value) => end(one, value),
         () => end(one, null),

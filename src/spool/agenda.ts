@@ -1,3 +1,4 @@
+import { LinkedList } from "../core/linked.ts";
 import type { ParkedNow } from "./parking.ts";
 import { type AppState, activeOf, isDue, isWaiting, type RouteState } from "./route.ts";
 import { createWakes } from "./wakes.ts";
@@ -20,12 +21,12 @@ export interface Agenda {
   /** It had its turn. */
   served(app: AppState): void;
   /** Apps that may start something: those with nothing under way, and the others, whose turn is longest ago first. */
-  readonly idle: ReadonlySet<AppState>;
-  readonly more: ReadonlySet<AppState>;
+  readonly idle: LinkedList<AppState>;
+  readonly more: LinkedList<AppState>;
   /** How many apps have something under way or due. */
   readonly busyApps: number;
   /** Routes whose due jobs may be fetched. Whoever has seen to one takes it out. */
-  readonly hungry: Set<RouteState>;
+  readonly hungry: LinkedList<RouteState>;
   /** When the next look is due. */
   next(): number;
 }
@@ -41,24 +42,24 @@ const TRIAL_MS = 1_000;
 const NEVER = Number.POSITIVE_INFINITY;
 
 export function createAgenda({ parkedNow, expire }: Told): Agenda {
-  const touched = new Set<RouteState>();
+  const touched = new LinkedList<RouteState>();
   const routeWakes = createWakes<RouteState>();
   const appWakes = createWakes<AppState>();
-  const hungry = new Set<RouteState>();
-  const idle = new Set<AppState>();
-  const more = new Set<AppState>();
-  const busy = new Set<AppState>();
+  const hungry = new LinkedList<RouteState>();
+  const idle = new LinkedList<AppState>();
+  const more = new LinkedList<AppState>();
+  let busyApps = 0;
 
+  const setAside = ({ turn }: AppState): void => void turn.list?.delete(turn);
   const place = (app: AppState, now: number): void => {
-    if (app.active > 0 || app.open > 0) busy.add(app);
-    else busy.delete(app);
+    const busy = app.active > 0 || app.open > 0;
+    busyApps += Number(busy) - Number(app.busy);
+    app.busy = busy;
     const paced = app.ready.any(true);
     const waits = paced && app.pacedUntil > now;
     appWakes.set(app, waits ? app.pacedUntil : NEVER);
-    const [own, other] = app.active === 0 ? [idle, more] : [more, idle];
-    other.delete(app);
-    if (app.ready.any(false) || (paced && !waits)) own.add(app);
-    else own.delete(app);
+    if (app.ready.any(false) || (paced && !waits)) (app.active === 0 ? idle : more).add(app.turn);
+    else setAside(app);
   };
   /** Lanes whose time has come are due; the time of the others. */
   const ripen = (state: RouteState, now: number): number => {
@@ -94,8 +95,8 @@ export function createAgenda({ parkedNow, expire }: Told): Agenda {
     const open = cause === null && !rests && (isDue(first) || isDue(retry));
     count(state, open, [open && isDue(first), open && isDue(retry)]);
     state.app.ready.place(state, open && first.buffer.length > 0, open && retry.buffer.length > 0);
-    if (cause === null && (first.due || retry.due)) hungry.add(state);
-    else hungry.delete(state);
+    if (cause === null && (first.due || retry.due)) hungry.add(state.hungry);
+    else hungry.delete(state.hungry);
     routeWakes.set(state, wake);
     place(state.app, now);
   };
@@ -105,25 +106,20 @@ export function createAgenda({ parkedNow, expire }: Told): Agenda {
     more,
     hungry,
     get busyApps() {
-      return busy.size;
+      return busyApps;
     },
-    touch: (state) => void touched.add(state),
+    touch: (state) => touched.add(state.touched),
     look,
     round(now) {
-      for (let state = routeWakes.take(now); state !== undefined; state = routeWakes.take(now)) touched.add(state);
+      for (let state = routeWakes.take(now); state !== undefined; state = routeWakes.take(now))
+        touched.add(state.touched);
       for (let app = appWakes.take(now); app !== undefined; app = appWakes.take(now)) place(app, now);
-      for (const state of touched) {
-        touched.delete(state);
-        look(state, now);
-      }
+      for (let state = touched.shift(); state !== undefined; state = touched.shift()) look(state, now);
     },
     place,
-    setAside(app) {
-      idle.delete(app);
-      more.delete(app);
-    },
-    served(app) {
-      if (more.delete(app)) more.add(app);
+    setAside,
+    served({ turn }) {
+      if (more.delete(turn)) more.add(turn);
     },
     next: () => Math.min(routeWakes.next(), appWakes.next()),
   };

@@ -62,6 +62,8 @@ export interface Flight {
   readonly state: RouteState;
   readonly lane: LaneState;
   readonly sending: Sending;
+  /** `Clock.now()`. */
+  readonly since: number;
 }
 
 /** So much of bodies a route may keep here while its breaker is open. */
@@ -141,10 +143,8 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
     const now = clock.now();
     agenda.round(now);
     starts.all(settings, now);
-    for (const state of agenda.hungry) {
-      if (!claims.refill(state, settings)) break;
-      agenda.hungry.delete(state);
-    }
+    const { hungry } = agenda;
+    while (hungry.first !== null && claims.refill(hungry.first.value, settings)) hungry.shift();
     wakeAt(agenda.next());
   };
 

@@ -1,4 +1,5 @@
 import type { JobSummary, RouteName } from "../core/job.ts";
+import { LinkedList } from "../core/linked.ts";
 import type { RetrySettings } from "../core/settings.route.ts";
 import type { Buffers } from "./buffers.ts";
 import { decide, decideUndone } from "./decide.ts";
@@ -58,17 +59,17 @@ const GONE_IN_A_ROW = 3;
 export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told): Ending {
   const { clock, emit } = deps;
   const store = createSettling(deps);
-  const settling = new Set<Promise<unknown>>();
+  const settling = new LinkedList<Promise<unknown>>();
 
   const follow = (state: RouteState, lease: Lease, settlement: Settlement, then: () => void): void => {
     const done = store.settle(lease, settlement).then((ours) => {
-      settling.delete(done);
+      settling.delete(place);
       if (ours) then();
       // It was taken from us, or done, and the thread died before it could say so: what is due now is not known here.
       else for (const lane of state.lanes) lane.due = true;
       told.settled(state);
     });
-    settling.add(done);
+    const place = settling.push(done);
   };
   const about = (job: RouteName & { readonly requestId: string }, id: string) => ({
     at: clock.wall(),

@@ -1,3 +1,4 @@
+import { type Link, LinkedList } from "../core/linked.ts";
 import type { Flight } from "./deliverer.ts";
 import type { AppState } from "./route.ts";
 
@@ -7,8 +8,8 @@ import type { AppState } from "./route.ts";
  */
 export interface Flights {
   readonly all: Iterable<Flight>;
-  add(flight: Flight, now: number): void;
-  delete(flight: Flight): void;
+  add(flight: Flight): Link<Flight>;
+  delete(flight: Link<Flight>): void;
   /** Looks who has been out for long. */
   age(now: number): void;
   /** How many hold one of `concurrency` slots. */
@@ -26,8 +27,8 @@ const LONG_MS = 1_000;
 const COUNTED_MS = 100;
 
 export function createFlights(): Flights {
-  const young = new Map<Flight, number>();
-  const old = new Set<Flight>();
+  const young = new LinkedList<Flight>();
+  const old = new LinkedList<Flight>();
   let hanging = 0;
   let countedAt = Number.NEGATIVE_INFINITY;
   const countHanging = (): number => {
@@ -41,17 +42,13 @@ export function createFlights(): Flights {
     all: {
       *[Symbol.iterator]() {
         yield* old;
-        yield* young.keys();
+        yield* young;
       },
     },
-    add: (flight, now) => void young.set(flight, now),
-    delete(flight) {
-      if (!young.delete(flight)) old.delete(flight);
-    },
+    add: (flight) => young.push(flight),
+    delete: (flight) => void flight.list?.delete(flight),
     age(now) {
-      for (const [flight, since] of young) {
-        if (now - since < LONG_MS) break;
-        young.delete(flight);
+      for (let flight = young.first; flight !== null && now - flight.value.since >= LONG_MS; flight = young.first) {
         old.add(flight);
       }
       if (old.size === 0) hanging = 0;
@@ -67,9 +64,6 @@ export function createFlights(): Flights {
     get size() {
       return young.size + old.size;
     },
-    next() {
-      for (const since of young.values()) return since + LONG_MS;
-      return Number.POSITIVE_INFINITY;
-    },
+    next: () => (young.first === null ? Number.POSITIVE_INFINITY : young.first.value.since + LONG_MS),
   };
 }

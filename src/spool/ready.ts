@@ -1,3 +1,4 @@
+import { Link, LinkedList } from "../core/linked.ts";
 import type { RouteState } from "./route.ts";
 
 /** Of one app: the routes that have a job here which may go, so that the next one is found without a look at the others. */
@@ -25,80 +26,86 @@ export interface Want {
 const PRIORITIES = 10;
 
 /** Where a route stands. */
-interface Standing {
-  /** Which it is in, by lane. */
-  readonly queues: [Set<RouteState> | null, Set<RouteState> | null];
-  paced: boolean;
+export class Standing {
+  /** By lane: its place in the queue where it is, if it is in one. */
+  readonly links: readonly [Link<RouteState>, Link<RouteState>];
+  ready = false;
+  paced = false;
   /** When it came, or had its turn. */
-  stamp: number;
+  stamp = 0;
   /** The lane it begins with. */
-  lane: 0 | 1;
+  lane: 0 | 1 = 0;
+
+  constructor(state: RouteState) {
+    this.links = [new Link(state), new Link(state)];
+  }
 }
 
+const LANES = [0, 1] as const;
+
 export function createReady(): Ready {
-  const standings = new Map<RouteState, Standing>();
-  const queues: (Set<RouteState> | undefined)[] = [];
+  const queues: (LinkedList<RouteState> | undefined)[] = [];
   const members: [number, number] = [0, 0];
   let stamp = 0;
 
   const at = (lane: number, paced: boolean, priority: number): number => (priority * 2 + lane) * 2 + (paced ? 1 : 0);
-  const queueOf = ({ route }: RouteState, lane: number): Set<RouteState> => {
+  const queueOf = ({ route }: RouteState, lane: number): LinkedList<RouteState> => {
     const priority = Math.min(PRIORITIES - 1, Math.max(0, route?.priority ?? 0));
     const i = at(lane, route?.takeToken != null, priority);
-    const queue = queues[i] ?? new Set();
+    const queue = queues[i] ?? new LinkedList();
     queues[i] = queue;
     return queue;
   };
-  const first = (queue: Set<RouteState> | undefined, may: Want["may"]): RouteState | null => {
-    if (queue === undefined) return null;
-    for (const state of queue) if (may(state)) return state;
+  const first = (queue: LinkedList<RouteState> | undefined, may: Want["may"]): RouteState | null => {
+    for (let link = queue?.first ?? null; link !== null; link = link.after) if (may(link.value)) return link.value;
     return null;
   };
-  const leave = (state: RouteState, own: Standing): void => {
-    for (const queue of own.queues) queue?.delete(state);
-    standings.delete(state);
+  const leave = (own: Standing): void => {
+    for (const link of own.links) link.list?.delete(link);
+    own.ready = false;
     members[own.paced ? 1 : 0]--;
+  };
+  const enter = (own: Standing, paced: boolean): void => {
+    own.ready = true;
+    own.paced = paced;
+    own.stamp = ++stamp;
+    own.lane = 0;
+    members[paced ? 1 : 0]++;
   };
 
   return {
     place(state, ...wanted) {
+      const own = state.standing;
       const paced = state.route?.takeToken != null;
-      let own = standings.get(state);
-      if (own !== undefined && (own.paced !== paced || !wanted.includes(true))) {
-        leave(state, own);
-        own = undefined;
-      }
-      if (!wanted.includes(true)) return;
-      if (own === undefined) {
-        own = { queues: [null, null], paced, stamp: ++stamp, lane: 0 };
-        standings.set(state, own);
-        members[paced ? 1 : 0]++;
-      }
-      for (const lane of [0, 1] as const) {
-        const queue = wanted[lane] === true ? queueOf(state, lane) : null;
-        if (own.queues[lane] === queue) continue;
-        own.queues[lane]?.delete(state);
-        queue?.add(state);
-        own.queues[lane] = queue;
+      const wants = wanted[0] || wanted[1];
+      if (own.ready && (own.paced !== paced || !wants)) leave(own);
+      if (!wants) return;
+      if (!own.ready) enter(own, paced);
+      for (const lane of LANES) {
+        const link = own.links[lane];
+        if (wanted[lane]) queueOf(state, lane).add(link);
+        else link.list?.delete(link);
       }
     },
-    served(state, lane) {
-      const own = standings.get(state);
-      if (own === undefined) return;
+    served({ standing: own }, lane) {
+      if (!own.ready) return;
       own.stamp = ++stamp;
       own.lane = lane === 0 ? 1 : 0;
-      for (const queue of own.queues) if (queue?.delete(state)) queue.add(state);
+      for (const link of own.links) {
+        const queue = link.list;
+        if (queue?.delete(link)) queue.add(link);
+      }
     },
     any: (paced) => members[paced ? 1 : 0] > 0,
     pick({ lanes, paced, may }) {
       for (let priority = 0; priority < PRIORITIES; priority++) {
         let best: { state: RouteState; lane: 0 | 1; own: Standing } | null = null;
-        for (const lane of [0, 1] as const) {
+        for (const lane of LANES) {
           for (const pace of [false, true]) {
             if (!lanes[lane] || (pace && !paced)) continue;
             const state = first(queues[at(lane, pace, priority)], may);
-            const own = state === null ? undefined : standings.get(state);
-            if (state === null || own === undefined) continue;
+            if (state === null) continue;
+            const own = state.standing;
             const sooner = best === null || (best.state === state ? own.lane === lane : own.stamp < best.own.stamp);
             if (sooner) best = { state, lane, own };
           }

@@ -1,5 +1,5 @@
 import { OWN_APP, type RouteName } from "../core/job.ts";
-import { type AppState, createAppState, createRouteState, type RouteState } from "./route.ts";
+import { AppState, RouteState } from "./route.ts";
 
 /** Every route that has a manifest or jobs. */
 export interface Registry {
@@ -12,7 +12,7 @@ export interface Registry {
 }
 
 export function createRegistry(): Registry {
-  const own = createAppState(OWN_APP);
+  const own = new AppState(OWN_APP);
   const apps = new Map<string, AppState>([[OWN_APP, own]]);
   const states = new Map<string, RouteState>();
   return {
@@ -21,9 +21,9 @@ export function createRegistry(): Registry {
       const key = `${app}/${capability}`;
       let state = states.get(key);
       if (state === undefined) {
-        const its = apps.get(app) ?? createAppState(app);
+        const its = apps.get(app) ?? new AppState(app);
         apps.set(app, its);
-        state = createRouteState(its, capability);
+        state = new RouteState(its, capability);
         its.routes.push(state);
         states.set(key, state);
       }

@@ -1,9 +1,10 @@
 import type { Reply, Worth } from "../core/exchange.ts";
 import type { ParkCause, RouteName, TryRecord } from "../core/job.ts";
+import { Link } from "../core/linked.ts";
 import type { Result } from "../core/result.ts";
 import type { RetrySettings } from "../core/settings.route.ts";
 import type { JobLane, LeasedJob, Verifying } from "./port.ts";
-import { createReady, type Ready } from "./ready.ts";
+import { createReady, type Ready, Standing } from "./ready.ts";
 
 /** What the deliverer needs of a route of the manifest. */
 export interface DeliveryRoute extends RouteName {
@@ -66,74 +67,60 @@ export interface LaneState {
   active: number;
 }
 
-export interface RouteState {
+export class RouteState {
+  readonly app: AppState;
   readonly capability: string;
   readonly key: string;
   /** Null while no manifest names it. */
-  route: DeliveryRoute | null;
-  readonly app: AppState;
-  readonly lanes: readonly [LaneState, LaneState];
+  route: DeliveryRoute | null = null;
+  readonly lanes: readonly [LaneState, LaneState] = [createLane("first"), createLane("retry")];
   /** It has due jobs, and nothing is in their way but shares, pace and memory. As of the last look, like `due`. */
-  open: boolean;
+  open = false;
   /** Of an open one: which lanes are due. */
-  due: readonly [boolean, boolean];
+  due: readonly [boolean, boolean] = [false, false];
   /** A send was refused for want of a slot: no other one is begun until then, or until one ends. */
-  restUntil: number;
+  restUntil = 0;
   /** Why its jobs wait, as was last said. */
-  parked: ParkCause | null;
+  parked: ParkCause | null = null;
   /** Said since, for people: Unix milliseconds. */
-  parkedAt: number;
+  parkedAt = 0;
+  /** Among those that `Agenda` looks at next, and those whose jobs it has fetched. */
+  readonly touched: Link<RouteState> = new Link<RouteState>(this);
+  readonly hungry: Link<RouteState> = new Link<RouteState>(this);
+  /** In its app's `Ready`. */
+  readonly standing: Standing = new Standing(this);
+
+  constructor(app: AppState, capability: string) {
+    this.app = app;
+    this.capability = capability;
+    this.key = `${app.name}/${capability}`;
+  }
 }
 
-export interface AppState {
+export class AppState {
   readonly name: string;
-  readonly routes: RouteState[];
-  active: number;
+  readonly routes: RouteState[] = [];
+  active = 0;
   /** By lane: under way; and how many open routes are due. */
-  readonly activeIn: [number, number];
-  readonly dueIn: [number, number];
+  readonly activeIn: [number, number] = [0, 0];
+  readonly dueIn: [number, number] = [0, 0];
   /** How many routes are open. */
-  open: number;
+  open = 0;
+  /** It has something under way or due, as `Agenda` last saw it. */
+  busy = false;
   /** No token of the rate limit until then. */
-  pacedUntil: number;
-  readonly ready: Ready;
+  pacedUntil = 0;
+  readonly ready: Ready = createReady();
+  /** Among those that may start something. */
+  readonly turn: Link<AppState> = new Link<AppState>(this);
+
+  constructor(name: string) {
+    this.name = name;
+  }
 }
 
-export function createAppState(name: string): AppState {
-  return {
-    name,
-    routes: [],
-    active: 0,
-    activeIn: [0, 0],
-    dueIn: [0, 0],
-    open: 0,
-    pacedUntil: 0,
-    ready: createReady(),
-  };
-}
-
-export function createRouteState(app: AppState, capability: string): RouteState {
-  const lane = (name: JobLane): LaneState => ({
-    lane: name,
-    buffer: [],
-    bytes: 0,
-    due: false,
-    nextAt: null,
-    claiming: false,
-    active: 0,
-  });
-  return {
-    app,
-    capability,
-    key: `${app.name}/${capability}`,
-    route: null,
-    lanes: [lane("first"), lane("retry")],
-    open: false,
-    due: [false, false],
-    restUntil: 0,
-    parked: null,
-    parkedAt: 0,
-  };
+function createLane(lane: JobLane): LaneState {
+  return { lane, buffer: [], bytes: 0, due: false, nextAt: null, claiming: false, active: 0 };
 }
 
 export const activeOf = (state: RouteState): number => state.lanes[0].active + state.lanes[1].active;

@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import { LinkedList } from "../core/linked.ts";
 import type { Lease, Settlement, Spool } from "./port.ts";
 
 /** Tells the store the end of leases until it has taken it. A store that is away costs no job: its lease stays. */
@@ -22,7 +23,7 @@ const STOP_TRIES = 3;
 
 export function createSettling({ spool, clock }: { readonly spool: Spool; readonly clock: Clock }): Settling {
   /** Not by id: one whose answer was lost may be leased anew, and ended again, while it is still being told. */
-  const open = new Set<Lease>();
+  const open = new LinkedList<Lease>();
   const waiting = new Set<() => void>();
   let stopping = false;
   const wait = (ms: number): Promise<void> =>
@@ -37,16 +38,16 @@ export function createSettling({ spool, clock }: { readonly spool: Spool; readon
     });
   return {
     async settle(lease, settlement) {
-      open.add(lease);
+      const place = open.push(lease);
       for (let failures = 0; ; failures++) {
         try {
           const ours =
             (await spool.settle(lease, settlement)) || (failures > 0 && (await wasDone(spool, lease, settlement)));
-          open.delete(lease);
+          open.delete(place);
           return ours;
         } catch {
           if (stopping && failures >= STOP_TRIES) {
-            open.delete(lease);
+            open.delete(place);
             return false;
           }
           await wait(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failures, 10)));

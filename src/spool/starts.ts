@@ -37,7 +37,7 @@ export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, t
   /** Routes that found no memory in this round. */
   const refused = new Set<RouteState>();
 
-  const fly = (state: RouteState, lane: 0 | 1, held: Held, flight: Flight, now: number): void => {
+  const fly = (state: RouteState, lane: 0 | 1, { claimedAt }: Held, flight: Flight): void => {
     const { app } = state;
     const move = (by: 1 | -1): void => {
       state.lanes[lane].active += by;
@@ -45,12 +45,12 @@ export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, t
       app.active += by;
     };
     const among = app === own ? ownFlights : flights;
-    among.add(flight, now);
+    const out = among.add(flight);
     move(1);
     void flight.sending.done.then((sent) => {
-      among.delete(flight);
+      among.delete(out);
       move(-1);
-      ending.ended(flight, sent, held.claimedAt);
+      ending.ended(flight, sent, claimedAt);
       told.landed(state);
     });
   };
@@ -75,7 +75,8 @@ export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, t
         return agenda.place(app, now);
       }
       buffers.shift(lane);
-      fly(state, i, next, { job: next.job, state, lane, sending: route.send(next.job) }, now);
+      const { job } = next;
+      fly(state, i, next, { job, state, lane, sending: route.send(job), since: now });
       app.ready.served(state, i);
       agenda.served(app);
     }
@@ -97,8 +98,8 @@ export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, t
   };
   /** Whose turn it is. One with nothing under way always has one slot. */
   const nextApp = (shares: Shares): AppState | null => {
-    for (const app of agenda.idle) return app;
-    if (agenda.more.has(own)) {
+    if (agenda.idle.first !== null) return agenda.idle.first.value;
+    if (own.turn.list === agenda.more) {
       if (own.active < OWN_SHARES.perApp) return own;
       agenda.setAside(own);
     }
@@ -106,7 +107,9 @@ export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, t
     // One alone has all the slots that there are: nobody else needs them.
     const total = busyApps > 1 ? flights.holding(shares.concurrency) : flights.size;
     if (total >= shares.concurrency) return null;
-    for (const app of agenda.more) {
+    for (let turn = agenda.more.first; turn !== null; ) {
+      const app = turn.value;
+      turn = turn.after;
       if (app.active >= shares.perApp) agenda.setAside(app);
       else if (mayStart(app.active, total, busyApps - flights.hanging, shares)) return app;
     }

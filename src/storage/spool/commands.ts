@@ -118,7 +118,7 @@ function takeBack(
   now: number,
   keep: (seq: number, attempt: number) => boolean,
 ): void {
-  for (const [seq, { attempt }] of [...state.leased]) {
+  for (const [seq, { attempt }] of [...state.leased.entries()]) {
     if (keep(seq, attempt)) continue;
     const row = table.get(seq);
     if (row === undefined) state.unlease(seq);

@@ -1,4 +1,5 @@
 import { DEAD_REASONS, type DeadReason } from "../../core/job.ts";
+import { TurnoverMap } from "../../core/turnover.ts";
 import type { RouteSurvey } from "../../spool/port.ts";
 import type { Connection } from "../connection.ts";
 import { DEAD_KIND, DELIVERED_KIND, KINDS, kindOf } from "./counts.ts";
@@ -20,7 +21,7 @@ interface Leased {
  * everything is read again.
  */
 export interface SpoolState {
-  readonly leased: ReadonlyMap<number, Leased>;
+  readonly leased: Pick<TurnoverMap<number, Leased>, "get" | "has" | "size" | "values" | "entries">;
   /** How many are leased of a lane. */
   leasedIn(route: number, lane: number): number;
   /** Each under a fence of its own, which it returns, in the same order. */
@@ -81,7 +82,7 @@ export function createState(db: Connection): SpoolState {
   const names = new Map<number, string>();
   const counts = new Map<number, number>();
   const dirty = new Set<number>();
-  const leased = new Map<number, Leased>();
+  const leased = new TurnoverMap<number, Leased>();
   const byLane = new Map<number, number>();
   const lost = createLostLeases(db);
   const reach = createReach();
