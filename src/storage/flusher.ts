@@ -31,9 +31,11 @@ export function createFlusher(path: () => string): Flusher {
   const refused = (error: unknown): StorageError =>
     new StorageError("failed", `${path()} could not be forced to its disk: ${(error as Error).message}`);
   const open = (): Files => {
+    // Asking for the name looks at every folder above it.
+    if (files !== null) return files;
     try {
       const name = path();
-      files ??= { here: openSync(name, "r+"), beside: openSync(name, "r+") };
+      files = { here: openSync(name, "r+"), beside: openSync(name, "r+") };
       return files;
     } catch (error) {
       throw refused(error);
