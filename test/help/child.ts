@@ -41,6 +41,8 @@ export interface ChildOptions {
   readonly openFiles?: number;
   /** Instead of `127.0.0.1:0`. */
   readonly proxy?: string;
+  /** The program: that of the checkout unless given. */
+  readonly main?: string;
 }
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
@@ -68,7 +70,7 @@ function launch(yaml: string, options: ChildOptions): Omit<Child, "port" | "url"
   const head = `version: 1\nlisten: { proxy: "${options.proxy ?? "127.0.0.1:0"}", admin: "127.0.0.1:0" }\ndata_dir: ./data\n`;
   const write = (text: string): void => writeFileSync(file, head + text);
   write(yaml);
-  const args = [...(options.nodeArgs ?? []), MAIN, "serve", "-c", file];
+  const args = [...(options.nodeArgs ?? []), options.main ?? MAIN, "serve", "-c", file];
   const limited = options.openFiles !== undefined;
   const script = `ulimit -n ${options.openFiles}; exec "$0" "$@"`;
   const child = limited

@@ -1,6 +1,6 @@
-import { type ChildProcessByStdio, execFileSync, spawn as spawnProcess, spawnSync } from "node:child_process";
+import { type ChildProcessByStdio, spawn as spawnProcess, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Readable } from "node:stream";
 import Sqlite from "better-sqlite3";
@@ -241,29 +241,4 @@ test("a large file is read through by a thread of its own, which tells and ends"
   const told = Promise.withResolvers<StorageFailing>();
   await open(dir, told.resolve);
   expect((await told.promise).detail).toContain("was damaged");
-});
-
-test("runs from a build as it does from a checkout", async () => {
-  const root = tempDir();
-  const tsc = resolve("node_modules/.bin/tsc");
-  try {
-    execFileSync(tsc, ["-p", "tsconfig.build.json", "--outDir", join(root, "dist")], { stdio: "pipe" });
-  } catch {
-    // Types are another check's business: the files are written all the same.
-  }
-  expect(existsSync(join(root, "dist/storage/thread.js"))).toBe(true);
-  symlinkSync(resolve("node_modules"), join(root, "node_modules"));
-  mkdirSync(join(root, "data"));
-  const at = (path: string): string => JSON.stringify(join(root, "dist", path));
-  const code = `
-    const { openStorage } = await import(${at("storage/storage.js")});
-    const { systemClock } = await import(${at("core/clock.js")});
-    const events = [];
-    const storage = await openStorage({ dataDir: ${JSON.stringify(join(root, "data"))}, clock: systemClock, onEvent: (e) => events.push(e) });
-    await storage.history.setMeta("k", "v");
-    console.log(await storage.history.meta("k"), events.length);
-    await storage.close();
-  `;
-  const options = { cwd: root, encoding: "utf8" } as const;
-  expect(execFileSync(process.execPath, ["--input-type=module", "-e", code], options)).toBe("v 0\n");
 });

@@ -1,0 +1,104 @@
+import { execFileSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { startTestApp } from "../help/app.ts";
+import { startChild } from "../help/child.ts";
+
+/** What is published: bundled, so that each part must still find the threads, programs and files that it starts or reads. */
+
+let root: string;
+const built = (path: string): string => join(root, "dist", path);
+
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), "outrigger-build-"));
+  execFileSync(process.execPath, ["build/main.ts", "--out", join(root, "dist")], { stdio: "pipe" });
+  copyFileSync("package.json", join(root, "package.json"));
+  symlinkSync(resolve("node_modules"), join(root, "node_modules"));
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const TOKEN = "a-token-of-the-test";
+const routes = (url: string): string => `admin: { tokens: [{ name: ops, role: operator, token: ${TOKEN} }] }
+apps:
+  quiz:
+    owner: a@b.example
+    url: "${url}"
+    webhooks:
+      now: { path: /now, response: { schema: answer.json } }
+      later: { path: /later, mode: async }
+`;
+
+test("it serves what a checkout does: a call that is judged, one taken for later, a reload, the dashboard", async () => {
+  const app = await startTestApp();
+  onTestFinished(() => app.stop());
+  const dir = mkdtempSync(join(root, "sidecar-"));
+  writeFileSync(join(dir, "answer.json"), '{ "required": ["ok"], "properties": { "ok": { "const": true } } }');
+  const child = await startChild(routes(app.url), { dir, main: built("main.js") });
+  const post = (path: string): Promise<Response> => fetch(child.url + path, { method: "POST", body: "{}" });
+
+  expect(await (await post("/quiz/now")).json()).toEqual({ ok: true });
+  expect((await post("/quiz/later")).status).toBe(202);
+  await app.received(2);
+  expect(app.got.map(({ url }) => url)).toEqual(["/now", "/later"]);
+
+  const got = async (path: string): Promise<string> => {
+    const response = await fetch(`${child.adminUrl}/${path}`);
+    expect(response.status, path).toBe(200);
+    return response.text();
+  };
+  const page = await got("");
+  for (const [, file = ""] of page.matchAll(/(?:src|href)="(dashboard\/[^"]+)"/g)) await got(file);
+  for (const [, file = ""] of page.matchAll(/"\.\/(dashboard\/lib\/[^"]+)"/g)) expect(await got(file)).not.toBe("");
+  expect(page).toContain("dashboard/main.js");
+
+  // What is in more than one file is read in a thread of its own.
+  writeFileSync(
+    join(dir, "more.yaml"),
+    `apps: { poll: { owner: a@b.example, url: "${app.url}", webhooks: { closed: /c } } }\n`,
+  );
+  child.write(`include: [more.yaml]\n${routes(app.url)}`);
+  child.signal("SIGHUP");
+  await child.line((line) => line.event === "manifest.applied" && line.by !== "start");
+  expect(await (await post("/poll/closed")).json()).toEqual({ ok: true });
+
+  child.signal("SIGTERM");
+  expect(await child.ended).toMatchObject({ code: 0, stderr: "" });
+});
+
+test("its commands and its demo run, and it holds no text of types", () => {
+  const run = (...args: string[]): string =>
+    execFileSync(process.execPath, [built("main.js"), ...args], { encoding: "utf8", timeout: 50_000 });
+  const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string };
+  expect(run("--version").trim()).toBe(version);
+  expect(run("check", resolve("config/outrigger.yaml"))).toContain("ok");
+  expect(run("demo", "sync", "--once")).toContain("Every promise was kept.");
+  expect(globSync("**/*.ts", { cwd: built("") })).toEqual([]);
+});
+
+test("each library that is copied into it goes with its licence", () => {
+  const text = readFileSync(built("LICENCES.txt"), "utf8");
+  for (const name of ["zod", "hono", "pino", "prom-client", "yaml", "commander"]) {
+    expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+\n\n.*(?:licen[cs]e|permission)`, "ims"));
+  }
+  expect(text).not.toContain("undefined");
+});
+
+test("a stack of what went wrong can be traced to its source", () => {
+  for (const file of ["main.js", "storage/thread.js"]) {
+    expect(readFileSync(built(file), "utf8")).toMatch(/\/\/# sourceMappingURL=\S+\.js\.map\s*$/);
+    expect(existsSync(built(`${file}.map`))).toBe(true);
+  }
+  const { sources } = JSON.parse(readFileSync(built("main.js.map"), "utf8")) as { readonly sources: readonly string[] };
+  expect(sources.some((source) => source.endsWith("src/proxy/proxy.ts"))).toBe(true);
+});
