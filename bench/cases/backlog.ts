@@ -34,7 +34,6 @@ export const backlog: Case = {
     const { full, short } = bench.options;
     const many = full ? MANY_JOBS.full : short ? MANY_JOBS.short : MANY_JOBS.usual;
     const before = machineTime();
-    bench.say("building");
     const main = await buildOurs(bench);
     const spools: LoadedSpool[] = [];
     for (const waiting of [0, FEW, many]) {

@@ -15,7 +15,6 @@ export const memory: Case = {
   async run(bench) {
     const { full, short, pairs, seconds } = bench.options;
     const upstream = await startUpstream(bench);
-    bench.say("building");
     const main = await buildOurs(bench);
     const empty = await fillSpool(bench, 0);
     const many = await fillSpool(bench, full ? MANY_JOBS.full : short ? MANY_JOBS.short : MANY_JOBS.usual);

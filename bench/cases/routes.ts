@@ -19,7 +19,6 @@ export const routes: Case = {
   about: "a call with 10,000 routes against one with 10 (the lookup alone: micro), and their reload",
   async run(bench) {
     const upstream = await startUpstream(bench);
-    bench.say("building");
     const serve = { main: await buildOurs(bench) };
     const few = await startOurs(bench, upstream.port, { name: `${FEW} routes`, routes: FEW, serve });
     const startedAt = performance.now();
@@ -55,10 +54,7 @@ export const routes: Case = {
         },
         reloadPart(reloads, quiet, many),
       ],
-      notes: [
-        `Start to ready with ${many.name}: ${number(readyMs)} ms; resident then: ${number(startMb)} MB.`,
-        "Built as it is published (dist/main.js).",
-      ],
+      notes: [`Start to ready with ${many.name}: ${number(readyMs)} ms; resident then: ${number(startMb)} MB.`],
       versions: [oursVersion(), `upstream ${nginxVersion()}`],
       figures: { many: summarize(ours), few: summarize(runs), ratio, readyMs, startMb, quiet, reloads },
     };

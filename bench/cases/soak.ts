@@ -36,7 +36,6 @@ export const soak: Case = {
     const load = { rate: rate ?? RATE, seconds: (minutes ?? MINUTES) * 60, everySeconds: EVERY_SECONDS };
     const before = machineTime();
     const upstream = await startUpstream(bench);
-    bench.say("building");
     const main = await buildOurs(bench);
     // A twelfth of the time: then the file has been as large as it gets for most of it.
     const ours = await startOursSoak(bench, upstream.port, main, Math.max(10, Math.round(load.seconds / 12)));
@@ -50,7 +49,6 @@ export const soak: Case = {
       parts: [{ caption: "Medians of a quarter, after a tenth to warm up", table: verdictTable(verdicts) }],
       notes: [
         `${number(answered)} of ${number(load.rate * load.seconds)} requests were answered well. ${errors.length === 0 ? "Nothing failed." : `Failed: ${errors.join(", ")}.`}`,
-        "Built as it is published (dist/main.js).",
         "Times count from when a request should have left, by a client whose timers are a millisecond coarse.",
         `Drawn: docs/soak.svg, ${number(samples.length)} samples, one each ${EVERY_SECONDS} s.`,
         othersNote(before, machineTime()),

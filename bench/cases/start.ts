@@ -12,7 +12,6 @@ export const start: Case = {
   async run(bench) {
     const { full, short, pairs } = bench.options;
     const upstream = await startUpstream(bench);
-    bench.say("building");
     const main = await buildOurs(bench);
     const empty = await fillSpool(bench, 0);
     const many = await fillSpool(bench, full ? MANY_JOBS.full : short ? MANY_JOBS.short : MANY_JOBS.usual);

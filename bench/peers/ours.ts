@@ -6,6 +6,7 @@ import type { Bench } from "../lib/bench.ts";
 import { packageVersion } from "../lib/machine.ts";
 import type { Proc } from "../lib/processes.ts";
 import type { Target } from "../lib/target.ts";
+import { buildOurs } from "./ours.built.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const PACKAGE = new URL("../../package.json", import.meta.url);
@@ -62,23 +63,23 @@ export interface Served {
 }
 
 export interface ServeOptions {
-  /** Flags of Node, as for a profile. */
+  /** Flags of Node for a profile, which is of the checkout: it tells files apart. */
   readonly nodeArgs?: readonly string[];
-  /** The program: that of the checkout unless given. */
+  /** The program: as it is published unless given. */
   readonly main?: string;
 }
 
 export async function serve(bench: Bench, name: string, file: string, options: ServeOptions = {}): Promise<Served> {
-  const { nodeArgs = [], main = MAIN } = options;
+  const { nodeArgs, main = nodeArgs === undefined ? await buildOurs(bench) : MAIN } = options;
   const from = performance.now();
-  const proc = bench.procs.start(name, process.execPath, [...nodeArgs, main, "serve", "-c", file]);
+  const proc = bench.procs.start(name, process.execPath, [...(nodeArgs ?? []), main, "serve", "-c", file]);
   const ports = await proc.line(readyPorts);
   return { proc, ...ports, readyMs: performance.now() - from };
 }
 
 export function oursVersion(): string {
   const { version } = JSON.parse(readFileSync(PACKAGE, "utf8")) as { readonly version: string };
-  return `outrigger ${version} on undici ${packageVersion("undici")}`;
+  return `outrigger ${version}, built as it is published, on undici ${packageVersion("undici")}`;
 }
 
 /** Where a sidecar with this folder keeps its files. */
