@@ -74,12 +74,14 @@ export function createAgenda({ parkedNow, expire }: Told): Agenda {
     }
     return next;
   };
-  const count = (state: RouteState, open: boolean, due: readonly [boolean, boolean]): void => {
-    const { app } = state;
+  const count = (state: RouteState, open: boolean, first: boolean, retry: boolean): void => {
+    const { app, due } = state;
     app.open += Number(open) - Number(state.open);
-    for (const i of [0, 1] as const) app.dueIn[i] += Number(due[i]) - Number(state.due[i]);
+    app.dueIn[0] += Number(first) - Number(due[0]);
+    app.dueIn[1] += Number(retry) - Number(due[1]);
     state.open = open;
-    state.due = due;
+    due[0] = first;
+    due[1] = retry;
   };
   const look = (state: RouteState, now: number): void => {
     let wake = ripen(state, now);
@@ -93,7 +95,7 @@ export function createAgenda({ parkedNow, expire }: Told): Agenda {
     if (waiting && rests) wake = Math.min(wake, state.restUntil);
     const [first, retry] = state.lanes;
     const open = cause === null && !rests && (isDue(first) || isDue(retry));
-    count(state, open, [open && isDue(first), open && isDue(retry)]);
+    count(state, open, open && isDue(first), open && isDue(retry));
     state.app.ready.place(state, open && first.buffer.length > 0, open && retry.buffer.length > 0);
     if (cause === null && (first.due || retry.due)) hungry.add(state.hungry);
     else hungry.delete(state.hungry);

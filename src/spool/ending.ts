@@ -158,6 +158,7 @@ export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told):
     ended({ job, state, lane }, sent, claimedAt) {
       // Whatever it had is free.
       state.restUntil = 0;
+      if (sent.worth === "ok" && sent.verify === null && !sent.aborted) return delivered(state, job, sent, claimedAt);
       // Its route may have gone from the manifest meanwhile: then it waits for it, and spends nothing.
       const retry = state.route?.retry ?? null;
       if (retry === null && sent.worth !== "ok") return again(state, job, sent, 0, false);

@@ -26,8 +26,8 @@ export function createParking(
   return (state, now) => {
     const { route, app, capability } = state;
     const pause = pauses.of(app.name, capability);
-    const breaker = (): ParkCause | null => (route?.admits(now) === true ? null : "breaker_open");
-    const cause = route === null ? "no_route" : pause !== null ? pause.cause : breaker();
+    const cause =
+      route === null ? "no_route" : pause !== null ? pause.cause : route.admits(now) ? null : "breaker_open";
     // A half-open breaker that is trying somebody refuses the others for a moment: that is no news.
     const trying = cause === "breaker_open" && state.parked === null && route?.retryAfterMs(now) === null;
     const told = trying ? null : (cause ?? (onTrial(state) ? "breaker_open" : null));

@@ -22,7 +22,9 @@ export function createPauses(known: readonly StoredPause[], store: PauseStore): 
     capability === null ? app : `${app}/${capability}`;
   const pauses = new Map(known.map((pause) => [keyOf(pause.app, pause.capability), pause]));
   return {
-    of: (app, capability) => pauses.get(app) ?? pauses.get(keyOf(app, capability)) ?? null,
+    // Asked for each job on its way: mostly there is none, and no key is made.
+    of: (app, capability) =>
+      pauses.size === 0 ? null : (pauses.get(app) ?? pauses.get(keyOf(app, capability)) ?? null),
     ofApp: (app) => pauses.get(app) ?? null,
     set(pause) {
       pauses.set(keyOf(pause.app, pause.capability), pause);

@@ -13,11 +13,13 @@ export interface Ready {
   pick(want: Want): { readonly state: RouteState; readonly lane: 0 | 1 } | null;
 }
 
+/** One object serves for many: it is asked for each job on its way. */
 export interface Want {
   /** Which lanes have their share free. */
-  readonly lanes: readonly [boolean, boolean];
+  first: boolean;
+  retry: boolean;
   /** Also those that need a token of the rate limit? */
-  readonly paced: boolean;
+  paced: boolean;
   /** Few are refused, for each that is passed over is looked at. */
   readonly may: (state: RouteState) => boolean;
 }
@@ -65,6 +67,11 @@ export function createReady(): Ready {
     own.ready = false;
     members[own.paced ? 1 : 0]--;
   };
+  const stand = (state: RouteState, lane: 0 | 1, wanted: boolean): void => {
+    const link = state.standing.links[lane];
+    if (wanted) queueOf(state, lane).add(link);
+    else link.list?.delete(link);
+  };
   const enter = (own: Standing, paced: boolean): void => {
     own.ready = true;
     own.paced = paced;
@@ -74,18 +81,15 @@ export function createReady(): Ready {
   };
 
   return {
-    place(state, ...wanted) {
+    place(state, first, retry) {
       const own = state.standing;
       const paced = state.route?.takeToken != null;
-      const wants = wanted[0] || wanted[1];
-      if (own.ready && (own.paced !== paced || !wants)) leave(own);
-      if (!wants) return;
+      const wanted = first || retry;
+      if (own.ready && (own.paced !== paced || !wanted)) leave(own);
+      if (!wanted) return;
       if (!own.ready) enter(own, paced);
-      for (const lane of LANES) {
-        const link = own.links[lane];
-        if (wanted[lane]) queueOf(state, lane).add(link);
-        else link.list?.delete(link);
-      }
+      stand(state, 0, first);
+      stand(state, 1, retry);
     },
     served({ standing: own }, lane) {
       if (!own.ready) return;
@@ -97,17 +101,19 @@ export function createReady(): Ready {
       }
     },
     any: (paced) => members[paced ? 1 : 0] > 0,
-    pick({ lanes, paced, may }) {
+    pick(want) {
       for (let priority = 0; priority < PRIORITIES; priority++) {
-        let best: { state: RouteState; lane: 0 | 1; own: Standing } | null = null;
+        let best: { state: RouteState; lane: 0 | 1 } | null = null;
         for (const lane of LANES) {
-          for (const pace of [false, true]) {
-            if (!lanes[lane] || (pace && !paced)) continue;
-            const state = first(queues[at(lane, pace, priority)], may);
+          if (!(lane === 0 ? want.first : want.retry)) continue;
+          for (let pace = 0; pace <= (want.paced ? 1 : 0); pace++) {
+            const state = first(queues[at(lane, pace === 1, priority)], want.may);
             if (state === null) continue;
-            const own = state.standing;
-            const sooner = best === null || (best.state === state ? own.lane === lane : own.stamp < best.own.stamp);
-            if (sooner) best = { state, lane, own };
+            const { standing } = state;
+            const sooner =
+              best === null ||
+              (best.state === state ? standing.lane === lane : standing.stamp < best.state.standing.stamp);
+            if (sooner) best = { state, lane };
           }
         }
         if (best !== null) return best;

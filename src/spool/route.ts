@@ -77,7 +77,7 @@ export class RouteState {
   /** It has due jobs, and nothing is in their way but shares, pace and memory. As of the last look, like `due`. */
   open = false;
   /** Of an open one: which lanes are due. */
-  due: readonly [boolean, boolean] = [false, false];
+  readonly due: [boolean, boolean] = [false, false];
   /** A send was refused for want of a slot: no other one is begun until then, or until one ends. */
   restUntil = 0;
   /** Why its jobs wait, as was last said. */

@@ -4,6 +4,7 @@ import type { Flight } from "./deliverer.ts";
 import type { Ending } from "./ending.ts";
 import { createFlights } from "./flights.ts";
 import type { ParkedNow } from "./parking.ts";
+import type { Want } from "./ready.ts";
 import { type AppState, activeOf, type DeliveryRoute, type Held, type RouteState } from "./route.ts";
 import { laneMayStart, mayStart, routeMayStart, type Shares } from "./shares.ts";
 
@@ -82,17 +83,20 @@ export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, t
     }
     agenda.look(state, now);
   };
+  let shares = OWN_SHARES;
+  const want: Want = {
+    first: false,
+    retry: false,
+    paced: false,
+    may: (state) => !refused.has(state) && routeMayStart(activeOf(state), state.app.open > 1, shares),
+  };
   /** One of the app, if there is one that may. */
   const one = (app: AppState, settings: Shares, now: number): void => {
-    const shares = app === own ? OWN_SHARES : settings;
-    const found = app.ready.pick({
-      lanes: [
-        laneMayStart(app.activeIn[0], app.dueIn[1] > 0, shares),
-        laneMayStart(app.activeIn[1], app.dueIn[0] > 0, shares),
-      ],
-      paced: app.pacedUntil <= now,
-      may: (state) => !refused.has(state) && routeMayStart(activeOf(state), app.open > 1, shares),
-    });
+    shares = app === own ? OWN_SHARES : settings;
+    want.first = laneMayStart(app.activeIn[0], app.dueIn[1] > 0, shares);
+    want.retry = laneMayStart(app.activeIn[1], app.dueIn[0] > 0, shares);
+    want.paced = app.pacedUntil <= now;
+    const found = app.ready.pick(want);
     if (found === null) agenda.setAside(app);
     else start(found.state, found.lane, now);
   };
