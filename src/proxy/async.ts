@@ -4,7 +4,7 @@ import { queuedAnswer } from "../policy/fallback/spool.ts";
 import { idempotencyKey } from "../policy/idempotency.key.ts";
 import type { NewJob, Receipt } from "../spool/port.ts";
 import type { Bounded } from "./acks.ts";
-import { takeBody } from "./body.ts";
+import { beginBody, takeBody } from "./body.ts";
 import type { Call } from "./call.ts";
 import { ABORTED, complete } from "./complete.ts";
 import { requestIdOf, storedRequest } from "./delivery.ts";
@@ -28,7 +28,9 @@ export async function serveAsync(call: Call, expectsContinue: boolean, deps: Asy
   const requestId = requestIdOf(call.headers);
   // Should it be refused, it needs an id of its own; else the delivery's will do.
   call.id = requestId ?? "";
-  const end = await takeBody(call, expectsContinue);
+  await beginBody(call, expectsContinue);
+  const taken = takeBody(call);
+  const end = typeof taken === "string" ? taken : await taken;
   if (end !== "whole") return cutShort(call, end, deps);
   const forged = distrust(call);
   if (forged !== null) return refused(call, forged, deps);

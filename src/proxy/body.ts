@@ -2,26 +2,31 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { type BodyEnd, CALL, type Call, type Carrier } from "./call.ts";
 
 /**
- * Reads the whole request body into `call.body`, at most `body_limit` bytes and not beyond the deadline; every byte
- * is booked on the memory ledger before it is kept. To be called as the request begins; `whole` where it announces no
- * body. Never rejects.
+ * To be awaited as a request begins: the parser has only come to the end of its head. Once it has been through the
+ * packet, most bodies are there whole: then neither listeners nor a timer are needed.
  */
-export async function takeBody(call: Call, expectsContinue: boolean): Promise<BodyEnd> {
+export function beginBody(call: Call, expectsContinue: boolean): Promise<void> {
   if (expectsContinue) call.res.writeContinue();
-  if (!announcesBody(call.req)) return "whole";
-  await PARSED;
-  const read = isWhole(call.req) ? readHeld(call) : readComing(call);
-  // A body that is there already costs no promise.
-  const end = typeof read === "string" ? read : await read;
-  call.waitedMs += call.shared.clock.now() - call.startedAt;
-  return end;
+  return PARSED;
 }
 
-/**
- * As a request begins the parser has only come to the end of the head. Once it has been through the packet, most bodies
- * are there whole: then neither listeners nor a timer are needed.
- */
 const PARSED = Promise.resolve();
+
+/**
+ * Reads the whole request body into `call.body`, at most `body_limit` bytes and not beyond the deadline; every byte
+ * is booked on the memory ledger before it is kept. After {@link beginBody}; `whole` where the request announces no
+ * body. One that is there already costs no promise. Never rejects.
+ */
+export function takeBody(call: Call): BodyEnd | Promise<BodyEnd> {
+  if (!announcesBody(call.req)) return "whole";
+  if (!isWhole(call.req)) return readComing(call);
+  waited(call);
+  return readHeld(call);
+}
+
+function waited(call: Call): void {
+  call.waitedMs += call.shared.clock.now() - call.startedAt;
+}
 
 function announcesBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
@@ -106,5 +111,6 @@ function end(call: Call, how: BodyEnd): void {
   call.bodyTimer = null;
   call.bodyDone = null;
   call.bodyChunks = null;
+  waited(call);
   done(how);
 }

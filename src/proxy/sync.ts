@@ -3,7 +3,7 @@ import type { Fault } from "../core/fault.ts";
 import { uuidv7 } from "../core/ids.ts";
 import type { Random } from "../core/random.ts";
 import { type First, type Idempotency, isFinal } from "../policy/idempotency.ts";
-import { takeBody } from "./body.ts";
+import { beginBody, takeBody } from "./body.ts";
 import { type BodyEnd, type Call, NO_BODY } from "./call.ts";
 import { ABORTED, type Completion, complete } from "./complete.ts";
 import { readHead } from "./outgoing.ts";
@@ -31,7 +31,9 @@ export interface SyncDeps {
  */
 export async function serveSync(call: Call, expectsContinue: boolean, deps: SyncDeps): Promise<void> {
   readHead(call, call.shared.clock, deps.random);
-  const end = await takeBody(call, expectsContinue);
+  await beginBody(call, expectsContinue);
+  const taken = takeBody(call);
+  const end = typeof taken === "string" ? taken : await taken;
   if (end !== "whole") return cutShort(call, end, deps);
   const forged = distrust(call);
   if (forged !== null) return turnAway(call, forged, deps);

@@ -4,7 +4,7 @@ import { type AddressInfo, connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { type Clock, systemClock } from "../../src/core/clock.ts";
 import { createMemoryLedger } from "../../src/core/memory.ts";
-import { forgetHead, takeBody } from "../../src/proxy/body.ts";
+import { beginBody, forgetHead, takeBody } from "../../src/proxy/body.ts";
 import { Call } from "../../src/proxy/call.ts";
 import type { RoutePlan } from "../../src/proxy/plan.ts";
 import { heldBytes } from "../wire/level.ts";
@@ -25,9 +25,12 @@ async function startReader() {
     timers = 0;
     const call = new Call(req, res, shared, plan, "/", "/", 0);
     res.on("close", () => forgetHead(req));
-    void takeBody(call, false).then((end) => {
+    const read = async (): Promise<void> => {
+      await beginBody(call, false);
+      const end = await takeBody(call);
       res.end(`${end} ${call.body.toString()} timers=${timers} listeners=${req.listenerCount("data")}`);
-    });
+    };
+    void read();
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
   onTestFinished(() => void server.close());
