@@ -59,7 +59,7 @@ async function profile(bench: Bench, upstreamPort: number, name: string, { prepa
     title: `${name}, profile of outrigger: µs per request of each thread, over ${number(count)} requests in ${number((to - from) / 1000)} ms (sampling slows it)`,
     parts: threads.flatMap((thread) => partsOf(thread, count, to - from)),
     notes: [keptNote(kept)],
-    versions: [oursVersion()],
+    versions: [oursVersion("checkout")],
     figures: { count, threads },
   };
 }

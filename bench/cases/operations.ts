@@ -131,7 +131,7 @@ function report(figures: Figures, others: string): Report {
         text: `Ready after ${number(readyMs)} ms with ${number(memory.readyMb)} MB of resident memory; ${number(memory.askedMb)} MB after all was asked.`,
       },
     ],
-    notes: ["From a checkout; built as it is published a start is shorter and smaller.", others],
+    notes: [others],
     versions: [oursVersion()],
     figures,
   };

@@ -44,7 +44,7 @@ export async function profileSync(bench: Bench, direct: Target, peer: Peer | nul
       { caption: "Others", table: { head, rows: rows(profile.functions.filter((one) => !one.ours)) } },
     ],
     notes: [keptNote(kept)],
-    versions: [peer?.version() ?? oursVersion()],
+    versions: [peer?.version() ?? oursVersion("checkout")],
     figures: { requests, busyUs: profile.busyUs, parts: profile.parts, functions: profile.functions.slice(0, 200) },
   };
 }

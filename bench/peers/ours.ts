@@ -77,9 +77,11 @@ export async function serve(bench: Bench, name: string, file: string, options: S
   return { proc, ...ports, readyMs: performance.now() - from };
 }
 
-export function oursVersion(): string {
+/** Of what is published, unless it is a profile of the checkout. */
+export function oursVersion(of: "build" | "checkout" = "build"): string {
   const { version } = JSON.parse(readFileSync(PACKAGE, "utf8")) as { readonly version: string };
-  return `outrigger ${version}, built as it is published, on undici ${packageVersion("undici")}`;
+  const what = of === "build" ? "built as it is published" : "from a checkout";
+  return `outrigger ${version}, ${what}, on undici ${packageVersion("undici")}`;
 }
 
 /** Where a sidecar with this folder keeps its files. */

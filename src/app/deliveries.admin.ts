@@ -116,7 +116,10 @@ function cancelled({ id, app, capability, requestId, sends }: JobSummary, at: nu
 /** For callers: where it is, and whether its route waits for something. */
 export async function findDelivery({ spool, deliverer }: Deliveries, id: string): Promise<DeliveryState | null> {
   const job = await spool.find(id);
-  return job === null || !notOwn(job) ? null : { ...job, parked: deliverer.parked(job.app, job.capability) !== null };
+  if (job === null || !notOwn(job)) return null;
+  // While the breaker tries this very one, its route waits, but it does not.
+  const parked = deliverer.parked(job.app, job.capability) !== null && !deliverer.isOut(id);
+  return { ...job, parked };
 }
 
 const notOwn = ({ app }: RouteName): boolean => app !== OWN_APP;

@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Attempt, RouteRef } from "../core/exchange.ts";
 import type { MemoryLedger } from "../core/memory.ts";
 import type { Random } from "../core/random.ts";
-import { anyUsable } from "../policy/choose.ts";
+import { anyUsable, onlyTrials } from "../policy/choose.ts";
 import { leavesDoubt } from "../policy/fallback/later.ts";
 import { Delivery, endedByUs, triesOf } from "../proxy/delivery.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
@@ -31,7 +31,7 @@ export function deliveryRoute(plan: RoutePlan, deps: DeliveringDeps): DeliveryRo
     onDead: settings.orderBy?.onDead ?? "release",
     takeToken: ref.mode === "async" ? takeToken : null,
     admits: (now) => anyUsable(targets, now),
-    onTrial: () => targets.every((target) => target.onTrial()),
+    onTrial: (now) => onlyTrials(targets, now),
     retryAfterMs(now) {
       let soonest: number | null = null;
       for (const target of targets) {

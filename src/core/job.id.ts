@@ -20,8 +20,10 @@ export function idText({ seq, tail }: JobId): string {
   return `${timeText(Math.floor(seq / PER_MS))}${countText(seq)}${tailText(tail)}`;
 }
 
+export type IdTexts = (id: JobId) => string;
+
 /** The same for many: of one millisecond there may be hundreds, and what they share is made once. */
-function createIdTexts(): (id: JobId) => string {
+export function createIdTexts(): IdTexts {
   let slot = -1;
   let time = "";
   return ({ seq, tail }) => {

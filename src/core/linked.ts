@@ -40,6 +40,10 @@ export class LinkedList<T> implements Iterable<T> {
     this.size++;
   }
 
+  has(link: Link<T>): boolean {
+    return link.list === this;
+  }
+
   /** False where it does not stand here. */
   delete(link: Link<T>): boolean {
     if (link.list !== this) return false;

@@ -39,7 +39,7 @@ export class TurnoverMap<K, V> {
     this.#deleted = 0;
   }
 
-  /** As of now, in the order in which their keys came. */
+  /** In the order in which their keys came. Meanwhile none may leave. */
   values(): IterableIterator<V> {
     return this.#map.values();
   }

@@ -78,6 +78,12 @@ export function anyUsable(targets: readonly Pick<Candidate, "health" | "admits">
   return targets.length === 1 ? targets[0]?.admits(now) === true : usableBits(targets, now).bits !== 0;
 }
 
+/** Would a call that one of them takes now be a trial? Where none takes any: the next that one takes. */
+export function onlyTrials(targets: readonly Pick<Target, "health" | "admits" | "onTrial">[], now: number): boolean {
+  const { bits } = usableBits(targets, now);
+  return targets.every((target, i) => (bits !== 0 && (bits & (1 << i)) === 0) || target.onTrial());
+}
+
 /**
  * Those that serve and whose breaker admits. Where none serves, whatever its breaker says, all whose breaker admits:
  * one that is away is no way round an open breaker.

@@ -121,7 +121,8 @@ export function createClaims({ spool, clock }: DelivererDeps, buffers: Buffers, 
   return {
     refill(state, { batch, perApp }) {
       for (const lane of state.lanes) {
-        const wanted = Math.min(batch, 2 * perApp);
+        // A trial is of one: should it fail, the others would have been fetched to wait here.
+        const wanted = state.route?.onTrial(clock.now()) === true ? 1 : Math.min(batch, 2 * perApp);
         if (!lane.due || lane.claiming || lane.buffer.length > wanted / 2) continue;
         if (clock.now() < notBefore) {
           // There is one timer, and an earlier wake may have taken this one's place.

@@ -32,6 +32,8 @@ export interface Deliverer {
   lost(ids: ReadonlySet<string>): void;
   /** The store was away: which leases we have must be said to it first. */
   unsure(): void;
+  /** Is this one out, on its way to its app? */
+  isOut(id: string): boolean;
   parked(app: string, capability: string): { readonly cause: ParkCause; readonly since: number } | null;
   /** Ends what is under way and gives all back. Twice is safe. */
   stop(): Promise<void>;
@@ -144,7 +146,10 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
     agenda.round(now);
     starts.all(settings, now);
     const { hungry } = agenda;
-    while (hungry.first !== null && claims.refill(hungry.first.value, settings)) hungry.shift();
+    for (let next = hungry.first; next !== null; next = hungry.first) {
+      if (!claims.refill(next.value, settings)) break;
+      hungry.delete(next);
+    }
     wakeAt(agenda.next());
   };
 
@@ -229,6 +234,7 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
       // A put may have been kept whose answer was lost.
       for (const state of registry.all()) dueAgain(state);
     },
+    isOut: starts.isOut,
     parked(app, capability) {
       const state = registry.find(app, capability);
       if (state === undefined) return null;

@@ -41,7 +41,6 @@ interface Told {
 
 /** What is known of an attempt beside what it brought. */
 interface Attempt {
-  readonly claimedAt: number;
   readonly retry: Pick<RetrySettings, "attempts">;
   /** Counted ones before it. */
   readonly attempts: number;
@@ -62,8 +61,10 @@ export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told):
   const settling = new LinkedList<Promise<unknown>>();
 
   const follow = (state: RouteState, lease: Lease, settlement: Settlement, then: () => void): void => {
+    state.settling++;
     const done = store.settle(lease, settlement).then((ours) => {
       settling.delete(place);
+      state.settling--;
       if (ours) then();
       // It was taken from us, or done, and the thread died before it could say so: what is due now is not known here.
       else for (const lane of state.lanes) lane.due = true;
@@ -139,16 +140,27 @@ export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told):
     });
   };
 
+  const attemptOf = (state: RouteState, job: LeasedJob, sent: Sent, claimedAt: number): Attempt => {
+    const retry = state.route?.retry ?? null;
+    return {
+      retry: retry ?? { attempts: 1 },
+      attempts: job.attempts,
+      expiresInMs: job.expiresInMs - (clock.now() - claimedAt),
+      // What spends nothing must not be repeated as fast as the first for ever.
+      backoffMs: retry === null ? 0 : deps.backoffMs(retry, 1 + (sent.trial ? job.sends : job.attempts)),
+    };
+  };
   /** A good answer. Where it can't be asked whether it was done, that is as good as undone. */
-  const good = (state: RouteState, job: LeasedJob, sent: Sent, now: Attempt): void => {
+  const good = (state: RouteState, job: LeasedJob, sent: Sent, claimedAt: number): void => {
     const { verify } = sent;
-    if (verify === null) return delivered(state, job, sent, now.claimedAt);
+    if (verify === null) return delivered(state, job, sent, claimedAt);
     if (verify.ok) return verifying(state, job, sent, verify.value);
     const detail = verify.error;
     const { upstream = "" } = sent.tries.at(-1) ?? {};
     const { origin } = job;
     deps.verified({ ...about(job, job.lease.id), origin, upstream, url: null, result: "unverified", detail, polls: 0 });
     if (state.route === null) return again(state, job, sent, 0, false);
+    const now = attemptOf(state, job, sent, claimedAt);
     const undone = decideUndone({ ...now, detail, repeatable: sent.repeatable }, now.retry);
     if (undone.kind === "again") return again(state, job, sent, undone.delayMs, undone.spent);
     dead(state, job, { ...undone, tries: sent.tries, release: releases(state) });
@@ -158,22 +170,15 @@ export function createEnding(deps: DelivererDeps, buffers: Buffers, told: Told):
     ended({ job, state, lane }, sent, claimedAt) {
       // Whatever it had is free.
       state.restUntil = 0;
-      if (sent.worth === "ok" && sent.verify === null && !sent.aborted) return delivered(state, job, sent, claimedAt);
+      // Of nearly all there is nothing to decide.
+      if (sent.worth === "ok" && !sent.aborted) return good(state, job, sent, claimedAt);
       // Its route may have gone from the manifest meanwhile: then it waits for it, and spends nothing.
-      const retry = state.route?.retry ?? null;
-      if (retry === null && sent.worth !== "ok") return again(state, job, sent, 0, false);
-      const now: Attempt = {
-        claimedAt,
-        retry: retry ?? { attempts: 1 },
-        attempts: job.attempts,
-        expiresInMs: job.expiresInMs - (clock.now() - claimedAt),
-        // What spends nothing must not be repeated as fast as the first for ever.
-        backoffMs: retry === null ? 0 : deps.backoffMs(retry, 1 + (sent.trial ? job.sends : job.attempts)),
-      };
+      if (state.route === null && sent.worth !== "ok") return again(state, job, sent, 0, false);
+      const now = attemptOf(state, job, sent, claimedAt);
       const verdict = decide({ ...sent, ...now }, now.retry);
       switch (verdict.kind) {
         case "delivered":
-          return good(state, job, sent, now);
+          return good(state, job, sent, claimedAt);
         case "wait":
           // Nothing was sent: it stays leased, and goes first when its way is free.
           if (sent.tries.length === 0 && !store.isStopping()) {

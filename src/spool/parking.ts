@@ -30,7 +30,7 @@ export function createParking(
       route === null ? "no_route" : pause !== null ? pause.cause : route.admits(now) ? null : "breaker_open";
     // A half-open breaker that is trying somebody refuses the others for a moment: that is no news.
     const trying = cause === "breaker_open" && state.parked === null && route?.retryAfterMs(now) === null;
-    const told = trying ? null : (cause ?? (onTrial(state) ? "breaker_open" : null));
+    const told = trying ? null : (cause ?? (onTrial(state, now) ? "breaker_open" : null));
     if (told !== state.parked) tell(state, told);
     return cause;
   };
@@ -40,8 +40,7 @@ export function createParking(
  * Jobs behind a breaker wait until it has closed: those it admits before are its trials, and whoever waits is not told
  * of each.
  */
-function onTrial(state: RouteState): boolean {
-  return (
-    state.parked === "breaker_open" && state.route?.onTrial() === true && (isWaiting(state) || activeOf(state) > 0)
-  );
+function onTrial(state: RouteState, now: number): boolean {
+  if (state.parked !== "breaker_open" || state.route?.onTrial(now) !== true) return false;
+  return isWaiting(state) || activeOf(state) > 0 || state.settling > 0;
 }

@@ -16,8 +16,8 @@ export interface DeliveryRoute extends RouteName {
   readonly onDead: "release" | "block";
   /** Would an upstream take a call now? */
   admits(now: number): boolean;
-  /** Has no upstream a closed breaker: would a call that one takes now be a trial? */
-  onTrial(): boolean;
+  /** Would a call that an upstream takes now be the trial of its breaker? */
+  onTrial(now: number): boolean;
   /** Until one may, where that is known. */
   retryAfterMs(now: number): number | null;
   /** Takes a token of the app's rate limit, which its routes share: 0, or milliseconds until there is one. */
@@ -78,6 +78,8 @@ export class RouteState {
   open = false;
   /** Of an open one: which lanes are due. */
   readonly due: [boolean, boolean] = [false, false];
+  /** How many ends of its jobs the store has not heard of yet. */
+  settling = 0;
   /** A send was refused for want of a slot: no other one is begun until then, or until one ends. */
   restUntil = 0;
   /** Why its jobs wait, as was last said. */

@@ -13,6 +13,7 @@ export interface Starts {
   /** Starts all that may be. */
   all(shares: Shares, now: number): void;
   readonly flights: Iterable<Flight>;
+  isOut(id: string): boolean;
 }
 
 interface Told {
@@ -103,7 +104,7 @@ export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, t
   /** Whose turn it is. One with nothing under way always has one slot. */
   const nextApp = (shares: Shares): AppState | null => {
     if (agenda.idle.first !== null) return agenda.idle.first.value;
-    if (own.turn.list === agenda.more) {
+    if (agenda.more.has(own.turn)) {
       if (own.active < OWN_SHARES.perApp) return own;
       agenda.setAside(own);
     }
@@ -120,12 +121,17 @@ export function createStarts(agenda: Agenda, buffers: Buffers, ending: Ending, t
     return null;
   };
 
+  const all: Iterable<Flight> = {
+    *[Symbol.iterator]() {
+      yield* flights.all;
+      yield* ownFlights.all;
+    },
+  };
   return {
-    flights: {
-      *[Symbol.iterator]() {
-        yield* flights.all;
-        yield* ownFlights.all;
-      },
+    flights: all,
+    isOut(id) {
+      for (const { job } of all) if (job.lease.id === id) return true;
+      return false;
     },
     all(shares, now) {
       flights.age(now);

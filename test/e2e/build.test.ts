@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   copyFileSync,
   existsSync,
@@ -9,6 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { SourceMap } from "node:module";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
@@ -27,6 +28,9 @@ beforeAll(() => {
   symlinkSync(resolve("node_modules"), join(root, "node_modules"));
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const run = (...args: string[]): string =>
+  execFileSync(process.execPath, [built("main.js"), ...args], { encoding: "utf8", timeout: 50_000 });
 
 const TOKEN = "a-token-of-the-test";
 const routes = (url: string): string => `admin: { tokens: [{ name: ops, role: operator, token: ${TOKEN} }] }
@@ -72,13 +76,14 @@ test("it serves what a checkout does: a call that is judged, one taken for later
   await child.line((line) => line.event === "manifest.applied" && line.by !== "start");
   expect(await (await post("/poll/closed")).json()).toEqual({ ok: true });
 
+  // The thread that checks the files, too, has been found.
+  expect(child.lines.filter(({ event }) => event === "storage.failing")).toEqual([]);
+  expect(run("healthcheck", "--admin", child.adminUrl)).toBe("");
   child.signal("SIGTERM");
   expect(await child.ended).toMatchObject({ code: 0, stderr: "" });
 });
 
 test("its commands and its demo run, and it holds no text of types", () => {
-  const run = (...args: string[]): string =>
-    execFileSync(process.execPath, [built("main.js"), ...args], { encoding: "utf8", timeout: 50_000 });
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string };
   expect(run("--version").trim()).toBe(version);
   expect(run("check", resolve("config/outrigger.yaml"))).toContain("ok");
@@ -86,19 +91,35 @@ test("its commands and its demo run, and it holds no text of types", () => {
   expect(globSync("**/*.ts", { cwd: built("") })).toEqual([]);
 });
 
-test("each library that is copied into it goes with its licence", () => {
-  const text = readFileSync(built("LICENCES.txt"), "utf8");
-  for (const name of ["zod", "hono", "pino", "prom-client", "yaml", "commander"]) {
-    expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+\n\n.*(?:licen[cs]e|permission)`, "ims"));
+test("each library that is copied into it goes with its licence and its version", () => {
+  const texts = readFileSync(built("LICENCES.txt"), "utf8").split(`\n${"-".repeat(80)}\n\n`);
+  const named = new Set(texts.map((text) => /^(\S+) \d+\.\d+\.\d+\n/.exec(text)?.[1]));
+  for (const map of globSync("**/*.js.map", { cwd: built("") })) {
+    for (const [, name] of readFileSync(built(map), "utf8").matchAll(/node_modules\/((?:@[^/"]+\/)?[^/"]+)\//g)) {
+      expect(named).toContain(name);
+    }
   }
-  expect(text).not.toContain("undefined");
+  for (const text of texts) expect(text).toMatch(/permission|licensed under|apache license/i);
 });
 
-test("a stack of what went wrong can be traced to its source", () => {
-  for (const file of ["main.js", "storage/thread.js"]) {
-    expect(readFileSync(built(file), "utf8")).toMatch(/\/\/# sourceMappingURL=\S+\.js\.map\s*$/);
-    expect(existsSync(built(`${file}.map`))).toBe(true);
-  }
-  const { sources } = JSON.parse(readFileSync(built("main.js.map"), "utf8")) as { readonly sources: readonly string[] };
-  expect(sources.some((source) => source.endsWith("src/proxy/proxy.ts"))).toBe(true);
+test("a place in it can be traced to its source", () => {
+  const code = readFileSync(built("main.js"), "utf8").split("\n");
+  const map = new SourceMap(JSON.parse(readFileSync(built("main.js.map"), "utf8")));
+  const line = code.findIndex((text) => text.includes("function writeReply("));
+  const { originalSource, originalLine } = map.findEntry(line, code[line]?.indexOf("writeReply") ?? 0) as {
+    readonly originalSource: string;
+    readonly originalLine: number;
+  };
+  const source = "src/proxy/reply.ts";
+  expect(originalSource.endsWith(source)).toBe(true);
+  expect(readFileSync(source, "utf8").split("\n")[originalLine]).toContain("function writeReply(");
+});
+
+test("a build is refused a folder that holds something else", () => {
+  const other = mkdtempSync(join(root, "other-"));
+  writeFileSync(join(other, "kept.txt"), "");
+  const { status, stderr } = spawnSync(process.execPath, ["build/main.ts", "--out", other], { encoding: "utf8" });
+  expect(status).toBe(1);
+  expect(stderr).toContain("name an empty folder");
+  expect(existsSync(join(other, "kept.txt"))).toBe(true);
 });

@@ -166,7 +166,7 @@ function watched(spool: Spool, moved: () => void): Spool {
 }
 
 /** A spool whose answers to this verb the test holds back: what is asked is done at once. */
-export function heldBack(verb: "claim" | "survey"): {
+export function heldBack(verb: "claim" | "settle" | "survey"): {
   readonly between: (store: Spool) => Spool;
   hold: boolean;
   /** Lets the answers come. */
@@ -181,6 +181,7 @@ export function heldBack(verb: "claim" | "survey"): {
         return answer;
       };
       if (verb === "claim") return { ...store, claim: (want) => late(store.claim(want)) };
+      if (verb === "settle") return { ...store, settle: (...ended) => late(store.settle(...ended)) };
       return { ...store, survey: () => late(store.survey()) };
     },
     release() {

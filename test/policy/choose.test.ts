@@ -5,6 +5,7 @@ import {
   choose as chooseFor,
   isVain,
   nothingUsable,
+  onlyTrials,
   type Target,
   untriedCount,
 } from "../../src/policy/choose.ts";
@@ -156,4 +157,19 @@ test("with one upstream an open breaker is named; with several there is no upstr
   });
   const several = nothingUsable([target({ retryMs: 900 }), target({ retryMs: 400 }), target()], 0);
   expect(several).toMatchObject({ reason: "no_upstream", upstream: null, retryAfterMs: 400 });
+});
+
+test("a call is a trial where each upstream that would take it is on trial, whatever those are that take none", () => {
+  const well = target();
+  const open = target({ open: true });
+  const trying = target({ onTrial: () => true });
+  const down = target({ stand: away });
+  expect(onlyTrials([well], 0)).toBe(false);
+  expect(onlyTrials([open], 0)).toBe(true);
+  expect(onlyTrials([trying], 0)).toBe(true);
+  expect(onlyTrials([trying, well], 0)).toBe(false);
+  expect(onlyTrials([open, well], 0)).toBe(false);
+  // One that is away gets no call, so its breaker is closed.
+  expect(onlyTrials([trying, down], 0)).toBe(true);
+  expect(onlyTrials([open, open], 0)).toBe(true);
 });

@@ -28,7 +28,9 @@ async function startReader() {
     const read = async (): Promise<void> => {
       await beginBody(call, false);
       const end = await takeBody(call);
-      res.end(`${end} ${call.body.toString()} timers=${timers} listeners=${req.listenerCount("data")}`);
+      res.end(
+        `${end} ${call.body.toString()} timers=${timers} listeners=${req.listenerCount("data")} waited=${call.waitedMs > 0}`,
+      );
     };
     void read();
   });
@@ -59,13 +61,14 @@ const HEAD = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";
 
 test("a body that comes with its head is read at once, again and again, with neither timer nor listener", async () => {
   const reader = await (await startReader()).connect();
-  for (let i = 0; i < 3; i++) expect(await reader.send(`${HEAD}hello`)).toBe("whole hello timers=0 listeners=0");
+  for (let i = 0; i < 3; i++)
+    expect(await reader.send(`${HEAD}hello`)).toBe("whole hello timers=0 listeners=0 waited=true");
 });
 
 test("one that comes later is waited for, with one timer", async () => {
   const reader = await (await startReader()).connect();
-  expect(await reader.send(HEAD, "hello")).toBe("whole hello timers=1 listeners=1");
-  expect(await reader.send(`${HEAD}he`, "llo")).toBe("whole hello timers=1 listeners=1");
+  expect(await reader.send(HEAD, "hello")).toBe("whole hello timers=1 listeners=1 waited=true");
+  expect(await reader.send(`${HEAD}he`, "llo")).toBe("whole hello timers=1 listeners=1 waited=true");
 });
 
 test("a chunked one that comes with its head is read to its end", async () => {

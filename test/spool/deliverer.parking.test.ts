@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { states } from "../contract/spool.rig.ts";
 import { failing, gone, hang, ok, testRoute } from "../help/deliverer.route.ts";
-import { delivererRig, SETTINGS } from "../help/deliverer.ts";
+import { delivererRig, heldBack, SETTINGS } from "../help/deliverer.ts";
 
 const QUIZ = { app: "quiz", capability: "winner" };
 const POLL = { app: "quiz", capability: "closed" };
@@ -127,6 +127,62 @@ test("a route is parked until its breaker has closed, through all its trials, wh
   await rig.pass(1_000);
   expect(rig.said("route.parked", "route.resumed").map(({ type }) => type)).toEqual(["route.parked", "route.resumed"]);
   expect(rig.deliverer.parked("quiz", "winner")).toBeNull();
+});
+
+test("a trial fetches one job, not those that would wait here should it fail", async () => {
+  const rig = delivererRig();
+  const route = testRoute(QUIZ, { answer: hang });
+  route.open = true;
+  route.retryAfter = 1_000;
+  rig.deliverer.apply([route], SETTINGS);
+  await rig.put(route, 8);
+  await rig.deliverer.start();
+  await rig.settled();
+  route.open = false;
+  route.trial = true;
+  const { send } = route;
+  // As a breaker does that tries one at a time.
+  const sendOne: typeof send = (job) => {
+    route.open = true;
+    return send(job);
+  };
+  Object.assign(route, { send: sendOne });
+  await rig.pass(1_000);
+  expect(route.sends).toHaveLength(1);
+  route.flying()[0]?.end(failing(route.flying()[0]!.job));
+  await rig.settled();
+  expect(await states(rig.store)).toEqual({ queued: 8 });
+  route.open = false;
+  route.trial = false;
+  Object.assign(route, { send });
+  route.answer = ok;
+  await rig.pass(1_000);
+  await rig.pass(1_000);
+  expect(await states(rig.store)).toEqual({ delivered: 8 });
+});
+
+test("a route stays parked while the store is told of a trial that left the breaker as it was", async () => {
+  const settles = heldBack("settle");
+  const rig = delivererRig({ between: settles.between });
+  const route = testRoute(QUIZ, { answer: hang });
+  route.open = true;
+  route.retryAfter = 1_000;
+  rig.deliverer.apply([route], SETTINGS);
+  const [id = ""] = await rig.put(route);
+  await rig.deliverer.start();
+  await rig.settled();
+  route.open = false;
+  route.trial = true;
+  await rig.pass(1_000);
+  expect(rig.deliverer.isOut(id)).toBe(true);
+  settles.hold = true;
+  route.flying()[0]?.end(failing(route.flying()[0]!.job));
+  await rig.settled();
+  expect(rig.deliverer.isOut(id)).toBe(false);
+  expect(rig.deliverer.parked("quiz", "winner")?.cause).toBe("breaker_open");
+  settles.release();
+  await rig.settled();
+  expect(rig.said("route.parked", "route.resumed").map(({ type }) => type)).toEqual(["route.parked"]);
 });
 
 test("a route whose breaker may try, and where nothing waits, is not parked", async () => {

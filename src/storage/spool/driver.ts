@@ -1,5 +1,5 @@
 import type { Clock } from "../../core/clock.ts";
-import { createIds, type JobId, parseId } from "../../core/job.id.ts";
+import { createIds, createIdTexts, type JobId, parseId } from "../../core/job.id.ts";
 import type { Random } from "../../core/random.ts";
 import type { Seal } from "../../core/seal.ts";
 import type { Movable } from "../../spool/move/port.ts";
@@ -48,6 +48,7 @@ export async function openSqliteSpool(deps: SqliteSpoolDeps, first: SpoolBounds)
   const nextId = createIds(random, opened.last);
   const puts = gatherPuts(call, seal);
   const settles = gatherSettles(call);
+  const idTexts = createIdTexts();
   const found = (id: JobId) => ({ id, now: now(), wall: clock.wall() });
 
   const settle: Spool["settle"] = (lease, settlement) => {
@@ -78,7 +79,7 @@ export async function openSqliteSpool(deps: SqliteSpoolDeps, first: SpoolBounds)
     async claim({ app, capability, ...want }) {
       const route = `${app}/${capability}`;
       const reply = await call<ClaimReply>("spool.claim", { ...want, route, now: now(), wall: clock.wall() });
-      const { jobs, unreadable } = unpack(reply.jobs, app, capability, seal);
+      const { jobs, unreadable } = unpack(reply.jobs, app, capability, seal, idTexts);
       const polls = reply.polls.map((poll) => ({ ...poll, app, capability }));
       const ended = await Promise.all(unreadable.map(endUnreadable));
       return { ...reply, jobs, polls, expired: [...reply.expired, ...ended.filter((job) => job !== null)] };

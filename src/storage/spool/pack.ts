@@ -1,4 +1,4 @@
-import { idText, type NewId, parseId } from "../../core/job.id.ts";
+import { type IdTexts, type JobId, type NewId, parseId } from "../../core/job.id.ts";
 import { DEAD_REASONS, type StoredRequest, type TryRecord } from "../../core/job.ts";
 import type { Seal } from "../../core/seal.ts";
 import type { Lease, LeasedJob, NewJob, Settlement } from "../../spool/port.ts";
@@ -188,7 +188,7 @@ export interface Unpacked {
 }
 
 /** Takes leased jobs out of their message. Their bodies are windows into the one block that came. */
-export function unpack(packed: Packed, app: string, capability: string, seal: Seal): Unpacked {
+export function unpack(packed: Packed, app: string, capability: string, seal: Seal, ids: IdTexts): Unpacked {
   const { numbers, texts } = packed;
   const bytes = Buffer.from(packed.bytes.buffer, packed.bytes.byteOffset, packed.bytes.length);
   const jobs: LeasedJob[] = [];
@@ -196,17 +196,16 @@ export function unpack(packed: Packed, app: string, capability: string, seal: Se
   let offset = 0;
   for (let at = 0; at < numbers.length; at += LEASED_NUMBERS) {
     const num = (n: number): number => numbers[at + n] as number;
+    const row: JobId = { seq: num(0), tail: num(1) };
+    const id = ids(row);
+    const lease = new RowLease(id, num(2), row.seq);
     const from = offset + num(10);
-    const head = parsed(bytes.toString("utf8", offset, from));
-    const request = head && readable(head, seal);
+    const request = readHead(bytes.toString("utf8", offset, from), seal);
     offset = from + num(11);
-    if (head === null || request === null) {
-      unreadable.push(new RowLease(idText({ seq: num(0), tail: num(1) }), num(2), num(0)));
+    if (request === null) {
+      unreadable.push(lease);
       continue;
     }
-    // As its head has it: to make it anew would cost as much as to read the rest.
-    const id = head[9];
-    const lease = new RowLease(id, num(2), num(0));
     jobs.push({
       app,
       capability,
@@ -227,9 +226,10 @@ export function unpack(packed: Packed, app: string, capability: string, seal: Se
   return { jobs, unreadable };
 }
 
-function parsed(text: string): Head | null {
+function readHead(text: string, seal: Seal): StoredRequest | null {
   try {
-    return JSON.parse(text) as Head;
+    const head: unknown = JSON.parse(text);
+    return Array.isArray(head) ? readable(head as unknown as Head, seal) : null;
   } catch {
     return null;
   }
