@@ -9,7 +9,8 @@ import type { Routing } from "../proxy/intake.ts";
 import { createRouter } from "../proxy/router.ts";
 import { AT_ONCE, type Built, buildPlans } from "./build.ts";
 import type { PlanDeps } from "./plans.ts";
-import { type ReadingJob, readNext } from "./reading.ts";
+import type { ReadingJob } from "./reading.judge.ts";
+import { readNext } from "./reading.ts";
 import type { Unpacked } from "./unpack.ts";
 
 /** The manifest in force, and since when. */
@@ -47,8 +48,8 @@ export interface ManifestDeps extends PlanDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly bus: EventBus;
-  /** Told after each reading what was read, and what it led to before: a change since then asks for a reload. */
-  readonly watch: ManifestWatch["update"];
+  /** Told when a reading begins, and after it what was read: only a change since then asks for another reload. */
+  readonly watch: Pick<ManifestWatch, "hold" | "update">;
   /** Keeps the revision in history and returns its number. */
   readonly keepRevision: (applied: Pick<Applied, "loaded" | "at" | "by">) => Promise<number>;
   /** Called in the turn in which it comes into force: all that requests use goes by it from then on. */
@@ -87,16 +88,17 @@ export async function startManifests(first: Unpacked, deps: ManifestDeps): Promi
 
   const reloadNow = async (by: string): Promise<Result<Applied, readonly string[]>> => {
     const { loaded } = current;
+    deps.watch.hold();
     const reading = await readNext(jobOf(loaded), current, stopped.signal);
     if (reading.kind === "refused") {
-      deps.watch(reading.files, loaded.files.keys());
+      deps.watch.update(reading.files, loaded.files.keys());
       const problems = reading.problems.map(formatProblem);
       rejection = { at: deps.clock.wall(), by, problems };
       deps.bus.emit({ type: "manifest.rejected", ...rejection });
       return err(problems);
     }
     rejection = null;
-    deps.watch(reading.kind === "passed" ? reading.files : reading.unpacked.loaded.files);
+    deps.watch.update(reading.kind === "passed" ? reading.files : reading.unpacked.loaded.files);
     if (reading.kind === "passed") return ok(current);
     const applied = await build(reading.unpacked, current, by, deps, stopped.signal);
     deps.coming(applied);

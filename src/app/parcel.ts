@@ -8,7 +8,7 @@ import type { TlsMaterial } from "../upstream/connect.ts";
 import type { Prepared } from "./prepare.ts";
 
 /**
- * A prepared manifest on its way from who read it to who applies it, as a rule from thread to thread: in pieces, since
+ * A prepared manifest on its way from who read it to who applies it, as a rule from process to process: in pieces, since
  * taking one over holds up whoever does, and with what routes share written once.
  */
 

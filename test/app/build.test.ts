@@ -28,7 +28,7 @@ function createDeps() {
   return { deps, made, turns };
 }
 
-/** As a thread would give it: what arrives are copies. */
+/** As another process would give it: what arrives are copies. */
 function arrive(yaml: string, before: Unpacked | null = null): Unpacked {
   const loaded = loadManifest("/m/o.yaml", { env: {}, readFile: () => yaml });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.error));

@@ -5,7 +5,7 @@ import { json, startTestApp, type TestApp } from "../help/app.ts";
 import { call, post } from "../help/call.ts";
 import { type Sidecar, startSidecar } from "../help/sidecar.ts";
 
-/** Reload of a manifest that is too large to be read between two requests: it is read in a thread of its own. */
+/** Reload of a manifest that is too large to be read between two requests: it is read in a process of its own. */
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
