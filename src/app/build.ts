@@ -4,6 +4,7 @@ import type { Result } from "../core/result.ts";
 import type { RouteSettings } from "../core/settings.route.ts";
 import type { AppSettings } from "../core/settings.ts";
 import { createClassifiers } from "../policy/classify.ts";
+import { createPlanHeaders } from "../proxy/plan.headers.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
 import { type Compiled, type CompiledApp, compileApp, compileRoute, staysApp } from "./compile.ts";
 import { createPlan, keepPlan, type PlanDeps } from "./plans.ts";
@@ -45,6 +46,7 @@ export async function buildPlans(
     if (--left === 0) await pause();
   }
   const compileDeps = { clock: deps.clock, classify: createClassifiers() };
+  const planHeaders = createPlanHeaders();
   const compiled = new Map<RouteSettings, { readonly compiled: Compiled; readonly plan: RoutePlan }>();
   const plans: RoutePlan[] = [];
   for (const route of manifest.routes) {
@@ -53,7 +55,8 @@ export async function buildPlans(
     if (made?.compiled.app === app) keepPlan(made.plan, app, deps);
     else {
       const anew = proved(compileRoute(route, app, compileDeps));
-      made = { compiled: anew, plan: createPlan(anew, deps) };
+      made = { compiled: anew, plan: createPlan(anew, planHeaders, deps) };
+      deps.planned(made.plan);
     }
     compiled.set(route, made);
     plans.push(made.plan);

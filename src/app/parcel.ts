@@ -64,8 +64,8 @@ export interface Row extends Omit<RouteSettings, PartKey | "key" | "app"> {
 /** In the place of `upstreams` that are those of the app. */
 export const OF_THE_APP = -1;
 
-/** Few enough to be taken over in a few milliseconds. */
-export const PIECE_ROWS = 256;
+/** Few enough to be taken over in a few milliseconds by who never did it before, in one when it has. */
+export const PIECE_ROWS = 64;
 
 export function packHead({ loaded, tls, appTls }: Prepared): ParcelHead {
   const { warnings, files, hash, secrets, origins } = loaded;
