@@ -25,8 +25,10 @@ export interface BuildDeps extends PlanDeps {
   readonly turn: () => Promise<void>;
 }
 
-/** Routes that are planned in one turn: so many take a few milliseconds. */
+/** Routes that are planned in one turn at most. */
 export const AT_ONCE = 128;
+/** A call takes several turns of the loop, so what it waits is a few times this. */
+const TURN_MS = 2;
 
 /** Makes the plans, some in a turn. Those of routes whose settings are the very same objects as in `before` stay. */
 export async function buildPlans(
@@ -34,18 +36,22 @@ export async function buildPlans(
   before: Built | null,
   deps: BuildDeps,
 ): Promise<Built> {
+  const { clock } = deps;
   let left = AT_ONCE;
+  let since = clock.now();
+  const isOver = (): boolean => --left === 0 || clock.now() - since >= TURN_MS;
   const pause = async (): Promise<void> => {
-    left = AT_ONCE;
     await deps.turn();
+    left = AT_ONCE;
+    since = clock.now();
   };
   const apps = new Map<AppSettings, CompiledApp>();
   const ruleOf = egressRules(manifest.egress);
   for (const app of manifest.apps) {
     apps.set(app, appOf(app, appTls.get(app.name) ?? null, ruleOf(app.network), before));
-    if (--left === 0) await pause();
+    if (isOver()) await pause();
   }
-  const compileDeps = { clock: deps.clock, classify: createClassifiers() };
+  const compileDeps = { clock, classify: createClassifiers() };
   const planHeaders = createPlanHeaders();
   const compiled = new Map<RouteSettings, { readonly compiled: Compiled; readonly plan: RoutePlan }>();
   const plans: RoutePlan[] = [];
@@ -60,7 +66,7 @@ export async function buildPlans(
     }
     compiled.set(route, made);
     plans.push(made.plan);
-    if (--left === 0) await pause();
+    if (isOver()) await pause();
   }
   return { plans, apps, compiled };
 }

@@ -103,7 +103,7 @@ export async function startManifests(first: Unpacked, deps: ManifestDeps): Promi
     const applied = await build(reading.unpacked, current, by, deps, stopped.signal);
     deps.coming(applied);
     current = applied;
-    if (isLarge(applied)) await nextTurn();
+    if (isLarge(applied)) await breath();
     announce(applied, deps);
     return ok(applied);
   };
@@ -159,6 +159,13 @@ function isLarge({ loaded }: Unpacked): boolean {
 
 const nextTurn = (): Promise<void> => new Promise((done) => setImmediate(done));
 
+/**
+ * After what holds up the loop for some 10 ms: a call takes several turns, with its app's answer between them, so that it
+ * would meet the next such stretch, too.
+ */
+const breath = (): Promise<void> => new Promise((done) => setTimeout(done, BREATH_MS));
+const BREATH_MS = 5;
+
 /** Touches nothing that requests use: they go on under the manifest before until this one is applied, in one turn. */
 async function build(
   unpacked: Unpacked,
@@ -171,13 +178,14 @@ async function build(
   const at = deps.clock.wall();
   const revision = await numberOf({ loaded, at, by }, deps, signal);
   const large = isLarge(unpacked);
-  const turn = async (): Promise<void> => {
-    if (large) await nextTurn();
+  const pause = async (wait: () => Promise<void>): Promise<void> => {
+    if (large) await wait();
     signal?.throwIfAborted();
   };
-  const built = await buildPlans(unpacked, before, { ...deps, turn });
+  const built = await buildPlans(unpacked, before, { ...deps, turn: () => pause(nextTurn) });
+  await pause(breath);
   const router = createRouter(built.plans.map((plan) => ({ match: plan.settings.match, value: plan })));
-  await turn();
+  await pause(breath);
   return { ...unpacked, ...built, router, limits: loaded.manifest.limits, revision, at, by };
 }
 

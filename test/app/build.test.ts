@@ -61,6 +61,22 @@ test("of thousands of routes no more than 128 are planned in a turn", async () =
   expect(turns.length).toBe(Math.floor(3001 / 128));
 });
 
+test("a turn ends when its time is over, however few routes were planned: the first ones take long", async () => {
+  const { deps, made, turns } = createDeps();
+  let now = 0;
+  const slow: BuildDeps = {
+    ...deps,
+    clock: { ...clock, now: () => now },
+    later(route) {
+      now++;
+      return deps.later(route);
+    },
+  };
+  await buildPlans(arrive(quiz(50, (n) => `/h/${n}`)), null, slow);
+  expect(made.length).toBe(50);
+  expect(turns).toEqual(Array.from({ length: 25 }, (_, i) => 2 * (i + 1)));
+});
+
 test("a reload makes the plans of the routes it changes, and of no other; the order is that of the new manifest", async () => {
   const first = arrive(quiz(1000, usual));
   const { built } = await build(first);
