@@ -73,12 +73,16 @@ function startReader(): Reader {
   standBack(child);
   let waiting = Promise.withResolvers<unknown>();
   const fail = (why: string, cause?: Error): void => {
+    // Where it was noticed tells nobody anything.
+    const error = Object.assign(new Error(why, { cause }), { stack: undefined });
     waiting.promise.catch(() => undefined);
-    waiting.reject(new Error(why, { cause }));
+    waiting.reject(error);
   };
   child.on("message", (word) => waiting.resolve(word));
   child.on("error", (error) => fail("its process failed", error));
-  child.once("exit", (code, signal) => fail(`its process ended (${signal ?? `exit code ${code}`})`));
+  child.once("exit", (code, signal) =>
+    fail(`its process ended (${signal ?? `exit code ${code}`}): is there memory for it?`),
+  );
   return {
     ask<T>(question: ReadingJob | typeof NEXT): Promise<T> {
       waiting = Promise.withResolvers();

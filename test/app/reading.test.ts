@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -147,7 +147,14 @@ test("a process that dies leaves the manifest refused, and says how it ended", a
   killed.once("spawn", () => killed.kill("SIGABRT"));
   expect(await reading).toMatchObject({
     kind: "refused",
-    problems: [{ file: job.file, message: expect.stringMatching(/its process ended \(SIGABRT\)/) }],
+    problems: [
+      {
+        file: job.file,
+        message: expect.stringMatching(
+          /^could not be read: Error: its process ended \(SIGABRT\): is there memory for it\?$/,
+        ),
+      },
+    ],
   });
   expect(await readNext(job, before, new AbortController().signal)).toMatchObject({ kind: "next" });
 });
@@ -166,12 +173,13 @@ test("a process that can't be started leaves it refused", async () => {
   }
 });
 
-test("the process heeds nobody's signals, and ends when who started it is gone", async () => {
+test("the process goes first when memory runs out, heeds nobody's signals, and ends when who started it is gone", async () => {
   const program = fileURLToPath(new URL("../../src/app/reading.program.ts", import.meta.url));
   const child = fork(program, { execArgv: [], serialization: "advanced" });
   const { job } = large();
   child.send(job);
   expect(await once(child, "message")).toMatchObject([{ kind: "parcel" }, undefined]);
+  if (process.platform === "linux") expect(readFileSync(`/proc/${child.pid}/oom_score_adj`, "utf8")).toBe("1000\n");
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) child.kill(signal);
   child.send("next");
   expect(await once(child, "message")).toMatchObject([{ apps: [{ name: "quiz" }] }, undefined]);
