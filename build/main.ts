@@ -29,7 +29,7 @@ const PROGRAMS = [
   "main",
   "storage/thread",
   "storage/check",
-  "app/reading.thread",
+  "app/reading.program",
   "cli/demo/toy-app",
   "cli/demo/tether",
 ];

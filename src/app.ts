@@ -32,7 +32,7 @@ export async function startApp(options: AppOptions): Promise<Result<App, readonl
   const first = readFirst(prepared.value);
   watch.update(first.loaded.files);
   try {
-    return ok(await run(first, { ...options, level, watch: watch.update }, watch, started));
+    return ok(await run(first, { ...options, level, watch }, watch, started));
   } catch (error) {
     return err([error instanceof Error ? error.message : String(error)]);
   }

@@ -4,6 +4,7 @@ import type { Result } from "../core/result.ts";
 import type { RouteSettings } from "../core/settings.route.ts";
 import type { AppSettings } from "../core/settings.ts";
 import { createClassifiers } from "../policy/classify.ts";
+import { createPlanHeaders } from "../proxy/plan.headers.ts";
 import type { RoutePlan } from "../proxy/plan.ts";
 import { type Compiled, type CompiledApp, compileApp, compileRoute, staysApp } from "./compile.ts";
 import { createPlan, keepPlan, type PlanDeps } from "./plans.ts";
@@ -24,8 +25,10 @@ export interface BuildDeps extends PlanDeps {
   readonly turn: () => Promise<void>;
 }
 
-/** Routes that are planned in one turn: so many take a few milliseconds. */
+/** Routes that are planned in one turn at most. */
 export const AT_ONCE = 128;
+/** A call takes several turns of the loop, so what it waits is a few times this. */
+const TURN_MS = 2;
 
 /** Makes the plans, some in a turn. Those of routes whose settings are the very same objects as in `before` stay. */
 export async function buildPlans(
@@ -33,18 +36,23 @@ export async function buildPlans(
   before: Built | null,
   deps: BuildDeps,
 ): Promise<Built> {
+  const { clock } = deps;
   let left = AT_ONCE;
+  let since = clock.now();
+  const isOver = (): boolean => --left === 0 || clock.now() - since >= TURN_MS;
   const pause = async (): Promise<void> => {
-    left = AT_ONCE;
     await deps.turn();
+    left = AT_ONCE;
+    since = clock.now();
   };
   const apps = new Map<AppSettings, CompiledApp>();
   const ruleOf = egressRules(manifest.egress);
   for (const app of manifest.apps) {
     apps.set(app, appOf(app, appTls.get(app.name) ?? null, ruleOf(app.network), before));
-    if (--left === 0) await pause();
+    if (isOver()) await pause();
   }
-  const compileDeps = { clock: deps.clock, classify: createClassifiers() };
+  const compileDeps = { clock, classify: createClassifiers() };
+  const planHeaders = createPlanHeaders();
   const compiled = new Map<RouteSettings, { readonly compiled: Compiled; readonly plan: RoutePlan }>();
   const plans: RoutePlan[] = [];
   for (const route of manifest.routes) {
@@ -53,11 +61,12 @@ export async function buildPlans(
     if (made?.compiled.app === app) keepPlan(made.plan, app, deps);
     else {
       const anew = proved(compileRoute(route, app, compileDeps));
-      made = { compiled: anew, plan: createPlan(anew, deps) };
+      made = { compiled: anew, plan: createPlan(anew, planHeaders, deps) };
+      deps.planned(made.plan);
     }
     compiled.set(route, made);
     plans.push(made.plan);
-    if (--left === 0) await pause();
+    if (isOver()) await pause();
   }
   return { plans, apps, compiled };
 }

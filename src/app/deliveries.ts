@@ -46,6 +46,8 @@ export interface Deliveries extends AsyncDisposable {
   readonly verifyCall: VerifyCall;
   /** An operator did something to these, which were being verified: nobody asks any more. */
   unasked(jobs: readonly JobSummary[]): void;
+  /** Makes what a plan's deliveries go by, before `apply` puts it in force. */
+  planned(plan: RoutePlan): void;
   /** The routes of a new manifest. */
   apply(plans: readonly RoutePlan[], settings: SpoolSettings, own: readonly DeliveryRoute[]): void;
   /** Begins to deliver. */
@@ -153,11 +155,14 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
   /** Of a plan that a reload kept they are what they were. */
   const made = new WeakMap<RoutePlan, { readonly delivery: DeliveryRoute; readonly verify: VerifyRoute }>();
   const routesOf = (plan: RoutePlan) => {
-    const own = made.get(plan) ?? {
-      delivery: deliveryRoute(plan, deps),
-      verify: verifyRoute(plan, laterRetry(plan.settings), deps),
-    };
-    made.set(plan, own);
+    let own = made.get(plan);
+    if (own === undefined) {
+      own = {
+        delivery: deliveryRoute(plan, deps),
+        verify: verifyRoute(plan, laterRetry(plan.settings), deps),
+      };
+      made.set(plan, own);
+    }
     return own;
   };
   /** Its caller was told something else: it is neither sent nor kept. */
@@ -182,14 +187,17 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
       if (receipt.kind === "queued") deliverer.queued(job);
       return receipt;
     },
+    planned(plan) {
+      if (delivers(plan)) routesOf(plan);
+    },
     apply(plans, next, ownRoutes) {
       spool.configure(boundsOf(next));
-      const own = plans.filter(({ ref }) => ref.mode !== "passthrough");
+      const own = plans.filter(delivers).map(routesOf);
       verifier.apply(
-        own.map((plan) => routesOf(plan).verify),
+        own.map(({ verify }) => verify),
         next,
       );
-      deliverer.apply([...own.map((plan) => routesOf(plan).delivery), ...ownRoutes], {
+      deliverer.apply([...own.map(({ delivery }) => delivery), ...ownRoutes], {
         concurrency: next.concurrency,
         perApp: next.perApp,
         batch: next.batch,
@@ -215,6 +223,8 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
     },
   };
 }
+
+const delivers = ({ ref }: RoutePlan): boolean => ref.mode !== "passthrough";
 
 const BEGIN_AGAIN_MS = 1000;
 

@@ -9,7 +9,8 @@ import type { Routing } from "../proxy/intake.ts";
 import { createRouter } from "../proxy/router.ts";
 import { AT_ONCE, type Built, buildPlans } from "./build.ts";
 import type { PlanDeps } from "./plans.ts";
-import { type ReadingJob, readNext } from "./reading.ts";
+import type { ReadingJob } from "./reading.judge.ts";
+import { readNext } from "./reading.ts";
 import type { Unpacked } from "./unpack.ts";
 
 /** The manifest in force, and since when. */
@@ -47,8 +48,8 @@ export interface ManifestDeps extends PlanDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly bus: EventBus;
-  /** Told after each reading what was read, and what it led to before: a change since then asks for a reload. */
-  readonly watch: ManifestWatch["update"];
+  /** Told when a reading begins, and after it what was read: only a change since then asks for another reload. */
+  readonly watch: Pick<ManifestWatch, "hold" | "update">;
   /** Keeps the revision in history and returns its number. */
   readonly keepRevision: (applied: Pick<Applied, "loaded" | "at" | "by">) => Promise<number>;
   /** Called in the turn in which it comes into force: all that requests use goes by it from then on. */
@@ -87,21 +88,22 @@ export async function startManifests(first: Unpacked, deps: ManifestDeps): Promi
 
   const reloadNow = async (by: string): Promise<Result<Applied, readonly string[]>> => {
     const { loaded } = current;
+    deps.watch.hold();
     const reading = await readNext(jobOf(loaded), current, stopped.signal);
     if (reading.kind === "refused") {
-      deps.watch(reading.files, loaded.files.keys());
+      deps.watch.update(reading.files, loaded.files.keys());
       const problems = reading.problems.map(formatProblem);
       rejection = { at: deps.clock.wall(), by, problems };
       deps.bus.emit({ type: "manifest.rejected", ...rejection });
       return err(problems);
     }
     rejection = null;
-    deps.watch(reading.kind === "passed" ? reading.files : reading.unpacked.loaded.files);
+    deps.watch.update(reading.kind === "passed" ? reading.files : reading.unpacked.loaded.files);
     if (reading.kind === "passed") return ok(current);
     const applied = await build(reading.unpacked, current, by, deps, stopped.signal);
     deps.coming(applied);
     current = applied;
-    if (isLarge(applied)) await nextTurn();
+    if (isLarge(applied)) await breath();
     announce(applied, deps);
     return ok(applied);
   };
@@ -157,6 +159,13 @@ function isLarge({ loaded }: Unpacked): boolean {
 
 const nextTurn = (): Promise<void> => new Promise((done) => setImmediate(done));
 
+/**
+ * After what holds up the loop for some 10 ms: a call takes several turns, with its app's answer between them, so that it
+ * would meet the next such stretch, too.
+ */
+const breath = (): Promise<void> => new Promise((done) => setTimeout(done, BREATH_MS));
+const BREATH_MS = 5;
+
 /** Touches nothing that requests use: they go on under the manifest before until this one is applied, in one turn. */
 async function build(
   unpacked: Unpacked,
@@ -169,13 +178,14 @@ async function build(
   const at = deps.clock.wall();
   const revision = await numberOf({ loaded, at, by }, deps, signal);
   const large = isLarge(unpacked);
-  const turn = async (): Promise<void> => {
-    if (large) await nextTurn();
+  const pause = async (wait: () => Promise<void>): Promise<void> => {
+    if (large) await wait();
     signal?.throwIfAborted();
   };
-  const built = await buildPlans(unpacked, before, { ...deps, turn });
+  const built = await buildPlans(unpacked, before, { ...deps, turn: () => pause(nextTurn) });
+  await pause(breath);
   const router = createRouter(built.plans.map((plan) => ({ match: plan.settings.match, value: plan })));
-  await turn();
+  await pause(breath);
   return { ...unpacked, ...built, router, limits: loaded.manifest.limits, revision, at, by };
 }
 

@@ -30,7 +30,7 @@ export interface AppOptions {
 export interface StartOptions extends AppOptions {
   readonly level: LogLevel;
   /** Watches these files from now on, instead of those before. */
-  readonly watch: ManifestWatch["update"];
+  readonly watch: Pick<ManifestWatch, "hold" | "update">;
 }
 
 /** The running process. */

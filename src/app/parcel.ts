@@ -8,7 +8,7 @@ import type { TlsMaterial } from "../upstream/connect.ts";
 import type { Prepared } from "./prepare.ts";
 
 /**
- * A prepared manifest on its way from who read it to who applies it, as a rule from thread to thread: in pieces, since
+ * A prepared manifest on its way from who read it to who applies it, as a rule from process to process: in pieces, since
  * taking one over holds up whoever does, and with what routes share written once.
  */
 
@@ -64,8 +64,8 @@ export interface Row extends Omit<RouteSettings, PartKey | "key" | "app"> {
 /** In the place of `upstreams` that are those of the app. */
 export const OF_THE_APP = -1;
 
-/** Few enough to be taken over in a few milliseconds. */
-export const PIECE_ROWS = 256;
+/** Few enough to be taken over in a few milliseconds by who never did it before, in one when it has. */
+export const PIECE_ROWS = 64;
 
 export function packHead({ loaded, tls, appTls }: Prepared): ParcelHead {
   const { warnings, files, hash, secrets, origins } = loaded;

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
 import type { Exchange, Reply, RouteRef, Worth } from "../core/exchange.ts";
-import { withDashes } from "../core/header.names.ts";
 import type { MemoryLedger } from "../core/memory.ts";
 import type { Random } from "../core/random.ts";
 import type { RetrySettings, RouteSettings, ValueRef } from "../core/settings.route.ts";
@@ -17,9 +16,8 @@ import { createIdempotency, type IdempotencyDeps } from "../policy/idempotency.t
 import type { ResponseCheck } from "../policy/response.ts";
 import type { TargetParts } from "../policy/target.ts";
 import { compileValueRef, contextLabels } from "../policy/values.ts";
-import { OUR_HEADERS } from "../proxy/outgoing.ts";
+import type { PlanHeaders } from "../proxy/plan.headers.ts";
 import type { RoutePlan, Way } from "../proxy/plan.ts";
-import { guard, headersRead } from "../proxy/wire.route.ts";
 import { type SendPlan, sendOnce } from "../upstream/send.ts";
 import { signatureHeaderNames } from "../upstream/sign.ts";
 import type { AppState } from "./apps.ts";
@@ -43,13 +41,15 @@ export interface PlanDeps {
   readonly idempotency: Omit<IdempotencyDeps, "clock">;
   /** State of an app that outlives reloads: rate limit, requests in flight, time for checks. */
   readonly appState: (app: AppSettings) => AppState;
+  /** Hears of each plan in the turn in which it is made, long before it is in force: what goes by it is made then, too. */
+  readonly planned: (plan: RoutePlan) => void;
 }
 
 /** With the state of its app. */
 type Bound = Omit<Compiled, "check"> & { readonly check: ResponseCheck };
 
 /** The frozen plan of one route, with its chain composed. A request only calls. */
-export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
+export function createPlan(compiled: Compiled, planHeaders: PlanHeaders, deps: PlanDeps): RoutePlan {
   const { route, classifier, verify } = compiled;
   const { app } = route;
   const ref: RouteRef = Object.freeze({
@@ -64,7 +64,6 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
   const check = compiled.check(state.schemaBudget);
   // A streamed body can't be signed, so there the platform's own signature goes through.
   const signed = app.sign === null || route.mode === "passthrough" ? [] : signatureHeaderNames(app.sign);
-  const set = route.headers.set.map(([name]) => name.toLowerCase());
   const chains = composeChains(
     {
       route,
@@ -90,12 +89,10 @@ export function createPlan(compiled: Compiled, deps: PlanDeps): RoutePlan {
         ? null
         : createIdempotency(ref, route.idempotency, { clock: deps.clock, ...deps.idempotency }),
     ways: route.mode === "passthrough" ? ids.map((id, i) => way(compiled, i, id, deps)) : [],
-    drop: new Set([...OUR_HEADERS, ...signed, ...[...route.headers.remove, ...set].map(withDashes)]),
-    guarded: guard([...(compiled.inbound?.headers ?? []), ...headersRead(route)], [...set, ...signed]),
+    ...planHeaders(route, compiled.inbound?.headers ?? [], signed),
     set: route.headers.set.flat(),
     takeToken: state.takeToken,
     labels: contextLabels(app.context),
-    keyHeaders: new Set(["idempotency-key", "webhook-id", ...(route.idempotency ? [route.idempotency.header] : [])]),
     maxAttempts: route.retry.attempts,
     inFlight: state.inFlight,
     breakers: ids,

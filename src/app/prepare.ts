@@ -13,7 +13,7 @@ import { compileSchema } from "../policy/response.schema.ts";
 import { readServerTls, type ServerTls } from "../proxy/listener.tls.ts";
 import type { TlsMaterial } from "../upstream/connect.ts";
 import { type CompiledApp, compileApp, compileRoute } from "./compile.ts";
-import { readTls } from "./upstreams.ts";
+import { readTls } from "./upstreams.tls.ts";
 
 /** A manifest that may be applied at once, and what the files hold that it names for TLS. */
 export interface Prepared {
@@ -44,7 +44,7 @@ export interface Text {
 
 /**
  * Reads, proves and compiles without touching anything live: what start, reload and a mere check share. Needs nothing
- * but its arguments and the disk, so that it can be done in a thread of its own.
+ * but its arguments and the disk, so that it can be done in a process of its own.
  */
 export function prepare({ file, text, env, standing }: Text, spend = freely): Result<Prepared, Refused> {
   const main = resolve(file);

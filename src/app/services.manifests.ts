@@ -1,7 +1,8 @@
 import type { MemoryLedger } from "../core/memory.ts";
-import type { Breakers } from "../policy/breaker.ts";
+import type { Breakers, NamedBreaker } from "../policy/breaker.ts";
 import { createLastGoodStore } from "../policy/fallback/last_good.store.ts";
 import { createIdempotencyKeys } from "../policy/idempotency.keys.ts";
+import type { RoutePlan } from "../proxy/plan.ts";
 import type { Alerting } from "./alerts.ts";
 import type { Apps } from "./apps.ts";
 import type { Deliveries } from "./deliveries.ts";
@@ -45,6 +46,7 @@ export function openManifests(first: Unpacked, parts: ManifestParts): Promise<Ma
     lastGood: createLastGoodStore(),
     later: deliveries.later,
     verifyCall: deliveries.verifyCall,
+    planned: deliveries.planned,
     idempotency: {
       answers: redis?.answers ?? deliveries.spool,
       claims: redis?.answers ?? null,
@@ -54,6 +56,11 @@ export function openManifests(first: Unpacked, parts: ManifestParts): Promise<Ma
     coming: coming(parts),
     applied: applied(parts),
   });
+}
+
+/** One after the other: with them all in a list, that turn would have as much to collect as to do. */
+function* breakersOf(plans: readonly RoutePlan[]): Generator<NamedBreaker, undefined> {
+  for (const { breakers, settings } of plans) for (const id of breakers) yield { id, settings: settings.breaker };
 }
 
 /** What requests, deliveries and checks of an app use: the old until here, the new from here on. */
@@ -67,7 +74,7 @@ function coming(parts: ManifestParts): ManifestDeps["coming"] {
     memory.limit = manifest.limits.buffered;
     // Breakers and upstreams of new routes are as they were known from here on, so before anything is sent there; and
     // before what probes go by is swept away.
-    breakers.retain(plans.flatMap((plan) => plan.breakers.map((id) => ({ id, settings: plan.settings.breaker }))));
+    breakers.retain(breakersOf(plans));
     failovers.applied(manifest.apps, new Set(plans.map(({ ref }) => ref.key)));
     deliveries.apply(plans, manifest.spool, outbox.routes(notifier.channels.values()));
     apps.retain(manifest.apps);

@@ -52,8 +52,8 @@ export function createUnpacker(before: Unpacked | null): Unpacker {
   const routes: RouteSettings[] = [];
   return {
     take(piece) {
-      for (const app of piece.apps) apps.push(deepFreeze(share.of(app)));
-      for (const part of piece.parts) parts.push(deepFreeze(share.of(part)));
+      for (const app of piece.apps) apps.push(deepFreeze(share.once(app)));
+      for (const part of piece.parts) parts.push(deepFreeze(share.once(part)));
       for (const row of piece.rows) {
         const route = routeOf(row, apps, parts);
         const same = old.get(route.key);

@@ -1,9 +1,7 @@
-import { readFileSync } from "node:fs";
 import type { Agent } from "node:http";
 import type { EgressRule } from "../core/egress.ts";
 import type { ProbeReport } from "../core/health.ts";
-import { err, ok, type Result } from "../core/result.ts";
-import type { AppSettings, ClientTls, HealthSettings, UpstreamSettings } from "../core/settings.ts";
+import type { AppSettings, HealthSettings, UpstreamSettings } from "../core/settings.ts";
 import { createRetryBudget, type RetryBudget } from "../policy/budget.ts";
 import { type Bulkhead, createBulkhead } from "../policy/bulkhead.ts";
 import { createPassthroughAgent } from "../proxy/passthrough.ts";
@@ -11,7 +9,6 @@ import { type Asked, askUpstream, type Question } from "../upstream/ask.ts";
 import { createUpstreamClient, type UpstreamClient } from "../upstream/client.ts";
 import type { ConnectDeps, TlsMaterial } from "../upstream/connect.ts";
 import { createProbe } from "../upstream/probe.ts";
-import { tlsProblem } from "../upstream/tls.ts";
 
 /** What all routes to one upstream of one app share. */
 export interface UpstreamState {
@@ -149,17 +146,4 @@ function retire({ agent, client }: UpstreamState): Promise<void> {
   agent.maxFreeSockets = 0;
   for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
   return client.retire();
-}
-
-/** Reads the files of an app's `tls` block and proves that they can be used; the error says what is wrong with them. */
-export function readTls(tls: ClientTls | null): Result<TlsMaterial | null, string> {
-  if (tls === null) return ok(null);
-  try {
-    const read = (path: string | null): string | null => (path === null ? null : readFileSync(path, "utf8"));
-    const material = { ca: read(tls.ca), cert: read(tls.cert), key: read(tls.key), serverName: tls.serverName };
-    const problem = tlsProblem(material);
-    return problem === null ? ok(material) : err(`ca, cert and key can't be used: ${problem}`);
-  } catch (error) {
-    return err(error instanceof Error ? error.message : String(error));
-  }
 }

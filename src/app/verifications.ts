@@ -112,7 +112,7 @@ export function createVerifyCall(deps: CallVerifierDeps): VerifyCall {
 
 /** A route as the verifier has it. */
 export function verifyRoute(
-  { settings, verify, set }: RoutePlan,
+  { ref, settings, verify, set }: RoutePlan,
   retry: VerifyRoute["retry"],
   { clock, ask, version }: { readonly clock: Clock; readonly ask: AskUpstream; readonly version: string },
 ): VerifyRoute {
@@ -131,7 +131,7 @@ export function verifyRoute(
             return { kind: "not_yet", detail, retryAfterMs: null };
           },
         };
-  return { app: app.name, capability, retry, onDead: settings.orderBy?.onDead ?? "release", poll: one };
+  return { app: app.name, capability, key: ref.key, retry, onDead: settings.orderBy?.onDead ?? "release", poll: one };
 }
 
 export interface ReportDeps {

@@ -34,11 +34,14 @@ export function proveRoutes({ routes, manifest, main }: Resolved, report: Report
 /** Did the file hold a problem in one of these keys, in any layer? Then what is proved of them means nothing. */
 export function tainted(route: ResolvedRoute, ...keys: readonly string[]): boolean {
   for (const { from } of route.layers) {
-    if (from.kind !== "file") continue;
+    // Of a document without a problem, as they nearly all are, no path need be put together.
+    if (from.kind !== "file" || !from.document.tainted(ANYWHERE)) continue;
     if (keys.some((key) => from.document.tainted([...from.path, key]))) return true;
   }
   return false;
 }
+
+const ANYWHERE: readonly never[] = [];
 
 /** Says something at the place that set the first of `keys` that was set at all; else at the webhook. */
 export type Say = (keys: readonly (readonly PropertyKey[])[], message: string, severity?: "warning") => void;
@@ -64,17 +67,18 @@ function proveTimeout({ settings }: ResolvedRoute, limits: LimitSettings, say: S
   const { mode, timeoutMs, attemptTimeoutMs } = settings;
   const name = mode === "sync" ? "max_sync_timeout" : "max_async_timeout";
   const most = mode === "sync" ? limits.maxSyncTimeoutMs : limits.maxAsyncTimeoutMs;
-  const timeout = formatDuration(timeoutMs);
   if (timeoutMs < limits.minTimeoutMs) {
+    const timeout = formatDuration(timeoutMs);
     say([["timeout"]], `timeout ${timeout} is below limits.min_timeout ${formatDuration(limits.minTimeoutMs)}`);
   } else if (timeoutMs > most) {
+    const timeout = formatDuration(timeoutMs);
     say(
       [["timeout"]],
       `timeout ${timeout} of ${mode === "async" ? "an" : "a"} ${mode} route is above limits.${name} ${formatDuration(most)}`,
     );
   }
   if (attemptTimeoutMs !== null && attemptTimeoutMs > timeoutMs) {
-    const said = `attempt_timeout ${formatDuration(attemptTimeoutMs)} never comes into play: timeout is ${timeout}`;
+    const said = `attempt_timeout ${formatDuration(attemptTimeoutMs)} never comes into play: timeout is ${formatDuration(timeoutMs)}`;
     say([["attempt_timeout"]], said, "warning");
   }
 }

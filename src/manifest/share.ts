@@ -7,6 +7,8 @@ import { createHash } from "node:crypto";
 export interface Share {
   /** The first value that was given of this content. Never change one: others have it too. */
   of<T>(value: T): T;
+  /** The same of a value that nobody gives again: it need not be remembered which one it was. */
+  once<T>(value: T): T;
   /** All that was asked for, and nothing else: for the share of the next manifest. */
   readonly known: Known;
 }
@@ -18,19 +20,24 @@ export type Known = Pick<ReadonlyMap<string, object>, "get">;
 export function createShare(before: Known = new Map()): Share {
   const known = new Map<string, object>();
   const found = new WeakMap<object, object>();
+  const sharedOf = (value: object): object => {
+    const key = short(contentOf(value));
+    const shared = known.get(key) ?? before.get(key) ?? value;
+    known.set(key, shared);
+    return shared;
+  };
   return {
     known,
     of<T>(value: T): T {
       if (value === null || typeof value !== "object") return value;
       let shared = found.get(value);
       if (shared !== undefined) return shared as T;
-      const key = short(contentOf(value));
-      shared = known.get(key) ?? before.get(key) ?? value;
-      known.set(key, shared);
+      shared = sharedOf(value);
       found.set(value, shared);
       found.set(shared, shared);
       return shared as T;
     },
+    once: <T>(value: T): T => (value === null || typeof value !== "object" ? value : (sharedOf(value) as T)),
   };
 }
 

@@ -12,6 +12,8 @@ export interface WatchOptions {
 }
 
 export interface ManifestWatch extends Disposable {
+  /** A reading begins, which sees for itself what has changed so far: nothing is told until `update` says what it saw. */
+  hold(): void;
   /**
    * Watches these instead: a new manifest may include other files. `read` has what each led to before it was read, so
    * that what changed since then is news, and what was read already is none; `others` were not read this time.
@@ -32,11 +34,13 @@ export function watchManifest(files: readonly string[], onChange: () => void, op
   let known = statesOf(wanted);
   let soon: Timer | null = null;
   let later: Timer | null = null;
+  let held = false;
   let stopped = false;
 
   const compare = (): void => {
     if (soon) clock.cancel(soon);
     soon = null;
+    if (held) return;
     arm();
     const now = statesOf(wanted);
     if (!differ(known, now)) return;
@@ -90,8 +94,12 @@ export function watchManifest(files: readonly string[], onChange: () => void, op
   arm();
   later = clock.after(pollMs, poll, undefined);
   return {
+    hold() {
+      held = true;
+    },
     update(read, others = []) {
       if (stopped) return;
+      held = false;
       const unread = [...others].map((path) => [path, known.get(path) ?? stateOf(path)] as const);
       known = new Map([...unread, ...read]);
       wanted = [...known.keys()];

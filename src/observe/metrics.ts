@@ -13,6 +13,8 @@ import { createRouteSeries, type RouteSeries } from "./metrics.route.ts";
 export interface RouteNames {
   readonly app: string;
   readonly capability: string;
+  /** `app/capability`. */
+  readonly key: string;
   readonly upstreams: readonly string[];
 }
 
@@ -209,8 +211,13 @@ function loses(old: Names, next: Names): boolean {
 function createNames(routes: Iterable<RouteNames>, channels: ReadonlySet<string>): Names {
   const byRoute = new Map<string, Set<string>>();
   const byApp = new Map<string, Set<string>>();
-  for (const { app, capability, upstreams } of routes) {
-    byRoute.set(`${app}/${capability}`, new Set(upstreams));
+  // Most routes of an app have the same upstreams.
+  const sets = new Map<string, Set<string>>();
+  for (const { app, key, upstreams } of routes) {
+    const text = upstreams.join("\n");
+    const set = sets.get(text) ?? new Set(upstreams);
+    sets.set(text, set);
+    byRoute.set(key, set);
     const all = byApp.get(app) ?? new Set();
     for (const upstream of upstreams) all.add(upstream);
     byApp.set(app, all);

@@ -42,7 +42,7 @@ export interface BreakerCell {
   /** Tells how the admitted call went; a permit of an older period is dropped. */
   settle(permit: number, result: BreakerResult, now: number): void;
   /** Is it on trial, or refusing: would a call that it admits now be the trial of a half-open breaker? */
-  readonly trial: boolean;
+  onTrial(): boolean;
   snapshot(now: number): BreakerSnapshot;
   /** Milliseconds until the next trial may start; null when it admits, or when only the running trial will tell. */
   retryAfterMs(now: number): number | null;
@@ -126,9 +126,8 @@ export function createCell(id: BreakerId, initial: BreakerSettings, deps: CellDe
       if (state.kind === "closed" && result !== "bad") return;
       move(next(state, { type: "settle", permit, result, counts: tally }, now, settings), now);
     },
-    get trial() {
-      return state.kind !== "closed" && !settings.dryRun;
-    },
+    // No getter: an object that has one is made as a table, larger and slower to look up than one with a shape.
+    onTrial: () => state.kind !== "closed" && !settings.dryRun,
     snapshot(now) {
       const wall = clock.wall();
       slide(tally, now);

@@ -23,8 +23,9 @@ export interface Tally {
   /** Sums over the buckets. */
   total: number;
   failures: number;
-  readonly totals: Int32Array;
-  readonly failed: Int32Array;
+  /** Plain lists: so short, they are half as large as typed ones. */
+  readonly totals: number[];
+  readonly failed: number[];
 }
 
 /** An empty tally. `settings.windowMs` is slid over in tenths. */
@@ -37,8 +38,8 @@ export function createTally(settings: BreakerSettings, now: number): Tally {
     bucket: Math.floor(now / bucketMs),
     total: 0,
     failures: 0,
-    totals: new Int32Array(BUCKETS),
-    failed: new Int32Array(BUCKETS),
+    totals: new Array<number>(BUCKETS).fill(0),
+    failed: new Array<number>(BUCKETS).fill(0),
   };
 }
 

@@ -32,7 +32,13 @@ export interface Breakers {
    * A manifest is in force: its settings hold from the next event on. New breakers take over what was stored, or what
    * other replicas hold. Takes those not named here off the list; should a route come back, so does its breaker.
    */
-  retain(named: Iterable<{ readonly id: BreakerId; readonly settings: BreakerSettings }>): void;
+  retain(named: Iterable<NamedBreaker>): void;
+}
+
+/** A breaker of a manifest. */
+export interface NamedBreaker {
+  readonly id: BreakerId;
+  readonly settings: BreakerSettings;
 }
 
 export interface BreakersDeps extends CellDeps {
@@ -113,7 +119,8 @@ export function createBreakers(deps: BreakersDeps): Breakers {
     },
     list: (now) => Array.from(active.values(), (cell) => cell.snapshot(now)),
     retain(named) {
-      const kept = new Map(Array.from(named, ({ id, settings }) => [keyOf(id), settings]));
+      const kept = new Map<string, BreakerSettings>();
+      for (const { id, settings } of named) kept.set(keyOf(id), settings);
       for (const [key, cell] of active) {
         const settings = kept.get(key);
         if (settings !== undefined) {

@@ -45,7 +45,7 @@ export function createTarget(parts: TargetParts, clock: Clock): Target {
     health,
     weight: parts.weight,
     admits: (now) => breaker.admits(now),
-    onTrial: () => breaker.trial,
+    onTrial: () => breaker.onTrial(),
     retryAfterMs: (now) => breaker.retryAfterMs(now),
     sent: (now) => budget.sent(now),
     mayRepeat: (now) => budget.tryRetry(now, parts.budgetPercent),
@@ -59,7 +59,7 @@ export function createTarget(parts: TargetParts, clock: Clock): Target {
           retryAfterMs: breaker.retryAfterMs(startedAt),
         });
       }
-      x.trial = breaker.trial;
+      x.trial = breaker.onTrial();
       const stand = health.admit(true);
       const place = parts.watched !== null && x.lane === "sync" ? watchOver(parts.watched, x, startedAt) : null;
       if (!slots.tryEnter()) {

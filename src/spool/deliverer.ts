@@ -185,7 +185,7 @@ export function createDeliverer(deps: DelivererDeps): Deliverer {
     apply(routes, next) {
       settings = next;
       for (const state of registry.all()) state.route = null;
-      for (const route of routes) registry.state(route).route = route;
+      for (const route of routes) registry.state(route, route.key).route = route;
       for (const state of registry.all()) {
         // There may be another limit, or none.
         state.app.pacedUntil = 0;

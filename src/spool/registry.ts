@@ -3,7 +3,8 @@ import { AppState, RouteState } from "./route.ts";
 
 /** Every route that has a manifest or jobs. */
 export interface Registry {
-  state(route: RouteName): RouteState;
+  /** `key` is `app/capability`: where that is at hand it need not be put together, and hashed, anew. */
+  state(route: RouteName, key?: string): RouteState;
   find(app: string, capability: string): RouteState | undefined;
   of(app: string): readonly RouteState[];
   all(): Iterable<RouteState>;
@@ -17,8 +18,7 @@ export function createRegistry(): Registry {
   const states = new Map<string, RouteState>();
   return {
     own,
-    state({ app, capability }) {
-      const key = `${app}/${capability}`;
+    state({ app, capability }, key = `${app}/${capability}`) {
       let state = states.get(key);
       if (state === undefined) {
         const its = apps.get(app) ?? new AppState(app);

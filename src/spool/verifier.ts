@@ -27,6 +27,8 @@ export interface Verifier {
 
 /** What the verifier needs of a route of the manifest. */
 export interface VerifyRoute extends RouteName {
+  /** `app/capability`. */
+  readonly key: string;
   readonly retry: RetrySettings;
   readonly onDead: "release" | "block";
   /** Null where nobody asks any more: then a good answer is enough. */
@@ -220,7 +222,7 @@ export function createVerifier(deps: VerifierDeps): Verifier {
   return {
     apply(routes, next) {
       shares = next;
-      known = new Map(routes.map((route) => [`${route.app}/${route.capability}`, route]));
+      known = new Map(routes.map((route) => [route.key, route]));
       for (const [key, state] of states) state.route = known.get(key) ?? null;
       soon();
     },

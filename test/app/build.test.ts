@@ -28,7 +28,7 @@ function createDeps() {
   return { deps, made, turns };
 }
 
-/** As a thread would give it: what arrives are copies. */
+/** As another process would give it: what arrives are copies. */
 function arrive(yaml: string, before: Unpacked | null = null): Unpacked {
   const loaded = loadManifest("/m/o.yaml", { env: {}, readFile: () => yaml });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.error));
@@ -59,6 +59,22 @@ test("of thousands of routes no more than 128 are planned in a turn", async () =
   const atOnce = turns.map((count, i) => count - (turns[i - 1] ?? 0));
   expect(Math.max(...atOnce)).toBeLessThanOrEqual(128);
   expect(turns.length).toBe(Math.floor(3001 / 128));
+});
+
+test("a turn ends when its time is over, however few routes were planned: the first ones take long", async () => {
+  const { deps, made, turns } = createDeps();
+  let now = 0;
+  const slow: BuildDeps = {
+    ...deps,
+    clock: { ...clock, now: () => now },
+    later(route) {
+      now++;
+      return deps.later(route);
+    },
+  };
+  await buildPlans(arrive(quiz(50, (n) => `/h/${n}`)), null, slow);
+  expect(made.length).toBe(50);
+  expect(turns).toEqual(Array.from({ length: 25 }, (_, i) => 2 * (i + 1)));
 });
 
 test("a reload makes the plans of the routes it changes, and of no other; the order is that of the new manifest", async () => {

@@ -6,6 +6,7 @@ import { prepare } from "../../src/app/prepare.ts";
 import { readFirst } from "../../src/app/reading.ts";
 import { createEventBus } from "../../src/core/events.ts";
 import { formatProblem } from "../../src/manifest/problem.ts";
+import { hearOfChildren, nextChild } from "../help/children.ts";
 import { createManualClock } from "../help/manual-clock.ts";
 import { createPlanDeps } from "../help/plan.deps.ts";
 import { tempDir } from "../storage/support.ts";
@@ -40,7 +41,7 @@ async function start(given: Partial<ManifestDeps> = {}): Promise<Rig> {
     bus: createEventBus((error) => {
       throw error;
     }),
-    watch: () => undefined,
+    watch: { hold: () => undefined, update: () => undefined },
     keepRevision: (applied) => rig.keep(applied),
     coming: () => undefined,
     applied: () => undefined,
@@ -145,17 +146,15 @@ test("a text is checked for all that a reload would refuse it for, and said in f
   expect(rig.manifests.current).toBe(before);
 });
 
-test("a large text is checked in a thread, one after the other, and a stop does not wait for it", async () => {
+test("a large text is checked in a process of its own, one after the other, and a stop does not wait for it", async () => {
   const rig = await start();
   const text = `${"# much\n".repeat(4_000)}${routes("soon")}`;
-  let threads = 0;
-  const hear = (): void => void threads++;
-  process.on("worker", hear);
-  onTestFinished(() => void process.off("worker", hear));
-  const next = new Promise((started) => process.once("worker", started));
+  let children = 0;
+  onTestFinished(hearOfChildren(() => void children++));
+  const next = nextChild();
   const [first, second] = [rig.manifests.check(text), rig.manifests.check(text)];
   await next;
-  expect(threads).toBe(1);
+  expect(children).toBe(1);
   expect(await first).toMatchObject([{ line: 4001, path: "apps.quiz.webhooks.winner" }]);
   await rig.manifests[Symbol.asyncDispose]();
   expect(await second).toMatchObject([{ message: expect.stringMatching(/is stopping/) }]);

@@ -1,15 +1,18 @@
+import { fork } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Worker } from "node:worker_threads";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { prepare } from "../../src/app/prepare.ts";
-import { type ReadingJob, readFirst, readNext } from "../../src/app/reading.ts";
+import type { ReadingJob } from "../../src/app/reading.judge.ts";
+import { readFirst, readNext } from "../../src/app/reading.ts";
 import type { Unpacked } from "../../src/app/unpack.ts";
 import { formatProblem } from "../../src/manifest/problem.ts";
+import { hearOfChildren, nextChild } from "../help/children.ts";
 import { tempDir } from "../storage/support.ts";
 
-/** A manifest that is read in a thread, while something ends it. */
+/** A manifest that is read in a process of its own, while something ends it. */
 
 /** One of 800 routes, that was read before under another hash. */
 function large(): { readonly job: ReadingJob; readonly before: Unpacked } {
@@ -25,11 +28,6 @@ function large(): { readonly job: ReadingJob; readonly before: Unpacked } {
   return { job: { file, env: {}, standing: before.loaded.manifest, hash: "another" }, before };
 }
 
-/** Resolves with the next thread that is started. */
-function nextThread(): Promise<Worker> {
-  return new Promise((resolve) => process.once("worker", resolve));
-}
-
 const small = (webhooks = "{ winner: /v1 }"): string =>
   `apps: { quiz: { owner: dev@quiz.example, url: "http://127.0.0.1:9", webhooks: ${webhooks} } }\n`;
 
@@ -43,7 +41,7 @@ function aliases(): string {
 
 interface Rig {
   readonly dir: string;
-  /** Reads the manifest after one of a route. Resolves with what it is, and whether a thread read it. */
+  /** Reads the manifest after one of a route. Resolves with what it is, and whether a process of its own read it. */
   read(text: string): Promise<{ readonly kind: string; readonly beside: boolean }>;
 }
 
@@ -60,26 +58,25 @@ function rig(): Rig {
     async read(text) {
       writeFileSync(file, text);
       let beside = false;
-      const hear = (): void => {
+      const stop = hearOfChildren(() => {
         beside = true;
-      };
-      process.once("worker", hear);
+      });
       const job = { file, env: {}, standing: manifest, hash };
       const { kind } = await readNext(job, before, new AbortController().signal);
-      process.off("worker", hear);
+      stop();
       return { kind, beside };
     },
   };
 }
 
-test("what is small is read without a thread, with the files that it names", async () => {
+test("what is small is read without a process, with the files that it names", async () => {
   const { dir, read } = rig();
   writeFileSync(join(dir, "more.yaml"), small().replace("quiz:", "poll:"));
   expect(await read(`include: [more.yaml]\n${small()}`)).toEqual({ kind: "next", beside: false });
   expect(await read("apps: 7")).toEqual({ kind: "refused", beside: false });
 });
 
-test("what is much to do is done in a thread however short it is written: aliases, many files, many webhooks", async () => {
+test("what is much to do is done in a process however short it is written: aliases, many files, many webhooks", async () => {
   const { dir, read } = rig();
   const names = Array.from({ length: 40 }, (_, n) => `${n}.yaml`);
   for (const [n, name] of names.entries()) writeFileSync(join(dir, name), small().replace("quiz:", `poll_${n}:`));
@@ -95,28 +92,28 @@ test("what is much to do is done in a thread however short it is written: aliase
   }
 });
 
-test("after a large manifest the next one is read in a thread, without a look at its size", async () => {
+test("after a large manifest the next one is read in a process, without a look at its size", async () => {
   const { job, before } = large();
   writeFileSync(job.file, small());
-  const thread = nextThread();
+  const child = nextChild();
   const reading = readNext(job, before, new AbortController().signal);
-  await thread;
+  await child;
   expect(await reading).toMatchObject({ kind: "next" });
 });
 
-test("whoever gives it up does not wait until the thread is gone", async () => {
+test("whoever gives it up does not wait until the process is gone", async () => {
   const { job, before } = large();
   const order: string[] = [];
   const stop = new AbortController();
-  const thread = nextThread();
+  const child = nextChild();
   const reading = readNext(job, before, stop.signal).catch(() => order.push("given up"));
-  const gone = once(await thread, "exit").then(() => order.push("gone"));
+  const gone = once(await child, "exit").then(() => order.push("gone"));
   stop.abort();
   await Promise.all([reading, gone]);
   expect(order).toEqual(["given up", "gone"]);
 });
 
-test("what can't be taken over is refused, and the thread ends unheard", async () => {
+test("what can't be taken over is refused, and the process ends unheard", async () => {
   const { job, before } = large();
   const unhandled: unknown[] = [];
   const hear = (error: unknown): void => void unhandled.push(error);
@@ -124,10 +121,10 @@ test("what can't be taken over is refused, and the thread ends unheard", async (
   process.removeAllListeners("unhandledRejection");
   process.on("unhandledRejection", hear);
   try {
-    const thread = nextThread();
+    const child = nextChild();
     const known = { get: () => fail("no memory") };
     const reading = readNext(job, { ...before, known }, new AbortController().signal);
-    const gone = once(await thread, "exit");
+    const gone = once(await child, "exit");
     expect(await reading).toMatchObject({
       kind: "refused",
       problems: [{ message: expect.stringMatching(/no memory/) }],
@@ -140,6 +137,54 @@ test("what can't be taken over is refused, and the thread ends unheard", async (
     process.off("unhandledRejection", hear);
     for (const other of others) process.on("unhandledRejection", other);
   }
+});
+
+test("a process that dies leaves the manifest refused, and says how it ended", async () => {
+  const { job, before } = large();
+  const child = nextChild();
+  const reading = readNext(job, before, new AbortController().signal);
+  const killed = await child;
+  killed.once("spawn", () => killed.kill("SIGABRT"));
+  expect(await reading).toMatchObject({
+    kind: "refused",
+    problems: [
+      {
+        file: job.file,
+        message: expect.stringMatching(
+          /^could not be read: Error: its process ended \(SIGABRT\): is there memory for it\?$/,
+        ),
+      },
+    ],
+  });
+  expect(await readNext(job, before, new AbortController().signal)).toMatchObject({ kind: "next" });
+});
+
+test("a process that can't be started leaves it refused", async () => {
+  const { job, before } = large();
+  const { execPath } = process;
+  process.execPath = join(tempDir(), "no-such-program");
+  try {
+    expect(await readNext(job, before, new AbortController().signal)).toMatchObject({
+      kind: "refused",
+      problems: [{ message: expect.stringMatching(/no-such-program ENOENT/) }],
+    });
+  } finally {
+    process.execPath = execPath;
+  }
+});
+
+test("the process goes first when memory runs out, heeds nobody's signals, and ends when who started it is gone", async () => {
+  const program = fileURLToPath(new URL("../../src/app/reading.program.ts", import.meta.url));
+  const child = fork(program, { execArgv: [], serialization: "advanced" });
+  const { job } = large();
+  child.send(job);
+  expect(await once(child, "message")).toMatchObject([{ kind: "parcel" }, undefined]);
+  if (process.platform === "linux") expect(readFileSync(`/proc/${child.pid}/oom_score_adj`, "utf8")).toBe("1000\n");
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) child.kill(signal);
+  child.send("next");
+  expect(await once(child, "message")).toMatchObject([{ apps: [{ name: "quiz" }] }, undefined]);
+  child.disconnect();
+  expect(await once(child, "exit")).toEqual([0, null]);
 });
 
 function fail(message: string): never {

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { json, startTestApp, type TestApp } from "../help/app.ts";
 import { call, post } from "../help/call.ts";
+import { hearOfChildren } from "../help/children.ts";
 import { type Sidecar, startSidecar } from "../help/sidecar.ts";
 
-/** Reload of a manifest that is too large to be read between two requests: it is read in a thread of its own. */
+/** Reload of a manifest that is too large to be read between two requests: it is read in a process of its own. */
 
 const cleanUp: (() => unknown)[] = [];
 afterEach(async () => {
@@ -139,6 +140,20 @@ test("afterwards each value still says where it was written, and the manifest is
   expect(JSON.parse(kept.text)).toEqual({ revision, manifest: shown.manifest });
   const list = await call(`${sidecar.adminUrl}/api/v1/admin/manifest/revisions`, { method: "GET", headers });
   expect(JSON.parse(list.text)).toMatchObject({ items: [{ bytes: JSON.stringify(shown.manifest).length }, {}] });
+});
+
+test("it is read once for each change, also where the watch of the file notices that one meanwhile", async () => {
+  const app = await startApp();
+  const sidecar = await start(large(app.url, "/v0"));
+  let readings = 0;
+  cleanUp.push(hearOfChildren(() => void readings++));
+  await apply(sidecar, large(app.url, "/v1"));
+  // One that waited for it would have begun in the turn in which it ended.
+  await new Promise(setImmediate);
+  expect(readings).toBe(1);
+  sidecar.write(large(app.url, "/v2"));
+  await sidecar.event("manifest.applied", ({ by }) => by === "file");
+  expect(sidecar.app.manifests.current.plans[0]?.settings.path).toBe("/v2");
 });
 
 test("a stop does not wait for it", async () => {

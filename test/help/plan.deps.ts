@@ -26,6 +26,7 @@ export function createPlanDeps(clock: Clock) {
     verifyCall: () => undefined,
     idempotency: { answers: createAnswerStore(clock), claims: null, keys: createIdempotencyKeys() },
     appState: apps.state,
+    planned: () => undefined,
   };
   return { deps, apps, breakers, upstreams };
 }

@@ -33,6 +33,7 @@ export function verifyRoute(route: RouteName, given: Partial<Pick<VerifyRoute, "
   const made: TestVerifyRoute = {
     app,
     capability,
+    key: `${app}/${capability}`,
     retry,
     onDead: "release",
     ...given,

@@ -13,6 +13,16 @@ test("values of equal content are one object, others are not", () => {
   expect(share.of(retry(3))).not.toBe(first);
 });
 
+test("what is given once only is shared like all else, with what was there and what comes", () => {
+  const share = createShare();
+  const first = share.of(retry(2));
+  expect(share.once(retry(2))).toBe(first);
+  const second = share.once(retry(3));
+  expect(share.of(retry(3))).toBe(second);
+  expect(createShare(share.known).once(retry(3))).toBe(second);
+  expect([share.once(null), share.once("text")]).toEqual([null, "text"]);
+});
+
 test("what JSON would write alike is not alike: infinity and null, a number and its text, a text and a list", () => {
   const share = createShare();
   const values = [{ a: null }, { a: Number.POSITIVE_INFINITY }, { a: 1 }, { a: "1" }, { a: ["1"] }, { a: "[1]" }];

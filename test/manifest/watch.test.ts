@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../src/core/clock.ts";
 import { stateOf } from "../../src/manifest/files.ts";
 import { type ManifestWatch, watchManifest } from "../../src/manifest/watch.ts";
+import { createManualClock } from "../help/manual-clock.ts";
 
 let dir = "";
 let watch: ManifestWatch | null = null;
@@ -155,6 +156,35 @@ test("a file that was changed after it was read, and before it was watched, is n
   const next = changed();
   watch?.update(read);
   await next;
+});
+
+test("a change that a long reading saw is no news either, however long it took, and one that it did not see is", () => {
+  const [a, b] = ["a.yaml", "b.yaml"].map((name) => join(dir, name)) as [string, string];
+  for (const file of [a, b]) writeFileSync(file, "before");
+  const clock = createManualClock();
+  let calls = 0;
+  watch = watchManifest([a, b], () => calls++, { clock, debounceMs: 10, pollMs: 50 });
+  writeFileSync(a, "read by now");
+  watch.hold();
+  const read = new Map([[a, stateOf(a)]]);
+  clock.advance(1000);
+  watch.update(read, [b]);
+  clock.advance(1000);
+  expect(calls).toBe(0);
+  watch.hold();
+  writeFileSync(a, "changed while it was read");
+  clock.advance(1000);
+  expect(calls).toBe(0);
+  watch.update(read, [b]);
+  clock.advance(10);
+  expect(calls).toBe(1);
+  // One that failed saw nothing.
+  watch.hold();
+  writeFileSync(b, "changed before it failed");
+  clock.advance(1000);
+  watch.update(new Map(), [a, b]);
+  clock.advance(10);
+  expect(calls).toBe(2);
 });
 
 test("once stopped it says nothing more, and stopping twice is safe", async () => {

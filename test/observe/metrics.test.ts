@@ -105,7 +105,7 @@ test("breaker states and requests in flight are asked at the scrape, and what is
 
 test("moves of a breaker are counted by where they went", async () => {
   const metrics = metricsWith();
-  metrics.retain([{ app: "quiz", capability: "winner", upstreams: ["primary"] }]);
+  metrics.retain([{ app: "quiz", capability: "winner", key: "quiz/winner", upstreams: ["primary"] }]);
   metrics.record(breakerMoved());
   metrics.record(breakerMoved({ type: "breaker.half_open" }));
   metrics.record(breakerMoved({ type: "breaker.closed" }));
@@ -155,13 +155,13 @@ test("series of routes and upstreams that left the manifest go, and a late reque
     metrics.record(breakerMoved({ upstream: "backup" }));
   };
   metrics.retain([
-    { app: "quiz", capability: "winner", upstreams: ["primary", "backup"] },
-    { app: "shop", capability: "order", upstreams: ["primary"] },
+    { app: "quiz", capability: "winner", key: "quiz/winner", upstreams: ["primary", "backup"] },
+    { app: "shop", capability: "order", key: "shop/order", upstreams: ["primary"] },
   ]);
   late();
   expect((await metrics.scrape()).body).toContain('app="shop"');
   expect((await metrics.scrape()).body).toContain('upstream="backup"');
-  metrics.retain([{ app: "quiz", capability: "winner", upstreams: ["primary"] }]);
+  metrics.retain([{ app: "quiz", capability: "winner", key: "quiz/winner", upstreams: ["primary"] }]);
   metrics.refused("no_route");
   expect((await metrics.scrape()).body).not.toMatch(/app="shop"|upstream="backup"/);
   late();
@@ -173,7 +173,7 @@ test("series of routes and upstreams that left the manifest go, and a late reque
 
 test("a route that is replaced by one of the same name counts on in the same series", async () => {
   const metrics = metricsWith();
-  const names = [{ app: "quiz", capability: "winner", upstreams: ["primary"] }];
+  const names = [{ app: "quiz", capability: "winner", key: "quiz/winner", upstreams: ["primary"] }];
   metrics.retain(names);
   metrics.record(requestCompleted());
   metrics.retain(names);
@@ -185,7 +185,12 @@ test("a route that is replaced by one of the same name counts on in the same ser
 
 test("deliveries are counted by what became of them: on while their route stays, and from zero after it was gone", async () => {
   const metrics = metricsWith();
-  const route = (capability: string) => ({ app: "quiz", capability, upstreams: ["primary"] });
+  const route = (capability: string) => ({
+    app: "quiz",
+    capability,
+    key: `quiz/${capability}`,
+    upstreams: ["primary"],
+  });
   const become = (...types: ("delivery.queued" | "delivery.delivered" | "delivery.retry" | "dlq.added")[]): void => {
     for (const type of types) metrics.record(EVENT_SAMPLES[type]);
   };
@@ -210,7 +215,7 @@ test("deliveries are counted by what became of them: on while their route stays,
 
 test("an upstream that alone leaves takes its series along, and counts from zero when it is back", async () => {
   const metrics = metricsWith();
-  const names = (...upstreams: string[]) => [{ app: "quiz", capability: "winner", upstreams }];
+  const names = (...upstreams: string[]) => [{ app: "quiz", capability: "winner", key: "quiz/winner", upstreams }];
   const attempts = () => scraped(metrics, 'outrigger_attempts_total{app="quiz",capability="winner",upstream="backup"');
   for (let round = 0; round < 2; round++) {
     metrics.retain(names("primary", "backup"));

@@ -1,0 +1,112 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { constants, setPriority } from "node:os";
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { errorText } from "../core/error.text.ts";
+import type { ParcelHead, Piece } from "./parcel.ts";
+import { type ReadingJob, type Unapplied, unreadable } from "./reading.judge.ts";
+import { createUnpacker, type Unpacked } from "./unpack.ts";
+
+/**
+ * A manifest that is read in a process of its own. A thread would do as well but for two things: the engine's helpers
+ * that compile and collect for it are those of all threads, so that no priority keeps them from taking the cores from
+ * requests; and what the allocator took for it is not given back when it ends.
+ */
+
+/** What the process says first. After `parcel` it gives a piece each time it is asked, and null after the last. */
+export type FirstWord = Unapplied | { readonly kind: "parcel"; readonly head: ParcelHead };
+
+/** Pieces are taken over one in a turn of the event loop. Rejects for an abort and for nothing else. */
+export async function readBeside(
+  job: ReadingJob,
+  before: Unpacked,
+  signal: AbortSignal,
+): Promise<Unapplied | { readonly kind: "next"; readonly unpacked: Unpacked }> {
+  signal.throwIfAborted();
+  let reader: Reader | null = null;
+  const stop = (): void => reader?.end();
+  signal.addEventListener("abort", stop);
+  try {
+    reader = startReader();
+    const first = await reader.ask<FirstWord>(job);
+    if (first.kind !== "parcel") return first;
+    const { ask } = reader;
+    const unpacker = createUnpacker(before);
+    for (let piece = await ask<Piece | null>(NEXT); piece !== null; ) {
+      // The process makes the next one meanwhile.
+      const next = ask<Piece | null>(NEXT);
+      // Where this piece can't be taken, nobody is left to hear that the process was ended.
+      next.catch(() => undefined);
+      unpacker.take(piece);
+      piece = await next;
+    }
+    return { kind: "next", unpacked: unpacker.end(first.head) };
+  } catch (error) {
+    signal.throwIfAborted();
+    // Too large for the memory there is, say.
+    return unreadable(job, errorText(error));
+  } finally {
+    signal.removeEventListener("abort", stop);
+    stop();
+  }
+}
+
+const NEXT = "next";
+
+interface Reader {
+  /** One question at a time. Rejects once the process is gone. */
+  ask<T>(question: ReadingJob | typeof NEXT): Promise<T>;
+  /** Nobody waits until it is gone: one that waits for a disk ends when that lets it. */
+  end(): void;
+}
+
+/** The environment of the manifest comes with the job, that of the process is empty. */
+function startReader(): Reader {
+  const here = import.meta.url;
+  const program = fileURLToPath(new URL(`./reading.program${extname(new URL(here).pathname)}`, here));
+  const child = fork(program, [], {
+    serialization: "advanced",
+    execArgv: [],
+    env: {},
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
+  });
+  standBack(child);
+  let waiting = Promise.withResolvers<unknown>();
+  const fail = (why: string, cause?: Error): void => {
+    // Where it was noticed tells nobody anything.
+    const error = Object.assign(new Error(why, { cause }), { stack: undefined });
+    waiting.promise.catch(() => undefined);
+    waiting.reject(error);
+  };
+  child.on("message", (word) => waiting.resolve(word));
+  child.on("error", (error) => fail("its process failed", error));
+  child.once("exit", (code, signal) =>
+    fail(`its process ended (${signal ?? `exit code ${code}`}): is there memory for it?`),
+  );
+  return {
+    ask<T>(question: ReadingJob | typeof NEXT): Promise<T> {
+      waiting = Promise.withResolvers();
+      child.send(question);
+      return waiting.promise as Promise<T>;
+    },
+    end() {
+      fail("it was given up");
+      child.kill("SIGKILL");
+      child.unref();
+      child.channel?.unref();
+    },
+  };
+}
+
+/**
+ * Where there is no core for all, calls come first. On Linux that is the priority of one thread, and others have it of
+ * the one that starts them: so before the engine has started its helpers.
+ */
+function standBack({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // A sandbox forbids it: then they share.
+  }
+}
