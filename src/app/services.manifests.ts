@@ -1,4 +1,7 @@
 import type { MemoryLedger } from "../core/memory.ts";
+import type { UpstreamSettings } from "../core/settings.ts";
+import { memo } from "../manifest/memo.ts";
+import type { RouteNames } from "../observe/metrics.names.ts";
 import type { Breakers, NamedBreaker } from "../policy/breaker.ts";
 import { createLastGoodStore } from "../policy/fallback/last_good.store.ts";
 import { createIdempotencyKeys } from "../policy/idempotency.keys.ts";
@@ -63,6 +66,15 @@ function* breakersOf(plans: readonly RoutePlan[]): Generator<NamedBreaker, undef
   for (const { breakers, settings } of plans) for (const id of breakers) yield { id, settings: settings.breaker };
 }
 
+/** One after the other, too. Upstreams that routes share are one list of names. */
+function* namesOf(plans: readonly RoutePlan[]): Generator<RouteNames, undefined> {
+  const names = memo<readonly UpstreamSettings[], readonly string[]>();
+  for (const { ref, settings } of plans) {
+    const upstreams = names(settings.upstreams, (shared) => shared.map(({ name }) => name));
+    yield { app: ref.app, capability: ref.capability, key: ref.key, upstreams };
+  }
+}
+
 /** What requests, deliveries and checks of an app use: the old until here, the new from here on. */
 function coming(parts: ManifestParts): ManifestDeps["coming"] {
   const { ground, telling, memory, breakers, upstreams, failovers, apps, deliveries } = parts;
@@ -86,7 +98,7 @@ function applied({ ground, telling, alerts }: ManifestParts): ManifestDeps["appl
   return ({ loaded, plans }) => {
     const { manifest } = loaded;
     telling.metrics.retain(
-      plans.map(({ ref, settings }) => ({ ...ref, upstreams: settings.upstreams.map((u) => u.name) })),
+      namesOf(plans),
       manifest.notify.channels.map((channel) => channel.name),
     );
     telling.calls.apply(manifest.history);

@@ -7,16 +7,8 @@ import type { RouteName } from "../core/job.ts";
 import { createDeliveryCounts, type DeliveryCounts } from "./metrics.deliveries.ts";
 import { defineFamilies, defineGauges, type Families, type Gauges, type MetricSources } from "./metrics.families.ts";
 import { type LabelValues, observe } from "./metrics.family.ts";
+import { createNames, loses, type Names, NO_APP, type RouteNames } from "./metrics.names.ts";
 import { createRouteSeries, type RouteSeries } from "./metrics.route.ts";
-
-/** A route of the running manifest with the names its upstreams have there. */
-export interface RouteNames {
-  readonly app: string;
-  readonly capability: string;
-  /** `app/capability`. */
-  readonly key: string;
-  readonly upstreams: readonly string[];
-}
 
 export interface Metrics {
   /** Takes every event of the bus. */
@@ -49,9 +41,6 @@ const REFUSED_DEFAULTS = [
   "nodejs_active_requests_total",
   "nodejs_active_resources_total",
 ] as const;
-
-/** A request without a route has no app. An app may well be called `none`, but never the empty text. */
-const NO_APP = "";
 
 /** All metrics in a registry of their own, fed by the event bus and, at a scrape, by `sources`. */
 export function createMetrics(sources: MetricSources): Metrics {
@@ -188,54 +177,6 @@ const TRANSITION = {
   "breaker.half_open": "half_open",
   "breaker.closed": "closed",
 } as const satisfies Record<BreakerMoved["type"], string>;
-
-interface Names {
-  /** undefined: no such route. */
-  upstreams(app: string, capability: string): ReadonlySet<string> | undefined;
-  readonly byRoute: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly channels: ReadonlySet<string>;
-  readonly allow: (labels: LabelValues) => boolean;
-}
-
-/** Is there a name that `next` does not have? Else all series stay, and of 10,000 routes there are very many. */
-function loses(old: Names, next: Names): boolean {
-  for (const channel of old.channels) if (!next.channels.has(channel)) return true;
-  for (const [route, upstreams] of old.byRoute) {
-    const others = next.byRoute.get(route);
-    if (others === undefined || !upstreams.isSubsetOf(others)) return true;
-  }
-  return false;
-}
-
-/** The names labels may have under one manifest. */
-function createNames(routes: Iterable<RouteNames>, channels: ReadonlySet<string>): Names {
-  const byRoute = new Map<string, Set<string>>();
-  const byApp = new Map<string, Set<string>>();
-  // Most routes of an app have the same upstreams.
-  const sets = new Map<string, Set<string>>();
-  for (const { app, key, upstreams } of routes) {
-    const text = upstreams.join("\n");
-    const set = sets.get(text) ?? new Set(upstreams);
-    sets.set(text, set);
-    byRoute.set(key, set);
-    const all = byApp.get(app) ?? new Set();
-    for (const upstream of upstreams) all.add(upstream);
-    byApp.set(app, all);
-  }
-  return {
-    upstreams: (app, capability) => byRoute.get(`${app}/${capability}`),
-    byRoute,
-    channels,
-    allow({ app, capability, upstream, channel, from, to }) {
-      if (channel !== undefined) return channels.has(channel);
-      if (app === undefined || app === NO_APP) return true;
-      const known = capability === undefined ? byApp.get(app) : byRoute.get(`${app}/${capability}`);
-      // Of a move of traffic both ends are upstreams, and an empty one is nowhere; `to` of a breaker is its new state.
-      const upstreams = from === undefined ? [upstream] : [from, to];
-      return known !== undefined && upstreams.every((name) => !name || known.has(name));
-    },
-  };
-}
 
 /** Series printed before requests get their turn again: 10,000 routes are a third of a million lines. */
 const SERIES_AT_ONCE = 500;
