@@ -95,6 +95,7 @@ export function createClaims({ spool, clock }: DelivererDeps, buffers: Buffers, 
     lane.due = false;
     try {
       const { capability, app } = state;
+      const askedAt = clock.now();
       const got = await spool.claim({ app: app.name, capability, lane: lane.lane, max, maxBytes: CLAIM_BYTES });
       failures = 0;
       const claimedAt = clock.now();
@@ -104,7 +105,8 @@ export function createClaims({ spool, clock }: DelivererDeps, buffers: Buffers, 
       }
       if (got.more) lane.due = true;
       if (got.nextInMs !== null) {
-        const at = claimedAt + got.nextInMs;
+        // From when it was asked: the answer may have been long on its way.
+        const at = askedAt + got.nextInMs;
         if (lane.nextAt === null || at < lane.nextAt) lane.nextAt = at;
       }
       for (const job of got.expired) told.dead(job);

@@ -263,3 +263,26 @@ test("tries that spend nothing, as where no upstream serves, come no faster than
   expect(route.sends).toHaveLength(5);
   expect(await rig.store.find(id!)).toMatchObject({ state: "queued", attempts: 0, sends: 5 });
 });
+
+test("a job is sent when it is due, however long the answer that told of it was on its way", async () => {
+  const gate = heldBack("claim");
+  const rig = delivererRig({ between: gate.between });
+  const route = testRoute(QUIZ, { answer: (job, n) => (n < 2 ? failing(job) : ok(job)) });
+  rig.deliverer.apply([route], SETTINGS);
+  await rig.deliverer.start();
+  // Both fail, and are due again a second later.
+  await rig.put(route, 1, { sends: 1 });
+  await rig.pass(300);
+  await rig.put(route, 1, { sends: 1 });
+  await rig.settled();
+  expect(route.sends).toHaveLength(2);
+  // The claim of the first says when the other is due.
+  gate.hold = true;
+  await rig.pass(700);
+  await rig.pass(200);
+  gate.release();
+  await rig.settled();
+  expect(route.sends).toHaveLength(3);
+  await rig.pass(100);
+  expect(route.sends).toHaveLength(4);
+});
