@@ -8,6 +8,11 @@ export class Link<T> {
   constructor(value: T) {
     this.value = value;
   }
+
+  /** Out of the list where it stands, if it stands in one. */
+  leave(): void {
+    this.list?.delete(this);
+  }
 }
 
 /**
@@ -31,7 +36,7 @@ export class LinkedList<T> implements Iterable<T> {
   /** At the end, out of the list where it stands; one that stands here stays where it is. */
   add(link: Link<T>): void {
     if (link.list === this) return;
-    link.list?.delete(link);
+    link.leave();
     link.list = this;
     link.before = this.#last;
     if (this.#last === null) this.first = link;

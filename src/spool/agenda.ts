@@ -50,7 +50,7 @@ export function createAgenda({ parkedNow, expire }: Told): Agenda {
   const more = new LinkedList<AppState>();
   let busyApps = 0;
 
-  const setAside = ({ turn }: AppState): void => void turn.list?.delete(turn);
+  const setAside = ({ turn }: AppState): void => turn.leave();
   const place = (app: AppState, now: number): void => {
     const busy = app.active > 0 || app.open > 0;
     busyApps += Number(busy) - Number(app.busy);

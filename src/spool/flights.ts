@@ -46,7 +46,7 @@ export function createFlights(): Flights {
       },
     },
     add: (flight) => young.push(flight),
-    delete: (flight) => void flight.list?.delete(flight),
+    delete: (flight) => flight.leave(),
     age(now) {
       for (let flight = young.first; flight !== null && now - flight.value.since >= LONG_MS; flight = young.first) {
         old.add(flight);

@@ -63,14 +63,14 @@ export function createReady(): Ready {
     return null;
   };
   const leave = (own: Standing): void => {
-    for (const link of own.links) link.list?.delete(link);
+    for (const link of own.links) link.leave();
     own.ready = false;
     members[own.paced ? 1 : 0]--;
   };
   const stand = (state: RouteState, lane: 0 | 1, wanted: boolean): void => {
     const link = state.standing.links[lane];
     if (wanted) queueOf(state, lane).add(link);
-    else link.list?.delete(link);
+    else link.leave();
   };
   const enter = (own: Standing, paced: boolean): void => {
     own.ready = true;
