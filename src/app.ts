@@ -5,7 +5,7 @@ import type { App, AppOptions, StartOptions } from "./app/options.ts";
 import { prepare } from "./app/prepare.ts";
 import { readFirst } from "./app/reading.ts";
 import { openServices } from "./app/services.ts";
-import type { Unpacked } from "./app/unpack.ts";
+import type { Complete } from "./app/unpack.ts";
 import { type StartWatch, watchFromStart } from "./app/watch.ts";
 import { sleep } from "./core/clock.ts";
 import { errorText } from "./core/error.text.ts";
@@ -39,7 +39,7 @@ export async function startApp(options: AppOptions): Promise<Result<App, readonl
 }
 
 async function run(
-  first: Unpacked,
+  first: Complete,
   options: StartOptions,
   watch: StartWatch,
   started: AsyncDisposableStack,

@@ -169,9 +169,9 @@ function manifestService(parts: AdminParts): ManifestService {
   const { manifests, storage } = parts;
   return {
     current: () => {
-      const { revision, at, by, loaded } = manifests.current;
+      const { revision, at, by, loaded, shown } = manifests.current;
       const { hash, warnings } = loaded;
-      return { revision, hash, appliedAt: at, by, warnings, manifest: () => textOf(loaded.shown) };
+      return { revision, hash, appliedAt: at, by, warnings, manifest: () => textOf(shown) };
     },
     rejection: () => manifests.rejection,
     validate: (text) => manifests.check(text),
@@ -179,12 +179,12 @@ function manifestService(parts: AdminParts): ManifestService {
     revisions: (page) => storage.history.revisions(page),
     revision: (revision) => manifestOf(storage.history, revision),
     explain: ({ method, path, headers }): ExplainResult => {
-      const { router, loaded } = manifests.current;
+      const { router, loaded, origins } = manifests.current;
       const host = headers.find((_, i) => headers[i - 1]?.toLowerCase() === "host") ?? "";
       const found = router.find(method, host, path, headers);
       if (found.kind !== "found") return found;
       const { key } = found.value.ref;
-      const explanation = explainRoute({ mask: loaded.mask, origins: loaded.origins(key) }, key, method);
+      const explanation = explainRoute({ mask: loaded.mask, origins: origins(key) }, key, method);
       return explanation === null ? { kind: "none" } : { kind: "found", explanation };
     },
   };

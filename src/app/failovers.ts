@@ -11,6 +11,8 @@ import type { PinSharing } from "./sharing.ts";
 
 /** The health and failover of every app. */
 export interface Failovers {
+  /** Plans of a manifest are going to be made. What those asked for that came to nothing is forgotten. */
+  begin(): void;
   /**
    * What a try of this upstream reads and tells; null for an upstream that a single route names by itself. For a plan of
    * a manifest that comes: what is in force stays as it is until `applied`.
@@ -102,7 +104,13 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
         deps.probe(known.get(settings.name)?.settings ?? settings, upstream, health, timeoutMs),
     });
 
+  const begin = (): void => {
+    asked = new Set();
+    coming.clear();
+  };
+
   return {
+    begin,
     of(app, upstream) {
       if (!app.upstreams.some(({ name, url }) => name === upstream.name && url === upstream.url)) return null;
       let own = known.get(app.name) ?? coming.get(app.name);
@@ -128,8 +136,7 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
         failover.stop();
         known.delete(name);
       }
-      asked = new Set();
-      coming.clear();
+      begin();
     },
     peers: () => [
       ...Array.from(known.values()).flatMap(({ failover }) =>

@@ -9,12 +9,13 @@ import type { Routing } from "../proxy/intake.ts";
 import { createRouter } from "../proxy/router.ts";
 import { AT_ONCE, type Built, buildPlans } from "./build.ts";
 import type { PlanDeps } from "./plans.ts";
-import type { ReadingJob } from "./reading.judge.ts";
+import type { ReadingJob, Refusal } from "./reading.judge.ts";
 import { readNext } from "./reading.ts";
-import type { Unpacked } from "./unpack.ts";
+import type { ToKeep } from "./revisions.ts";
+import type { Complete, Told, Unpacked } from "./unpack.ts";
 
 /** The manifest in force, and since when. */
-export interface Applied extends Routing, Unpacked, Built {
+export interface Applied extends Routing, Complete, Built {
   readonly revision: number;
   /** Unix milliseconds. */
   readonly at: number;
@@ -51,7 +52,7 @@ export interface ManifestDeps extends PlanDeps {
   /** Told when a reading begins, and after it what was read: only a change since then asks for another reload. */
   readonly watch: Pick<ManifestWatch, "hold" | "update">;
   /** Keeps the revision in history and returns its number. */
-  readonly keepRevision: (applied: Pick<Applied, "loaded" | "at" | "by">) => Promise<number>;
+  readonly keepRevision: (applied: ToKeep) => Promise<number>;
   /** Called in the turn in which it comes into force: all that requests use goes by it from then on. */
   readonly coming: (applied: Applied) => void;
   /** Called once it is in force, of a large one in a turn of its own: what no request waits for follows it. */
@@ -59,9 +60,9 @@ export interface ManifestDeps extends PlanDeps {
 }
 
 /** Applies the first manifest, already taken over, and keeps the ones that follow. */
-export async function startManifests(first: Unpacked, deps: ManifestDeps): Promise<Manifests> {
+export async function startManifests(first: Complete, deps: ManifestDeps): Promise<Manifests> {
   const stopped = new AbortController();
-  let current = await build(first, null, "start", deps);
+  let current = await complete(first, first, await plan(first, null, deps), "start", deps);
   deps.coming(current);
   announce(current, deps);
   let rejection: Rejection | null = null;
@@ -86,21 +87,32 @@ export async function startManifests(first: Unpacked, deps: ManifestDeps): Promi
     }
   };
 
+  const refuse = ({ problems: found }: Refusal, by: string): Result<Applied, readonly string[]> => {
+    const problems = found.map(formatProblem);
+    rejection = { at: deps.clock.wall(), by, problems };
+    deps.bus.emit({ type: "manifest.rejected", ...rejection });
+    return err(problems);
+  };
+
   const reloadNow = async (by: string): Promise<Result<Applied, readonly string[]>> => {
     const { loaded } = current;
     deps.watch.hold();
     const reading = await readNext(jobOf(loaded), current, stopped.signal);
     if (reading.kind === "refused") {
       deps.watch.update(reading.files, loaded.files.keys());
-      const problems = reading.problems.map(formatProblem);
-      rejection = { at: deps.clock.wall(), by, problems };
-      deps.bus.emit({ type: "manifest.rejected", ...rejection });
-      return err(problems);
+      return refuse(reading, by);
     }
-    rejection = null;
     deps.watch.update(reading.kind === "passed" ? reading.files : reading.unpacked.loaded.files);
-    if (reading.kind === "passed") return ok(current);
-    const applied = await build(reading.unpacked, current, by, deps, stopped.signal);
+    if (reading.kind === "passed") {
+      rejection = null;
+      return ok(current);
+    }
+    const { unpacked } = reading;
+    const built = await plan(unpacked, current, deps, stopped.signal);
+    const told = await reading.told;
+    if ("problems" in told) return refuse(told, by);
+    const applied = await complete(unpacked, told, built, by, deps, stopped.signal);
+    rejection = null;
     deps.coming(applied);
     current = applied;
     if (isLarge(applied)) await breath();
@@ -166,27 +178,34 @@ const nextTurn = (): Promise<void> => new Promise((done) => setImmediate(done));
 const breath = (): Promise<void> => new Promise((done) => setTimeout(done, BREATH_MS));
 const BREATH_MS = 5;
 
+/** In the midst of a large one others have a turn; whoever waits for a small one waits for no busy loop. */
+async function pause(unpacked: Unpacked, wait: () => Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (isLarge(unpacked)) await wait();
+  signal?.throwIfAborted();
+}
+
 /** Touches nothing that requests use: they go on under the manifest before until this one is applied, in one turn. */
-async function build(
+function plan(unpacked: Unpacked, before: Built | null, deps: ManifestDeps, signal?: AbortSignal): Promise<Built> {
+  signal?.throwIfAborted();
+  return buildPlans(unpacked, before, { ...deps, turn: () => pause(unpacked, nextTurn, signal) });
+}
+
+/** All that is left to do before it is applied. */
+async function complete(
   unpacked: Unpacked,
-  before: Applied | null,
+  { shown, origins }: Told,
+  built: Built,
   by: string,
   deps: ManifestDeps,
   signal?: AbortSignal,
 ): Promise<Applied> {
   const { loaded } = unpacked;
   const at = deps.clock.wall();
-  const revision = await numberOf({ loaded, at, by }, deps, signal);
-  const large = isLarge(unpacked);
-  const pause = async (wait: () => Promise<void>): Promise<void> => {
-    if (large) await wait();
-    signal?.throwIfAborted();
-  };
-  const built = await buildPlans(unpacked, before, { ...deps, turn: () => pause(nextTurn) });
-  await pause(breath);
-  const router = createRouter(built.plans.map((plan) => ({ match: plan.settings.match, value: plan })));
-  await pause(breath);
-  return { ...unpacked, ...built, router, limits: loaded.manifest.limits, revision, at, by };
+  const revision = await numberOf({ loaded, shown, at, by }, deps, signal);
+  await pause(unpacked, breath, signal);
+  const router = createRouter(built.plans.map((one) => ({ match: one.settings.match, value: one })));
+  await pause(unpacked, breath, signal);
+  return { ...unpacked, shown, origins, ...built, router, limits: loaded.manifest.limits, revision, at, by };
 }
 
 /** A disk may stall without failing: neither a good manifest nor a stop waits for it longer. */
@@ -194,7 +213,7 @@ const KEEP_MS = 3_000;
 
 /** The number that history gives it; 0 where it takes too long. Rejects when `signal` aborts. */
 async function numberOf(
-  applied: Pick<Applied, "loaded" | "at" | "by">,
+  applied: ToKeep,
   { clock, keepRevision }: ManifestDeps,
   signal: AbortSignal | undefined,
 ): Promise<number> {

@@ -12,11 +12,15 @@ import type { Prepared } from "./prepare.ts";
  * taking one over holds up whoever does, and with what routes share written once.
  */
 
-/** All but apps and routes. */
+/** All that it takes to run it but apps and routes. */
 export interface ParcelHead extends Pick<LoadedManifest, "warnings" | "files" | "hash" | "secrets"> {
   readonly manifest: Omit<Manifest, "apps" | "routes">;
   readonly tls: ServerTls | null;
   readonly appTls: ReadonlyMap<string, TlsMaterial>;
+}
+
+/** What tells people of it, which comes last: making it takes as long as making plans does, at the same time. */
+export interface ParcelTail {
   readonly shown: Shown;
   /** As of `packWritten`. */
   readonly written: readonly Uint8Array<ArrayBuffer>[];
@@ -68,11 +72,15 @@ export const OF_THE_APP = -1;
 export const PIECE_ROWS = 64;
 
 export function packHead({ loaded, tls, appTls }: Prepared): ParcelHead {
-  const { warnings, files, hash, secrets, origins } = loaded;
+  const { warnings, files, hash, secrets } = loaded;
   const { apps: _apps, routes: _routes, ...manifest } = loaded.manifest;
+  return { manifest, warnings, files, hash, secrets, tls, appTls };
+}
+
+export function packTail({ loaded }: Prepared): ParcelTail {
   const text = JSON.stringify(loaded.masked());
   const shown = { deflated: new Uint8Array(deflateRawSync(text, { level: 1 })), length: text.length };
-  return { manifest, warnings, files, hash, secrets, tls, appTls, shown, written: packWritten(origins) };
+  return { shown, written: packWritten(loaded.origins) };
 }
 
 /** Apps and routes, each in the order of the manifest. */

@@ -3,9 +3,10 @@ import { constants, setPriority } from "node:os";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { errorText } from "../core/error.text.ts";
-import type { ParcelHead, Piece } from "./parcel.ts";
-import { type ReadingJob, type Unapplied, unreadable } from "./reading.judge.ts";
-import { createUnpacker, type Unpacked } from "./unpack.ts";
+import type { ParcelHead, ParcelTail, Piece } from "./parcel.ts";
+import { type ReadingJob, type Refusal, type Unapplied, unreadable } from "./reading.judge.ts";
+import type { Next } from "./reading.ts";
+import { createUnpacker, toldOf, type Unpacked } from "./unpack.ts";
 
 /**
  * A manifest that is read in a process of its own. A thread would do as well but for two things: the engine's helpers
@@ -13,42 +14,59 @@ import { createUnpacker, type Unpacked } from "./unpack.ts";
  * requests; and what the allocator took for it is not given back when it ends.
  */
 
-/** What the process says first. After `parcel` it gives a piece each time it is asked, and null after the last. */
+/** What the process says first. After `parcel` it gives a piece each time it is asked, null after the last, then the tail. */
 export type FirstWord = Unapplied | { readonly kind: "parcel"; readonly head: ParcelHead };
 
 /** Pieces are taken over one in a turn of the event loop. Rejects for an abort and for nothing else. */
-export async function readBeside(
-  job: ReadingJob,
-  before: Unpacked,
-  signal: AbortSignal,
-): Promise<Unapplied | { readonly kind: "next"; readonly unpacked: Unpacked }> {
+export async function readBeside(job: ReadingJob, before: Unpacked, signal: AbortSignal): Promise<Unapplied | Next> {
   signal.throwIfAborted();
   let reader: Reader | null = null;
+  let goesOn = false;
   const stop = (): void => reader?.end();
+  const end = (): void => {
+    signal.removeEventListener("abort", stop);
+    stop();
+  };
   signal.addEventListener("abort", stop);
   try {
     reader = startReader();
     const first = await reader.ask<FirstWord>(job);
     if (first.kind !== "parcel") return first;
-    const { ask } = reader;
-    const unpacker = createUnpacker(before);
-    for (let piece = await ask<Piece | null>(NEXT); piece !== null; ) {
-      // The process makes the next one meanwhile.
-      const next = ask<Piece | null>(NEXT);
-      // Where this piece can't be taken, nobody is left to hear that the process was ended.
-      next.catch(() => undefined);
-      unpacker.take(piece);
-      piece = await next;
-    }
-    return { kind: "next", unpacked: unpacker.end(first.head) };
+    const unpacked = await takeOver(reader, first.head, before);
+    goesOn = true;
+    const told = reader.ask<ParcelTail>(NEXT).then(
+      (tail) => toldOf(tail, unpacked.loaded),
+      (error: unknown) => refusalOf(error, job, signal),
+    );
+    return { kind: "next", unpacked, told: unheard(told.finally(end)) };
   } catch (error) {
-    signal.throwIfAborted();
-    // Too large for the memory there is, say.
-    return unreadable(job, errorText(error));
+    return refusalOf(error, job, signal);
   } finally {
-    signal.removeEventListener("abort", stop);
-    stop();
+    if (!goesOn) end();
   }
+}
+
+async function takeOver({ ask }: Reader, head: ParcelHead, before: Unpacked): Promise<Unpacked> {
+  const unpacker = createUnpacker(before);
+  for (let piece = await ask<Piece | null>(NEXT); piece !== null; ) {
+    // The process makes the next one meanwhile.
+    const next = unheard(ask<Piece | null>(NEXT));
+    unpacker.take(piece);
+    piece = await next;
+  }
+  return unpacker.end(head);
+}
+
+/** Where a piece can't be taken, or the reload is given up, nobody is left to hear that the process was ended. */
+function unheard<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+/** Too large for the memory there is, say. */
+function refusalOf(error: unknown, job: ReadingJob, signal: AbortSignal): Refusal {
+  signal.throwIfAborted();
+  return unreadable(job, errorText(error));
 }
 
 const NEXT = "next";

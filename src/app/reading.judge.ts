@@ -9,10 +9,10 @@ export interface ReadingJob extends Text {
   readonly hash: string;
 }
 
+export type Refusal = { readonly kind: "refused" } & Refused;
+
 /** A manifest that changes nothing: it may not, or there is nothing to change, or it was only checked. */
-export type Unapplied =
-  | ({ readonly kind: "refused" } & Refused)
-  | ({ readonly kind: "passed" } & Pick<LoadedManifest, "files" | "warnings">);
+export type Unapplied = Refusal | ({ readonly kind: "passed" } & Pick<LoadedManifest, "files" | "warnings">);
 
 /** Is there anything to apply? */
 export function judge(
@@ -26,6 +26,6 @@ export function judge(
 }
 
 /** Nothing is known of the manifest, since whoever read it failed. Nothing of ours is harmed. */
-export function unreadable({ file }: Pick<ReadingJob, "file">, why: string): Unapplied {
+export function unreadable({ file }: Pick<ReadingJob, "file">, why: string): Refusal {
   return { kind: "refused", problems: [problemOf(file, `could not be read: ${why}`)], files: new Map() };
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { errorText } from "../core/error.text.ts";
-import { packHead, packPieces } from "./parcel.ts";
-import { prepare } from "./prepare.ts";
+import { type ParcelTail, type Piece, packHead, packPieces, packTail } from "./parcel.ts";
+import { type Prepared, prepare } from "./prepare.ts";
 import type { FirstWord } from "./reading.beside.ts";
 import { judge, type ReadingJob, unreadable } from "./reading.judge.ts";
 
@@ -31,10 +31,16 @@ function goFirst(): void {
 function read(job: ReadingJob): void {
   const judged = judge(prepare(job), job);
   if (judged.kind !== "wanted") return say(judged);
-  const head = packHead(judged.prepared);
-  const pieces = packPieces(judged.prepared.loaded.manifest);
-  process.on("message", () => process.send?.(pieces.next().value ?? null));
-  say({ kind: "parcel", head });
+  const { prepared } = judged;
+  const answers = answersOf(prepared);
+  process.on("message", () => process.send?.(answers.next().value ?? null));
+  say({ kind: "parcel", head: packHead(prepared) });
+}
+
+function* answersOf(prepared: Prepared): Generator<Piece | null | ParcelTail, undefined> {
+  yield* packPieces(prepared.loaded.manifest);
+  yield null;
+  yield packTail(prepared);
 }
 
 function say(word: FirstWord): void {

@@ -1,16 +1,27 @@
 import type { Extent } from "../manifest/extent.ts";
-import { packHead, packPieces } from "./parcel.ts";
+import { packHead, packPieces, packTail } from "./parcel.ts";
 import { type Prepared, prepareSmall } from "./prepare.ts";
 import { readBeside } from "./reading.beside.ts";
-import { judge, type ReadingJob, type Unapplied } from "./reading.judge.ts";
-import { createUnpacker, type Unpacked } from "./unpack.ts";
+import { judge, type ReadingJob, type Refusal, type Unapplied } from "./reading.judge.ts";
+import { type Complete, createUnpacker, type Told, toldOf, type Unpacked } from "./unpack.ts";
 
 /**
  * Reading a manifest while requests are served: a large one in a process that is gone afterwards, so that neither its
  * work nor what it left behind holds anyone up.
  */
 
-export type Reading = Unapplied | { readonly kind: "next"; readonly unpacked: Unpacked };
+export type Reading = Unapplied | Next;
+
+/** A manifest that may be applied. */
+export interface Next {
+  readonly kind: "next";
+  readonly unpacked: Unpacked;
+  /**
+   * Comes while plans are made. A refusal where whoever read it failed in the end: nothing may come of what was made by
+   * then. Rejects for an abort and for nothing else.
+   */
+  readonly told: Promise<Told | Refusal>;
+}
 
 /** Read in some 20 ms: much less than a process takes to start. */
 const SMALL: Extent = { files: 16, bytes: 16 * 1024, patterns: 0, values: 2_000, routes: 128 };
@@ -25,16 +36,19 @@ export async function readNext(job: ReadingJob, before: Unpacked, signal: AbortS
   const prepared = large ? null : prepareSmall(job, SMALL);
   if (prepared === null) return await readBeside(job, before, signal);
   const judged = judge(prepared, job);
-  return judged.kind === "wanted" ? { kind: "next", unpacked: unpack(judged.prepared, before) } : judged;
+  if (judged.kind !== "wanted") return judged;
+  const unpacked = unpack(judged.prepared, before);
+  return { kind: "next", unpacked, told: Promise.resolve(unpacked) };
 }
 
 /** For a start, when nobody is answered yet. */
-export function readFirst(prepared: Prepared): Unpacked {
+export function readFirst(prepared: Prepared): Complete {
   return unpack(prepared, null);
 }
 
-function unpack(prepared: Prepared, before: Unpacked | null): Unpacked {
+function unpack(prepared: Prepared, before: Unpacked | null): Complete {
   const unpacker = createUnpacker(before);
   for (const piece of packPieces(prepared.loaded.manifest)) unpacker.take(piece);
-  return unpacker.end(packHead(prepared));
+  const unpacked = unpacker.end(packHead(prepared));
+  return { ...unpacked, ...toldOf(packTail(prepared), unpacked.loaded) };
 }

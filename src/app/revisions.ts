@@ -22,13 +22,14 @@ export async function textOf({ deflated, length }: Shown): Promise<string> {
 /** What is stored of a large one begins so, and goes on in base64: JSON begins with a brace. */
 const DEFLATED = "deflated ";
 
+export type ToKeep = Pick<Applied, "loaded" | "shown" | "at" | "by">;
+
 /** Keeps a manifest that is applied, and returns its number. */
 export async function keepRevision(
   history: Pick<History, "addRevision">,
-  applied: Pick<Applied, "loaded" | "at" | "by">,
+  { loaded, shown, at, by }: ToKeep,
 ): Promise<number> {
-  const { loaded, at, by } = applied;
-  const { hash, files, shown } = loaded;
+  const { hash, files } = loaded;
   const large = shown.length > SMALL;
   const manifest = large ? DEFLATED + Buffer.from(shown.deflated).toString("base64") : await textOf(shown);
   try {

@@ -17,7 +17,7 @@ import type { RedisService } from "./redis.ts";
 import { keepRevision } from "./revisions.ts";
 import type { Ground } from "./services.ground.ts";
 import type { Telling } from "./services.telling.ts";
-import type { Unpacked } from "./unpack.ts";
+import type { Complete } from "./unpack.ts";
 import type { Upstreams } from "./upstreams.ts";
 
 /** All that a manifest is applied to. */
@@ -36,7 +36,7 @@ export interface ManifestParts {
 }
 
 /** Applies the first manifest. */
-export function openManifests(first: Unpacked, parts: ManifestParts): Promise<Manifests> {
+export function openManifests(first: Complete, parts: ManifestParts): Promise<Manifests> {
   const { options, ground, memory, breakers, upstreams, failovers, deliveries, redis } = parts;
   return startManifests(first, {
     ...options,

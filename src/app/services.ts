@@ -15,7 +15,7 @@ import type { RedisService } from "./redis.ts";
 import { type Ground, openGround } from "./services.ground.ts";
 import { openManifests } from "./services.manifests.ts";
 import { listen, openTelling, type Telling } from "./services.telling.ts";
-import type { Unpacked } from "./unpack.ts";
+import type { Complete, Unpacked } from "./unpack.ts";
 import { createUpstreams, type Upstreams } from "./upstreams.ts";
 
 /** What the listeners stand on. */
@@ -40,7 +40,7 @@ export interface Services extends Omit<Telling, "outbox"> {
 
 /** Opens everything but the listeners, in order; `started` is told how to undo each. Rejects with a readable error. */
 export async function openServices(
-  first: Unpacked,
+  first: Complete,
   options: StartOptions,
   state: { readonly stopping: boolean },
   started: AsyncDisposableStack,

@@ -11,6 +11,7 @@ import {
   OF_THE_APP,
   PART_KEYS,
   type ParcelHead,
+  type ParcelTail,
   type Part,
   type PartKey,
   type Piece,
@@ -18,8 +19,11 @@ import {
   type Shown,
 } from "./parcel.ts";
 
-/** A manifest as it runs: what is seldom asked for is made when it is. */
-export interface Manifested extends Omit<LoadedManifest, "masked" | "origins"> {
+/** A manifest as it runs. */
+export type Manifested = Omit<LoadedManifest, "masked" | "origins">;
+
+/** What tells people of it: seldom asked for, so made when it is. */
+export interface Told {
   readonly shown: Shown;
   /** Of one route, and of others beside it. */
   origins(routeKey: string): Written;
@@ -33,6 +37,9 @@ export interface Unpacked {
   /** What it is made of, for the unpacking of the manifest after it. */
   readonly known: Known;
 }
+
+/** With what tells people of it. */
+export interface Complete extends Unpacked, Told {}
 
 export interface Unpacker {
   /** In the order they were packed. */
@@ -68,19 +75,15 @@ export function createUnpacker(before: Unpacked | null): Unpacker {
   };
 }
 
-/** Apart from the unpacker: a function made in there holds the manifest before for as long as it lives. */
+// Apart from the unpacker, as are those below: a function made in there holds the manifest before for as long as it lives.
 function manifestedOf(head: ParcelHead, manifest: Manifest): Manifested {
-  const { warnings, files, hash, secrets, shown, written } = head;
-  return {
-    manifest,
-    warnings,
-    files,
-    hash,
-    secrets,
-    mask: createMask(secrets),
-    shown,
-    origins: (routeKey) => unpackWritten(written, manifest, routeKey),
-  };
+  const { warnings, files, hash, secrets } = head;
+  return { manifest, warnings, files, hash, secrets, mask: createMask(secrets) };
+}
+
+/** Of the manifest that was packed with it. */
+export function toldOf({ shown, written }: ParcelTail, { manifest }: Manifested): Told {
+  return { shown, origins: (routeKey) => unpackWritten(written, manifest, routeKey) };
 }
 
 function routeOf({ app: number, parts: numbers, ...own }: Row, apps: readonly AppSettings[], parts: readonly Part[]) {

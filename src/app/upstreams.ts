@@ -27,6 +27,8 @@ export interface WayOut {
 
 /** Every upstream in use. One that a reload leaves as it was keeps its connections, slots and budget. */
 export interface Upstreams {
+  /** Plans of a manifest are going to be made. What those asked for that came to nothing is forgotten. */
+  begin(): void;
   /** For a plan of a manifest that comes: what is in force stays as it is until `sweep`. */
   get(app: AppSettings, upstream: UpstreamSettings, way: WayOut, connectTimeoutMs: number): UpstreamState;
   /** Asks an upstream how it is, the way requests go there; one that none goes to is unknown. Never rejects. */
@@ -39,7 +41,7 @@ export interface Upstreams {
   /** Asks it something beside the traffic; null for one that none goes to. Never rejects. */
   ask(app: AppSettings, upstream: UpstreamSettings, question: Question): Promise<Asked> | null;
   /**
-   * A manifest is in force: what its plans asked for since the last call holds. Lets go of the upstreams not asked for:
+   * A manifest is in force: what its plans asked for since `begin` holds. Lets go of the upstreams not asked for:
    * idle connections close now, used ones after use. Requests that began under the old manifest still get through.
    */
   sweep(): void;
@@ -58,7 +60,12 @@ export function createUpstreams(deps: Omit<ConnectDeps, "egress">, version: stri
   /** Of the manifest that comes, by the keys of `known` and of `shares`. */
   let asked = new Map<string, { readonly state: UpstreamState; readonly connectTimeoutMs: number }>();
   let askedShares = new Map<string, { readonly state: UpstreamState; readonly app: AppSettings }>();
+  const begin = (): void => {
+    asked = new Map();
+    askedShares = new Map();
+  };
   return {
+    begin,
     get(app, upstream, { tls, egress }, connectTimeoutMs) {
       const id = idOf(app, upstream);
       // A connection that now may not be opened must not stay open either.
@@ -113,8 +120,7 @@ export function createUpstreams(deps: Omit<ConnectDeps, "egress">, version: stri
         state.slots.configure(app.concurrency);
         newest.set(id, state);
       }
-      asked = new Map();
-      askedShares = new Map();
+      begin();
     },
     async close() {
       const all = [...known.values()];

@@ -1,8 +1,8 @@
 import { afterEach, expect, test } from "vitest";
 import { type BuildDeps, type Built, buildPlans } from "../../src/app/build.ts";
-import { PIECE_ROWS, packHead, packPieces } from "../../src/app/parcel.ts";
+import { PIECE_ROWS, packHead, packPieces, packTail } from "../../src/app/parcel.ts";
 import { textOf } from "../../src/app/revisions.ts";
-import { createUnpacker, type Unpacked } from "../../src/app/unpack.ts";
+import { type Complete, createUnpacker, toldOf, type Unpacked } from "../../src/app/unpack.ts";
 import { loadManifest } from "../../src/manifest/load.ts";
 import { createManualClock } from "../help/manual-clock.ts";
 import { createPlanDeps } from "../help/plan.deps.ts";
@@ -29,7 +29,7 @@ function createDeps() {
 }
 
 /** As another process would give it: what arrives are copies. */
-function arrive(yaml: string, before: Unpacked | null = null): Unpacked {
+function arrive(yaml: string, before: Unpacked | null = null): Complete {
   const loaded = loadManifest("/m/o.yaml", { env: {}, readFile: () => yaml });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.error));
   const unpacker = createUnpacker(before);
@@ -37,7 +37,9 @@ function arrive(yaml: string, before: Unpacked | null = null): Unpacked {
     expect(Math.max(piece.rows.length, piece.apps.length)).toBeLessThanOrEqual(PIECE_ROWS);
     unpacker.take(structuredClone(piece));
   }
-  return unpacker.end(structuredClone(packHead({ loaded: loaded.value, tls: null, appTls: new Map() })));
+  const prepared = { loaded: loaded.value, tls: null, appTls: new Map() };
+  const unpacked = unpacker.end(structuredClone(packHead(prepared)));
+  return { ...unpacked, ...toldOf(structuredClone(packTail(prepared)), unpacked.loaded) };
 }
 
 const quiz = (routes: number, of: (n: number) => string, app = ""): string =>
@@ -170,7 +172,7 @@ apps:
 
 test("the manifest as it is shown arrives whole, without its secrets", async () => {
   const text = await textOf(
-    arrive(quiz(300, usual, '    headers: { set: { Authorization: "Bearer abcdefgh" } }\n')).loaded.shown,
+    arrive(quiz(300, usual, '    headers: { set: { Authorization: "Bearer abcdefgh" } }\n')).shown,
   );
   expect(text).not.toContain("abcdefgh");
   expect(JSON.parse(text)).toMatchObject({ version: 1, routes: { length: 300 } });

@@ -6,7 +6,7 @@ import { prepare } from "../../src/app/prepare.ts";
 import { readFirst } from "../../src/app/reading.ts";
 import { createEventBus } from "../../src/core/events.ts";
 import { formatProblem } from "../../src/manifest/problem.ts";
-import { hearOfChildren, nextChild } from "../help/children.ts";
+import { hearOfChildren, killAfterPieces, nextChild } from "../help/children.ts";
 import { createManualClock } from "../help/manual-clock.ts";
 import { createPlanDeps } from "../help/plan.deps.ts";
 import { tempDir } from "../storage/support.ts";
@@ -106,10 +106,29 @@ test("a reload that breaks leaves the way free for those that follow it", async 
   expect(rig.manifests.current.plans[0]?.settings.path).toBe("/v2");
 });
 
+const many = (path: string): string =>
+  `apps:\n  quiz:\n    owner: dev@quiz.example\n    url: "http://127.0.0.1:9"\n    webhooks:\n${Array.from({ length: 300 }, (_, n) => `      hook_${n}: ${path}/${n}\n`).join("")}`;
+
+test("a manifest whose reader dies while its plans are made is refused, and its files are watched for the next", async () => {
+  const watched: (readonly string[])[] = [];
+  const rig = await start({
+    watch: { hold: () => undefined, update: (files) => void watched.push([...files.keys()]) },
+  });
+  const before = rig.manifests.current;
+  rig.write(many("/v1"));
+  const killed = killAfterPieces();
+  const refused = await rig.manifests.reload("test");
+  await killed;
+  expect(refused).toMatchObject({ ok: false, error: [expect.stringMatching(/could not be read: .*SIGKILL/)] });
+  expect(rig.manifests.current).toBe(before);
+  expect(rig.manifests.rejection?.problems).toHaveLength(1);
+  expect(watched.at(-1)).toHaveLength(1);
+  expect(await rig.manifests.reload("test")).toMatchObject({ ok: true });
+  expect(rig.manifests.rejection).toBe(null);
+});
+
 test("what requests use and the manifest they come by change in one turn, however many routes there are", async () => {
   const found: unknown[] = [];
-  const many = (path: string): string =>
-    `apps:\n  quiz:\n    owner: dev@quiz.example\n    url: "http://127.0.0.1:9"\n    webhooks:\n${Array.from({ length: 300 }, (_, n) => `      hook_${n}: ${path}/${n}\n`).join("")}`;
   let rig: Rig | null = null;
   const look = (): void => void found.push(rig?.manifests.current.plans[0]?.settings.path);
   rig = await start({

@@ -9,7 +9,7 @@ import type { ReadingJob } from "../../src/app/reading.judge.ts";
 import { readFirst, readNext } from "../../src/app/reading.ts";
 import type { Unpacked } from "../../src/app/unpack.ts";
 import { formatProblem } from "../../src/manifest/problem.ts";
-import { hearOfChildren, nextChild } from "../help/children.ts";
+import { hearOfChildren, killAfterPieces, nextChild } from "../help/children.ts";
 import { tempDir } from "../storage/support.ts";
 
 /** A manifest that is read in a process of its own, while something ends it. */
@@ -157,6 +157,43 @@ test("a process that dies leaves the manifest refused, and says how it ended", a
     ],
   });
   expect(await readNext(job, before, new AbortController().signal)).toMatchObject({ kind: "next" });
+});
+
+test("one that dies when it has given all but how the manifest is shown, too, and says so", async () => {
+  const { job, before } = large();
+  const killed = killAfterPieces();
+  const reading = await readNext(job, before, new AbortController().signal);
+  await killed;
+  if (reading.kind !== "next") throw new Error(reading.kind);
+  expect(await reading.told).toMatchObject({
+    kind: "refused",
+    problems: [{ message: expect.stringMatching(/its process ended \(SIGKILL\)/) }],
+  });
+});
+
+test("whoever gives it up while plans are made ends the process, and hears why", async () => {
+  const { job, before } = large();
+  const stop = new AbortController();
+  const child = nextChild();
+  const reading = await readNext(job, before, stop.signal);
+  const gone = once(await child, "exit");
+  stop.abort(new Error("given up"));
+  if (reading.kind !== "next") throw new Error(reading.kind);
+  await expect(reading.told).rejects.toThrow("given up");
+  await gone;
+});
+
+test("the process is gone once it has told all", async () => {
+  const { job, before } = large();
+  const child = nextChild();
+  const reading = await readNext(job, before, new AbortController().signal);
+  const gone = once(await child, "exit");
+  if (reading.kind !== "next") throw new Error(reading.kind);
+  const told = await reading.told;
+  if ("problems" in told) throw new Error("refused");
+  expect(told.origins("quiz/hook_700").routes.length).toBeGreaterThan(0);
+  expect(told.shown.length).toBeGreaterThan(800);
+  await gone;
 });
 
 test("a process that can't be started leaves it refused", async () => {

@@ -8,6 +8,13 @@ export function hearOfChildren(hear: (child: ChildProcess) => void): () => void 
   return () => diagnostics.unsubscribe("child_process", told);
 }
 
+/** Kills the next one that reads a manifest, once it has given all pieces and before it is asked for what is left. */
+export async function killAfterPieces(): Promise<void> {
+  const child = await nextChild();
+  // Heard after who reads it has heard it, and before that goes on.
+  child.on("message", (word) => word === null && child.kill("SIGKILL"));
+}
+
 /** Resolves with the next one. */
 export function nextChild(): Promise<ChildProcess> {
   return new Promise((resolve) => {
