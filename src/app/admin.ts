@@ -151,7 +151,7 @@ function breakerService({ breakers, manifests, options }: AdminParts): BreakerSe
   const change = (app: string, capability: string, act: (cell: BreakerCell) => boolean): BreakerChange => {
     const plan = manifests.current.plans.find(({ ref }) => ref.app === app && ref.capability === capability);
     if (plan === undefined) return "no_route";
-    const done = plan.breakers.map((id) => act(breakers.cell(id, plan.settings.breaker)));
+    const done = plan.breakers.map(act);
     return done.every(Boolean) ? "done" : "disabled";
   };
   return {

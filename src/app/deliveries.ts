@@ -57,6 +57,11 @@ export interface Deliveries extends AsyncDisposable {
   readonly copyPath: () => string;
 }
 
+interface RoutesOfPlan {
+  readonly delivery: DeliveryRoute;
+  readonly verify: VerifyRoute;
+}
+
 export interface DeliveriesDeps extends DeliveringDeps {
   readonly storage: Storage;
   readonly redis: RedisService | null;
@@ -152,19 +157,16 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
     } else if (receipt.kind === "full") upkeep.look();
     return receipt;
   };
-  /** Of a plan that a reload kept they are what they were. */
-  const made = new WeakMap<RoutePlan, { readonly delivery: DeliveryRoute; readonly verify: VerifyRoute }>();
-  const routesOf = (plan: RoutePlan) => {
-    let own = made.get(plan);
-    if (own === undefined) {
-      own = {
-        delivery: deliveryRoute(plan, deps),
-        verify: verifyRoute(plan, laterRetry(plan.settings), deps),
-      };
-      made.set(plan, own);
-    }
-    return own;
-  };
+  /**
+   * Of the plans in force, and of those that come; of a plan that a reload kept they are what they were. Not by weak
+   * references: at the end of each large collection V8 stops the process for all entries of such a map that die.
+   */
+  let made = new Map<RoutePlan, RoutesOfPlan>();
+  const routesOf = (plan: RoutePlan): RoutesOfPlan =>
+    made.get(plan) ?? {
+      delivery: deliveryRoute(plan, deps),
+      verify: verifyRoute(plan, laterRetry(plan.settings), deps),
+    };
   /** Its caller was told something else: it is neither sent nor kept. */
   const withdraw = (id: string): void => {
     deliverer.forget(new Set([id]));
@@ -188,11 +190,14 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
       return receipt;
     },
     planned(plan) {
-      if (delivers(plan)) routesOf(plan);
+      if (delivers(plan)) made.set(plan, routesOf(plan));
     },
     apply(plans, next, ownRoutes) {
       spool.configure(boundsOf(next));
-      const own = plans.filter(delivers).map(routesOf);
+      const kept = new Map<RoutePlan, RoutesOfPlan>();
+      for (const plan of plans) if (delivers(plan)) kept.set(plan, routesOf(plan));
+      made = kept;
+      const own = [...kept.values()];
       verifier.apply(
         own.map(({ verify }) => verify),
         next,

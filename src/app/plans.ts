@@ -6,7 +6,7 @@ import type { Random } from "../core/random.ts";
 import type { RetrySettings, RouteSettings, ValueRef } from "../core/settings.route.ts";
 import type { AppSettings, UpstreamSettings } from "../core/settings.ts";
 import type { BreakerId } from "../core/stored.ts";
-import type { Breakers } from "../policy/breaker.ts";
+import type { BreakerCell, Breakers } from "../policy/breaker.ts";
 import { composeChains } from "../policy/chain.ts";
 import { UNWATCHED } from "../policy/failover.cell.ts";
 import type { LastGoodStore } from "../policy/fallback/last_good.store.ts";
@@ -59,7 +59,7 @@ export function createPlan(compiled: Compiled, planHeaders: PlanHeaders, deps: P
     mode: route.mode,
   });
   const worthOf = classifier.ofReply;
-  const ids = route.upstreams.map((upstream) => breakerId(route, upstream));
+  const breakers = route.upstreams.map((upstream) => deps.breakers.cell(breakerId(route, upstream), route.breaker));
   const state = deps.appState(app);
   const check = compiled.check(state.schemaBudget);
   // A streamed body can't be signed, so there the platform's own signature goes through.
@@ -67,7 +67,7 @@ export function createPlan(compiled: Compiled, planHeaders: PlanHeaders, deps: P
   const chains = composeChains(
     {
       route,
-      upstreams: ids.map((id, i) => targetParts({ ...compiled, check }, i, id, worthOf, deps)),
+      upstreams: breakers.map((breaker, i) => targetParts({ ...compiled, check }, i, breaker, worthOf, deps)),
       strategies: compileFallbacks(route.fallback, { ...deps, later: deps.later(route) }),
       worthOf,
       timeoutIsTransient: classifier.ofFault("timeout") === "transient",
@@ -88,14 +88,14 @@ export function createPlan(compiled: Compiled, planHeaders: PlanHeaders, deps: P
       route.idempotency === null || route.mode !== "sync"
         ? null
         : createIdempotency(ref, route.idempotency, { clock: deps.clock, ...deps.idempotency }),
-    ways: route.mode === "passthrough" ? ids.map((id, i) => way(compiled, i, id, deps)) : [],
+    ways: route.mode === "passthrough" ? breakers.map((breaker, i) => way(compiled, i, breaker, deps)) : [],
     ...planHeaders(route, compiled.inbound?.headers ?? [], signed),
     set: route.headers.set.flat(),
     takeToken: state.takeToken,
     labels: contextLabels(app.context),
     maxAttempts: route.retry.attempts,
     inFlight: state.inFlight,
-    breakers: ids,
+    breakers,
   };
 }
 
@@ -141,7 +141,7 @@ function orderKey(ref: ValueRef): (x: Exchange) => string | null {
 function targetParts(
   compiled: Bound,
   index: number,
-  id: BreakerId,
+  breaker: BreakerCell,
   worthOf: (reply: Reply) => Worth,
   deps: PlanDeps,
 ): TargetParts {
@@ -172,7 +172,7 @@ function targetParts(
             waiting: own.watch.route(route.key),
             movable: classifier.ofFault("timeout") === "transient",
           },
-    breaker: deps.breakers.cell(id, route.breaker),
+    breaker,
     slots: shared.slots,
     budget: shared.budget,
     budgetPercent: route.retry.budget,
@@ -182,11 +182,10 @@ function targetParts(
 }
 
 /** One upstream of a passthrough route: the same breaker and slots as its sync neighbours, a connection of its own. */
-function way(compiled: Compiled, index: number, id: BreakerId, deps: PlanDeps): Way {
+function way(compiled: Compiled, index: number, breaker: BreakerCell, deps: PlanDeps): Way {
   const { route, classifier } = compiled;
   const upstream = route.upstreams[index] as UpstreamSettings;
   const shared = deps.upstreams.get(route.app, upstream, compiled.app, route.connectTimeoutMs);
-  const breaker = deps.breakers.cell(id, route.breaker);
   return {
     name: upstream.name,
     weight: upstream.weight,

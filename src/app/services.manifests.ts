@@ -63,7 +63,7 @@ export function openManifests(first: Complete, parts: ManifestParts): Promise<Ma
 
 /** One after the other: with them all in a list, that turn would have as much to collect as to do. */
 function* breakersOf(plans: readonly RoutePlan[]): Generator<NamedBreaker, undefined> {
-  for (const { breakers, settings } of plans) for (const id of breakers) yield { id, settings: settings.breaker };
+  for (const { breakers, settings } of plans) for (const cell of breakers) yield { cell, settings: settings.breaker };
 }
 
 /** One after the other, too. Upstreams that routes share are one list of names. */

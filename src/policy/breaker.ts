@@ -37,7 +37,8 @@ export interface Breakers {
 
 /** A breaker of a manifest. */
 export interface NamedBreaker {
-  readonly id: BreakerId;
+  /** As `cell` gave it. */
+  readonly cell: BreakerCell;
   readonly settings: BreakerSettings;
 }
 
@@ -58,17 +59,6 @@ export function createBreakers(deps: BreakersDeps): Breakers {
   // Asked for by plans that are made now: known, or not yet, they are no part of what is in force.
   const coming = new Map<string, KeptCell>();
   const waiting = new Map<string, StoredBreaker>();
-  // Of the plans of 10,000 routes, at each reload: a text that is made anew is hashed anew, too.
-  const keys = new WeakMap<BreakerId, string>();
-
-  const keyOf = (id: BreakerId): string => {
-    let key = keys.get(id);
-    if (key === undefined) {
-      key = breakerKey(id);
-      keys.set(id, key);
-    }
-    return key;
-  };
 
   // Spread, so that the others do not all begin in one moment.
   const headStart = (): number => HEAD_START_MS * (0.2 + 0.8 * (deps.random?.float() ?? 1));
@@ -88,7 +78,7 @@ export function createBreakers(deps: BreakersDeps): Breakers {
 
   return {
     cell(id, settings) {
-      const key = keyOf(id);
+      const key = breakerKey(id);
       const own = active.get(key) ?? coming.get(key);
       if (own !== undefined) return own;
       const cell = retired.get(key) ?? createCell(id, settings, deps);
@@ -119,10 +109,11 @@ export function createBreakers(deps: BreakersDeps): Breakers {
     },
     list: (now) => Array.from(active.values(), (cell) => cell.snapshot(now)),
     retain(named) {
-      const kept = new Map<string, BreakerSettings>();
-      for (const { id, settings } of named) kept.set(keyOf(id), settings);
+      // By the cells themselves: 10,000 texts would be made and hashed anew at each reload.
+      const kept = new Map<BreakerCell, BreakerSettings>();
+      for (const { cell, settings } of named) kept.set(cell, settings);
       for (const [key, cell] of active) {
-        const settings = kept.get(key);
+        const settings = kept.get(cell);
         if (settings !== undefined) {
           cell.update(settings);
           continue;
@@ -131,7 +122,7 @@ export function createBreakers(deps: BreakersDeps): Breakers {
         setBounded(retired, key, cell);
       }
       for (const [key, cell] of coming) {
-        const settings = kept.get(key);
+        const settings = kept.get(cell);
         if (settings !== undefined) begin(key, cell, settings);
       }
       coming.clear();

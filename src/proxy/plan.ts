@@ -3,7 +3,6 @@ import type { Labels } from "../core/events.ts";
 import type { Exchange, Reply, RouteRef, Send, Worth } from "../core/exchange.ts";
 import type { RouteSettings } from "../core/settings.route.ts";
 import type { UpstreamSettings } from "../core/settings.ts";
-import type { BreakerId } from "../core/stored.ts";
 import type { BreakerCell } from "../policy/breaker.ts";
 import type { Bulkhead } from "../policy/bulkhead.ts";
 import type { Candidate, Target } from "../policy/choose.ts";
@@ -68,5 +67,5 @@ export interface RoutePlan {
   /** Requests of the app under way, over all its routes. */
   readonly inFlight: { count: number };
   /** The breakers of its upstreams, in their order. */
-  readonly breakers: readonly BreakerId[];
+  readonly breakers: readonly BreakerCell[];
 }

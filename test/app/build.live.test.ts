@@ -70,7 +70,7 @@ async function rig() {
   const build = (next: Unpacked, before: Built | null, turn: () => void) =>
     buildPlans(next, before, { ...deps, turn: async () => turn() });
   const putInForce = ({ loaded: { manifest } }: Unpacked, { plans }: Built): void => {
-    breakers.retain(plans.flatMap((plan) => plan.breakers.map((id) => ({ id, settings: plan.settings.breaker }))));
+    breakers.retain(plans.flatMap((plan) => plan.breakers.map((cell) => ({ cell, settings: plan.settings.breaker }))));
     failovers.applied(manifest.apps, new Set(plans.map(({ ref }) => ref.key)));
     apps.retain(manifest.apps);
     upstreams.sweep();

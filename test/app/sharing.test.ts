@@ -52,7 +52,7 @@ function replica(registers: TestRegisters, clock: ManualClock, seed: number, sto
   if (stored) breakers.restore([{ ...row, savedAt: wall }]);
   sharing.attach({ breakers, failovers: NO_FAILOVERS });
   const cell = breakers.cell(id, settings);
-  breakers.retain([{ id, settings }]);
+  breakers.retain([{ cell, settings }]);
   return {
     sharing,
     breakers,

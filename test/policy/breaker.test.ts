@@ -26,7 +26,7 @@ function setup(given: Partial<BreakerSettings> = {}, rows: readonly StoredBreake
   });
   breakers.restore(rows);
   const cell = breakers.cell(id, { ...settings, ...given });
-  breakers.retain([{ id, settings: { ...settings, ...given } }]);
+  breakers.retain([{ cell, settings: { ...settings, ...given } }]);
   /** One call: true when it was admitted. */
   const call = (result: BreakerResult): boolean => {
     const permit = cell.admit(clock.now());
@@ -218,12 +218,12 @@ describe("switches", () => {
   test("disabling an open one closes it, and calls from before count for nothing when it is back", () => {
     const { cell, calls, clock, events, breakers } = setup();
     calls(5, "bad");
-    breakers.retain([{ id, settings: { ...settings, enabled: false } }]);
+    breakers.retain([{ cell, settings: { ...settings, enabled: false } }]);
     expect(events.at(-1)?.type).toBe("breaker.closed");
-    breakers.retain([{ id, settings }]);
+    breakers.retain([{ cell, settings }]);
     const early = cell.admit(clock.now());
-    breakers.retain([{ id, settings: { ...settings, enabled: false } }]);
-    breakers.retain([{ id, settings }]);
+    breakers.retain([{ cell, settings: { ...settings, enabled: false } }]);
+    breakers.retain([{ cell, settings }]);
     cell.settle(early, "bad", clock.now());
     expect(cell.snapshot(clock.now()).consecutiveFailures).toBe(0);
   });
@@ -236,7 +236,7 @@ describe("reload", () => {
     const changed = { ...settings, failures: 4, windowMs: 1000 };
     expect(breakers.cell({ ...id }, changed)).toBe(cell);
     expect(cell.snapshot(clock.now()).windowTotal).toBe(3);
-    breakers.retain([{ id: { ...id }, settings: changed }]);
+    breakers.retain([{ cell, settings: changed }]);
     expect(cell.snapshot(clock.now())).toMatchObject({ state: "closed", consecutiveFailures: 3, windowTotal: 0 });
     calls(1, "bad");
     expect(cell.snapshot(clock.now()).state).toBe("open");
@@ -248,13 +248,14 @@ describe("reload", () => {
   });
 
   test("a breaker whose route is gone leaves the list, and comes back as it was", () => {
-    const { calls, clock, breakers } = setup();
+    const { cell, calls, clock, breakers } = setup();
     calls(5, "bad");
     breakers.retain([]);
     expect(breakers.list(clock.now())).toEqual([]);
     clock.advance(20_000);
-    expect(breakers.cell(id, settings).retryAfterMs(clock.now())).toBe(40_000);
-    breakers.retain([{ id, settings }]);
+    expect(breakers.cell(id, settings)).toBe(cell);
+    expect(cell.retryAfterMs(clock.now())).toBe(40_000);
+    breakers.retain([{ cell, settings }]);
     expect(breakers.list(clock.now())).toHaveLength(1);
   });
 });
@@ -263,14 +264,14 @@ describe("a breaker of a manifest that comes", () => {
   const later = { ...id, capability: "later" };
 
   test("is in no list and tells nobody of what it was, until that is in force", () => {
-    const { breakers, clock, events, saved } = setup({}, [stored(later)]);
+    const { breakers, cell: first, clock, events, saved } = setup({}, [stored(later)]);
     const cell = breakers.cell(later, settings);
     expect(breakers.cell({ ...later }, settings)).toBe(cell);
     expect(breakers.list(clock.now()).map(({ capability }) => capability)).toEqual(["winner"]);
     expect([...events, ...saved]).toEqual([]);
     breakers.retain([
-      { id, settings },
-      { id: later, settings },
+      { cell: first, settings },
+      { cell, settings },
     ]);
     expect(cell.retryAfterMs(clock.now())).toBe(40_000);
     expect(events).toMatchObject([{ type: "breaker.opened", capability: "later", cause: "restored" }]);
@@ -288,7 +289,7 @@ describe("a breaker of a manifest that comes", () => {
     expect(events).toHaveLength(1);
     const cells = [id, later].map((one) => breakers.cell(one, settings));
     expect(cells[1]).not.toBe(unused);
-    breakers.retain([id, later].map((one) => ({ id: one, settings })));
+    breakers.retain(cells.map((cell) => ({ cell, settings })));
     expect(cells.map((cell) => cell.retryAfterMs(clock.now()))).toEqual([60_000, 40_000]);
   });
 
@@ -299,7 +300,7 @@ describe("a breaker of a manifest that comes", () => {
     breakers.restore([stored({})]);
     const cell = breakers.cell(id, settings);
     held.push({ kind: "open", cause: "failures", ageMs: 0, leftMs: 7_000, reopenings: 0 });
-    breakers.retain([{ id, settings }]);
+    breakers.retain([{ cell, settings }]);
     expect(cell.retryAfterMs(clock.now())).toBe(8_000);
   });
 });
@@ -354,7 +355,7 @@ describe("restart", () => {
         const breakers = createBreakers({ clock: after, emit: () => {}, persist: () => {} });
         breakers.restore([before.saved.at(-1)!]);
         const cell = breakers.cell(id, settings);
-        breakers.retain([{ id, settings }]);
+        breakers.retain([{ cell, settings }]);
         const restoredMs = cell.retryAfterMs(after.now()) ?? 0;
         expect(restoredMs).toBeLessThanOrEqual(settings.recoveryMaxMs);
         expect(restoredMs).toBe(Math.min(Math.max(leftMs - downMs - wallShift, 0), settings.recoveryMaxMs));
