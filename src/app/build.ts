@@ -45,8 +45,6 @@ export async function buildPlans(
     left = AT_ONCE;
     since = clock.now();
   };
-  deps.upstreams.begin();
-  deps.failovers.begin();
   const apps = new Map<AppSettings, CompiledApp>();
   const ruleOf = egressRules(manifest.egress);
   for (const app of manifest.apps) {

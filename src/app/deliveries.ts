@@ -48,6 +48,8 @@ export interface Deliveries extends AsyncDisposable {
   unasked(jobs: readonly JobSummary[]): void;
   /** Makes what a plan's deliveries go by, before `apply` puts it in force. */
   planned(plan: RoutePlan): void;
+  /** The manifest that was to come came to nothing. */
+  forget(): void;
   /** The routes of a new manifest. */
   apply(plans: readonly RoutePlan[], settings: SpoolSettings, own: readonly DeliveryRoute[]): void;
   /** Begins to deliver. */
@@ -162,8 +164,10 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
    * references: at the end of each large collection V8 stops the process for all entries of such a map that die.
    */
   let made = new Map<RoutePlan, RoutesOfPlan>();
+  const coming = new Map<RoutePlan, RoutesOfPlan>();
   const routesOf = (plan: RoutePlan): RoutesOfPlan =>
-    made.get(plan) ?? {
+    made.get(plan) ??
+    coming.get(plan) ?? {
       delivery: deliveryRoute(plan, deps),
       verify: verifyRoute(plan, laterRetry(plan.settings), deps),
     };
@@ -190,13 +194,15 @@ export async function openDeliveries(deps: DeliveriesDeps, settings: SpoolSettin
       return receipt;
     },
     planned(plan) {
-      if (delivers(plan)) made.set(plan, routesOf(plan));
+      if (delivers(plan)) coming.set(plan, routesOf(plan));
     },
+    forget: () => coming.clear(),
     apply(plans, next, ownRoutes) {
       spool.configure(boundsOf(next));
       const kept = new Map<RoutePlan, RoutesOfPlan>();
       for (const plan of plans) if (delivers(plan)) kept.set(plan, routesOf(plan));
       made = kept;
+      coming.clear();
       const own = [...kept.values()];
       verifier.apply(
         own.map(({ verify }) => verify),

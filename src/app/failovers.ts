@@ -11,8 +11,6 @@ import type { PinSharing } from "./sharing.ts";
 
 /** The health and failover of every app. */
 export interface Failovers {
-  /** Plans of a manifest are going to be made. What those asked for that came to nothing is forgotten. */
-  begin(): void;
   /**
    * What a try of this upstream reads and tells; null for an upstream that a single route names by itself. For a plan of
    * a manifest that comes: what is in force stays as it is until `applied`.
@@ -20,6 +18,8 @@ export interface Failovers {
   of(app: AppSettings, upstream: UpstreamSettings): ReturnType<AppFailover["of"]>;
   /** A manifest is in force: its apps go by it. Lets go of the apps that it no longer sends anything to. */
   applied(apps: readonly AppSettings[], routes: ReadonlySet<string>): void;
+  /** The manifest that was to come came to nothing. */
+  forget(): void;
   find(app: string): AppFailover | null;
   /** What other replicas should know of: upstreams that do not serve, and pins. */
   peers(): readonly PeerWord[];
@@ -104,13 +104,12 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
         deps.probe(known.get(settings.name)?.settings ?? settings, upstream, health, timeoutMs),
     });
 
-  const begin = (): void => {
+  const forget = (): void => {
     asked = new Set();
     coming.clear();
   };
 
   return {
-    begin,
     of(app, upstream) {
       if (!app.upstreams.some(({ name, url }) => name === upstream.name && url === upstream.url)) return null;
       let own = known.get(app.name) ?? coming.get(app.name);
@@ -136,8 +135,9 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
         failover.stop();
         known.delete(name);
       }
-      begin();
+      forget();
     },
+    forget,
     peers: () => [
       ...Array.from(known.values()).flatMap(({ failover }) =>
         failover.peers().map((one) => ({ about: "upstream", ...one }) as const),

@@ -7,11 +7,12 @@ import { formatProblem, type ManifestProblem, problemOf } from "../manifest/prob
 import type { ManifestWatch } from "../manifest/watch.ts";
 import type { Routing } from "../proxy/intake.ts";
 import { createRouter } from "../proxy/router.ts";
-import { AT_ONCE, type Built, buildPlans } from "./build.ts";
+import { type Built, buildPlans } from "./build.ts";
 import type { PlanDeps } from "./plans.ts";
 import type { ReadingJob, Refusal } from "./reading.judge.ts";
-import { readNext } from "./reading.ts";
+import { type Next, readNext } from "./reading.ts";
 import type { ToKeep } from "./revisions.ts";
+import { breath, isLarge, nextTurn, pause } from "./turns.ts";
 import type { Complete, Told, Unpacked } from "./unpack.ts";
 
 /** The manifest in force, and since when. */
@@ -55,6 +56,8 @@ export interface ManifestDeps extends PlanDeps {
   readonly keepRevision: (applied: ToKeep) => Promise<number>;
   /** Called in the turn in which it comes into force: all that requests use goes by it from then on. */
   readonly coming: (applied: Applied) => void;
+  /** Called where one came to nothing of which plans were made: what those asked for is let go of. `kept` stays in force. */
+  readonly forget: (kept: Applied) => void;
   /** Called once it is in force, of a large one in a turn of its own: what no request waits for follows it. */
   readonly applied: (applied: Applied) => void;
 }
@@ -78,7 +81,7 @@ export async function startManifests(first: Complete, deps: ManifestDeps): Promi
   const checkNow = async (text: string): Promise<readonly ManifestProblem[]> => {
     try {
       stopped.signal.throwIfAborted();
-      const reading = await readNext({ ...jobOf(current.loaded), text }, current, stopped.signal);
+      const reading = await readNext({ ...jobOf(current.loaded), text }, current, stopped.signal, deps.clock);
       if (reading.kind === "refused") return reading.problems;
       return reading.kind === "passed" ? reading.warnings : reading.unpacked.loaded.warnings;
     } catch (error) {
@@ -94,10 +97,23 @@ export async function startManifests(first: Complete, deps: ManifestDeps): Promi
     return err(problems);
   };
 
+  const make = async ({ unpacked, told: telling }: Next, by: string): Promise<Applied | Refusal> => {
+    let made: Applied | null = null;
+    try {
+      const built = await plan(unpacked, current, deps, stopped.signal);
+      const told = await telling;
+      if ("problems" in told) return told;
+      made = await complete(unpacked, told, built, by, deps, stopped.signal);
+      return made;
+    } finally {
+      if (made === null) deps.forget(current);
+    }
+  };
+
   const reloadNow = async (by: string): Promise<Result<Applied, readonly string[]>> => {
     const { loaded } = current;
     deps.watch.hold();
-    const reading = await readNext(jobOf(loaded), current, stopped.signal);
+    const reading = await readNext(jobOf(loaded), current, stopped.signal, deps.clock);
     if (reading.kind === "refused") {
       deps.watch.update(reading.files, loaded.files.keys());
       return refuse(reading, by);
@@ -107,11 +123,8 @@ export async function startManifests(first: Complete, deps: ManifestDeps): Promi
       rejection = null;
       return ok(current);
     }
-    const { unpacked } = reading;
-    const built = await plan(unpacked, current, deps, stopped.signal);
-    const told = await reading.told;
-    if ("problems" in told) return refuse(told, by);
-    const applied = await complete(unpacked, told, built, by, deps, stopped.signal);
+    const applied = await make(reading, by);
+    if ("problems" in applied) return refuse(applied, by);
     rejection = null;
     deps.coming(applied);
     current = applied;
@@ -163,26 +176,6 @@ export async function startManifests(first: Complete, deps: ManifestDeps): Promi
 
 /** What a reload is told from the moment on in which the process begins to stop. */
 export const STOPPING = "outrigger is stopping: start it again, and it reads the manifest as it is then";
-
-/** All of a small one takes less than a turn of a busy loop, for which who asked would wait. */
-function isLarge({ loaded }: Unpacked): boolean {
-  return loaded.manifest.routes.length > AT_ONCE;
-}
-
-const nextTurn = (): Promise<void> => new Promise((done) => setImmediate(done));
-
-/**
- * After what holds up the loop for some 10 ms: a call takes several turns, with its app's answer between them, so that it
- * would meet the next such stretch, too.
- */
-const breath = (): Promise<void> => new Promise((done) => setTimeout(done, BREATH_MS));
-const BREATH_MS = 5;
-
-/** In the midst of a large one others have a turn; whoever waits for a small one waits for no busy loop. */
-async function pause(unpacked: Unpacked, wait: () => Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (isLarge(unpacked)) await wait();
-  signal?.throwIfAborted();
-}
 
 /** Touches nothing that requests use: they go on under the manifest before until this one is applied, in one turn. */
 function plan(unpacked: Unpacked, before: Built | null, deps: ManifestDeps, signal?: AbortSignal): Promise<Built> {

@@ -32,7 +32,7 @@ export interface PlanDeps {
   readonly memory: MemoryLedger;
   readonly breakers: Breakers;
   readonly upstreams: Upstreams;
-  readonly failovers: Pick<Failovers, "begin" | "of">;
+  readonly failovers: Pick<Failovers, "of">;
   readonly lastGood: LastGoodStore;
   /** The way into the spool, for fallbacks of a route. */
   readonly later: (route: RouteSettings) => Later;

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { constants, setPriority } from "node:os";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Clock } from "../core/clock.ts";
 import { errorText } from "../core/error.text.ts";
 import type { ParcelHead, ParcelTail, Piece } from "./parcel.ts";
 import { type ReadingJob, type Refusal, type Unapplied, unreadable } from "./reading.judge.ts";
@@ -18,7 +19,12 @@ import { createUnpacker, toldOf, type Unpacked } from "./unpack.ts";
 export type FirstWord = Unapplied | { readonly kind: "parcel"; readonly head: ParcelHead };
 
 /** Pieces are taken over one in a turn of the event loop. Rejects for an abort and for nothing else. */
-export async function readBeside(job: ReadingJob, before: Unpacked, signal: AbortSignal): Promise<Unapplied | Next> {
+export async function readBeside(
+  job: ReadingJob,
+  before: Unpacked,
+  signal: AbortSignal,
+  clock: Clock,
+): Promise<Unapplied | Next> {
   signal.throwIfAborted();
   let reader: Reader | null = null;
   let goesOn = false;
@@ -29,7 +35,7 @@ export async function readBeside(job: ReadingJob, before: Unpacked, signal: Abor
   };
   signal.addEventListener("abort", stop);
   try {
-    reader = startReader();
+    reader = startReader(clock);
     const first = await reader.ask<FirstWord>(job);
     if (first.kind !== "parcel") return first;
     const unpacked = await takeOver(reader, first.head, before);
@@ -71,6 +77,9 @@ function refusalOf(error: unknown, job: ReadingJob, signal: AbortSignal): Refusa
 
 const NEXT = "next";
 
+/** A hundred thousand routes take a tenth of it. A disk that never answers must not keep all reloads after it waiting. */
+const LONGEST_MS = 120_000;
+
 interface Reader {
   /** One question at a time. Rejects once the process is gone. */
   ask<T>(question: ReadingJob | typeof NEXT): Promise<T>;
@@ -79,7 +88,7 @@ interface Reader {
 }
 
 /** The environment of the manifest comes with the job, that of the process is empty. */
-function startReader(): Reader {
+function startReader(clock: Clock): Reader {
   const here = import.meta.url;
   const program = fileURLToPath(new URL(`./reading.program${extname(new URL(here).pathname)}`, here));
   const child = fork(program, [], {
@@ -90,22 +99,25 @@ function startReader(): Reader {
   });
   standBack(child);
   let waiting = Promise.withResolvers<unknown>();
-  const fail = (why: string, cause?: Error): void => {
+  const fail = (why: string): void => {
     // Where it was noticed tells nobody anything.
-    const error = Object.assign(new Error(why, { cause }), { stack: undefined });
+    const error = Object.assign(new Error(why), { stack: undefined });
     waiting.promise.catch(() => undefined);
     waiting.reject(error);
   };
   child.on("message", (word) => waiting.resolve(word));
-  child.on("error", (error) => fail("its process failed", error));
+  child.on("error", ({ message }) => fail(`its process failed (${message})`));
   child.once("exit", (code, signal) =>
     fail(`its process ended (${signal ?? `exit code ${code}`}): is there memory for it?`),
   );
   return {
     ask<T>(question: ReadingJob | typeof NEXT): Promise<T> {
       waiting = Promise.withResolvers();
-      child.send(question);
-      return waiting.promise as Promise<T>;
+      // It has none where there was no file left for its channel: `error` says so.
+      const { send } = child as Partial<ChildProcess>;
+      send?.call(child, question);
+      const late = clock.after(LONGEST_MS, fail, `its process has not answered for ${LONGEST_MS / 1000} s`);
+      return waiting.promise.finally(() => clock.cancel(late)) as Promise<T>;
     },
     end() {
       fail("it was given up");

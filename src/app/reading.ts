@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from "../core/clock.ts";
 import type { Extent } from "../manifest/extent.ts";
 import { packHead, packPieces, packTail } from "./parcel.ts";
 import { type Prepared, prepareSmall } from "./prepare.ts";
@@ -30,11 +31,16 @@ const SMALL: Extent = { files: 16, bytes: 16 * 1024, patterns: 0, values: 2_000,
  * Reads for a reload: here what is small, else beside. `before` is the manifest in force. Never rejects but for an
  * abort.
  */
-export async function readNext(job: ReadingJob, before: Unpacked, signal: AbortSignal): Promise<Reading> {
+export async function readNext(
+  job: ReadingJob,
+  before: Unpacked,
+  signal: AbortSignal,
+  clock: Clock = systemClock,
+): Promise<Reading> {
   // Where that one is large, so is its successor: it is not even begun here.
   const large = before.loaded.manifest.routes.length > SMALL.routes;
   const prepared = large ? null : prepareSmall(job, SMALL);
-  if (prepared === null) return await readBeside(job, before, signal);
+  if (prepared === null) return await readBeside(job, before, signal, clock);
   const judged = judge(prepared, job);
   if (judged.kind !== "wanted") return judged;
   const unpacked = unpack(judged.prepared, before);

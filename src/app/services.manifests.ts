@@ -57,6 +57,13 @@ export function openManifests(first: Complete, parts: ManifestParts): Promise<Ma
     },
     keepRevision: (applied) => keepRevision(ground.storage.history, applied),
     coming: coming(parts),
+    forget({ loaded }) {
+      breakers.forget();
+      failovers.forget();
+      deliveries.forget();
+      parts.apps.retain(loaded.manifest.apps);
+      upstreams.forget();
+    },
     applied: applied(parts),
   });
 }

@@ -27,8 +27,6 @@ export interface WayOut {
 
 /** Every upstream in use. One that a reload leaves as it was keeps its connections, slots and budget. */
 export interface Upstreams {
-  /** Plans of a manifest are going to be made. What those asked for that came to nothing is forgotten. */
-  begin(): void;
   /** For a plan of a manifest that comes: what is in force stays as it is until `sweep`. */
   get(app: AppSettings, upstream: UpstreamSettings, way: WayOut, connectTimeoutMs: number): UpstreamState;
   /** Asks an upstream how it is, the way requests go there; one that none goes to is unknown. Never rejects. */
@@ -41,10 +39,12 @@ export interface Upstreams {
   /** Asks it something beside the traffic; null for one that none goes to. Never rejects. */
   ask(app: AppSettings, upstream: UpstreamSettings, question: Question): Promise<Asked> | null;
   /**
-   * A manifest is in force: what its plans asked for since `begin` holds. Lets go of the upstreams not asked for:
+   * A manifest is in force: what its plans asked for since the last call holds. Lets go of the upstreams not asked for:
    * idle connections close now, used ones after use. Requests that began under the old manifest still get through.
    */
   sweep(): void;
+  /** The manifest that was to come came to nothing: all is as its plans found it. */
+  forget(): void;
   close(): Promise<void>;
 }
 
@@ -60,12 +60,21 @@ export function createUpstreams(deps: Omit<ConnectDeps, "egress">, version: stri
   /** Of the manifest that comes, by the keys of `known` and of `shares`. */
   let asked = new Map<string, { readonly state: UpstreamState; readonly connectTimeoutMs: number }>();
   let askedShares = new Map<string, { readonly state: UpstreamState; readonly app: AppSettings }>();
-  const begin = (): void => {
+  /** Those of them that there was nothing of before. */
+  let made: string[] = [];
+  let madeShares: string[] = [];
+  const letGo = (key: string, state: UpstreamState): void => {
+    known.delete(key);
+    const closed = retire(state).finally(() => retiring.delete(closed));
+    retiring.add(closed);
+  };
+  const settled = (): void => {
     asked = new Map();
     askedShares = new Map();
+    made = [];
+    madeShares = [];
   };
   return {
-    begin,
     get(app, upstream, { tls, egress }, connectTimeoutMs) {
       const id = idOf(app, upstream);
       // A connection that now may not be opened must not stay open either.
@@ -74,6 +83,7 @@ export function createUpstreams(deps: Omit<ConnectDeps, "egress">, version: stri
       if (share === undefined) {
         share = { slots: createBulkhead(app.concurrency), budget: createRetryBudget() };
         shares.set(id, share);
+        madeShares.push(id);
       }
       let state = known.get(key);
       if (state === undefined) {
@@ -85,6 +95,7 @@ export function createUpstreams(deps: Omit<ConnectDeps, "egress">, version: stri
           ...share,
         };
         known.set(key, state);
+        made.push(key);
       }
       const longestMs = Math.max(asked.get(key)?.connectTimeoutMs ?? 0, connectTimeoutMs);
       asked.set(key, { state, connectTimeoutMs: longestMs });
@@ -105,10 +116,7 @@ export function createUpstreams(deps: Omit<ConnectDeps, "egress">, version: stri
     },
     sweep() {
       for (const [key, state] of known) {
-        if (asked.has(key)) continue;
-        known.delete(key);
-        const closed = retire(state).finally(() => retiring.delete(closed));
-        retiring.add(closed);
+        if (!asked.has(key)) letGo(key, state);
       }
       for (const { state, connectTimeoutMs } of asked.values()) state.client.connectTimeoutMs = connectTimeoutMs;
       for (const id of shares.keys()) {
@@ -120,7 +128,15 @@ export function createUpstreams(deps: Omit<ConnectDeps, "egress">, version: stri
         state.slots.configure(app.concurrency);
         newest.set(id, state);
       }
-      begin();
+      settled();
+    },
+    forget() {
+      for (const key of made) letGo(key, known.get(key) as UpstreamState);
+      for (const id of madeShares) {
+        shares.delete(id);
+        newest.delete(id);
+      }
+      settled();
     },
     async close() {
       const all = [...known.values()];

@@ -33,6 +33,8 @@ export interface Breakers {
    * other replicas hold. Takes those not named here off the list; should a route come back, so does its breaker.
    */
   retain(named: Iterable<NamedBreaker>): void;
+  /** The manifest that was to come came to nothing: new breakers of its plans are as if they had never been. */
+  forget(): void;
 }
 
 /** A breaker of a manifest. */
@@ -127,6 +129,7 @@ export function createBreakers(deps: BreakersDeps): Breakers {
       }
       coming.clear();
     },
+    forget: () => coming.clear(),
   };
 }
 

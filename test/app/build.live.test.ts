@@ -91,7 +91,10 @@ async function rig() {
     dryRun: breakers.list(clock.now()).map(({ dryRun }) => dryRun)[0],
     upstreams: failovers.list()[0]?.upstreams.map(({ upstream }) => upstream),
   });
-  return { clock, first, built, build, putInForce, found, failovers, probed };
+  const forget = (): void => {
+    for (const one of [breakers, failovers, upstreams]) one.forget();
+  };
+  return { clock, first, built, build, putInForce, found, failovers, probed, forget };
 }
 
 const url = (n: number): string => `http://127.0.0.1:${n}`;
@@ -128,17 +131,18 @@ test("nothing that calls use changes before the manifest is in force, and all of
 });
 
 test("of a manifest that came to nothing while it was built, nothing is left in the one after it", async () => {
-  const { first, built, build, putInForce, found, failovers } = await rig();
+  const { first, built, build, putInForce, found, failovers, forget } = await rig();
   const others = `  score: { owner: dev@score.example, url: "${url(11)}", webhooks: { hook: { path: /s } } }\n`;
   const given = manifestOf({ ...FIRST, others, connectTimeout: () => "9s" }, first);
   const [score] = given.loaded.manifest.apps.filter(({ name }) => name === "score");
   await build(given, built, () => undefined);
+  const held = failovers.of(score!, score!.upstreams[0]!);
+  forget();
   const next = manifestOf({ ...FIRST, connectTimeout: () => "100ms" }, first);
   putInForce(next, await build(next, built, () => undefined));
   expect(found()).toEqual({ ...FOUND, connectTimeoutMs: 100 });
   // It comes for the first time now.
   const again = manifestOf({ ...FIRST, others }, next);
-  const held = failovers.of(score!, score!.upstreams[0]!);
   putInForce(again, await build(again, built, () => undefined));
   expect(failovers.find("score")?.of(score!.upstreams[0]!)?.watch).not.toBe(held?.watch);
 });

@@ -44,6 +44,7 @@ async function start(given: Partial<ManifestDeps> = {}): Promise<Rig> {
     watch: { hold: () => undefined, update: () => undefined },
     keepRevision: (applied) => rig.keep(applied),
     coming: () => undefined,
+    forget: () => undefined,
     applied: () => undefined,
     ...given,
   });
@@ -111,7 +112,9 @@ const many = (path: string): string =>
 
 test("a manifest whose reader dies while its plans are made is refused, and its files are watched for the next", async () => {
   const watched: (readonly string[])[] = [];
+  const kept: unknown[] = [];
   const rig = await start({
+    forget: (applied) => void kept.push(applied),
     watch: { hold: () => undefined, update: (files) => void watched.push([...files.keys()]) },
   });
   const before = rig.manifests.current;
@@ -123,8 +126,10 @@ test("a manifest whose reader dies while its plans are made is refused, and its 
   expect(rig.manifests.current).toBe(before);
   expect(rig.manifests.rejection?.problems).toHaveLength(1);
   expect(watched.at(-1)).toHaveLength(1);
+  expect(kept).toEqual([before]);
   expect(await rig.manifests.reload("test")).toMatchObject({ ok: true });
   expect(rig.manifests.rejection).toBe(null);
+  expect(kept).toEqual([before]);
 });
 
 test("what requests use and the manifest they come by change in one turn, however many routes there are", async () => {

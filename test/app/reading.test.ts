@@ -1,4 +1,4 @@
-import { fork } from "node:child_process";
+import { execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { readFirst, readNext } from "../../src/app/reading.ts";
 import type { Unpacked } from "../../src/app/unpack.ts";
 import { formatProblem } from "../../src/manifest/problem.ts";
 import { hearOfChildren, killAfterPieces, nextChild } from "../help/children.ts";
+import { createManualClock } from "../help/manual-clock.ts";
 import { tempDir } from "../storage/support.ts";
 
 /** A manifest that is read in a process of its own, while something ends it. */
@@ -194,6 +195,45 @@ test("the process is gone once it has told all", async () => {
   expect(told.origins("quiz/hook_700").routes.length).toBeGreaterThan(0);
   expect(told.shown.length).toBeGreaterThan(800);
   await gone;
+});
+
+test("one that does not answer for two minutes is ended, and the manifest refused", async () => {
+  const { job, before } = large();
+  const clock = createManualClock();
+  const child = nextChild();
+  const reading = readNext(job, before, new AbortController().signal, clock);
+  const stopped = await child;
+  stopped.kill("SIGSTOP");
+  const gone = once(stopped, "exit");
+  clock.advance(120_000);
+  expect(await reading).toMatchObject({
+    kind: "refused",
+    problems: [{ message: expect.stringMatching(/could not be read: .*has not answered for 120 s/) }],
+  });
+  expect(await gone).toEqual([null, "SIGKILL"]);
+  expect(clock.pending()).toBe(0);
+});
+
+test("where no file is left for one, it is refused by that", () => {
+  const { job } = large();
+  const source = (path: string): string => JSON.stringify(new URL(`../../src/app/${path}`, import.meta.url).href);
+  const program = `
+    import { openSync, closeSync } from "node:fs";
+    import { prepare } from ${source("prepare.ts")};
+    import { readFirst, readNext } from ${source("reading.ts")};
+    const job = JSON.parse(process.argv[1]);
+    const before = readFirst(prepare({ ...job, standing: null }).value);
+    const files = [];
+    try { for (;;) files.push(openSync("/dev/null")); } catch {}
+    const { kind, problems } = await readNext({ ...job, standing: null }, before, new AbortController().signal);
+    files.forEach(closeSync);
+    console.log(kind, problems[0].message);
+  `;
+  const args = ["--input-type=module", "-e", program, JSON.stringify({ ...job, standing: undefined })];
+  const said = execFileSync("sh", ["-c", 'ulimit -n 256 && exec "$0" "$@"', process.execPath, ...args], {
+    encoding: "utf8",
+  });
+  expect(said).toMatch(/^refused could not be read: .*EMFILE/);
 });
 
 test("a process that can't be started leaves it refused", async () => {

@@ -20,7 +20,7 @@ export function createPlanDeps(clock: Clock) {
     memory: createMemoryLedger(1_000_000),
     breakers,
     upstreams,
-    failovers: { begin: () => undefined, of: () => null },
+    failovers: { of: () => null },
     lastGood: createLastGoodStore(),
     later: () => ({ keep: async () => null, cancel: () => undefined }),
     verifyCall: () => undefined,
