@@ -44,3 +44,20 @@ test("an upstream that no manifest names any more is forgotten", async () => {
   expect(upstreams.get(app(1), UPSTREAM, WAY, 1000).slots).not.toBe(before.slots);
   await upstreams.close();
 });
+
+test("of a manifest that came to nothing its own upstreams go, and those in force stay as they were", async () => {
+  const upstreams = createUpstreams({ clock: systemClock }, "0.0.0");
+  const other = { ...UPSTREAM, name: "backup" };
+  const before = upstreams.get(app(1), UPSTREAM, WAY, 1000);
+  upstreams.sweep();
+  const anew = upstreams.get(app(2), UPSTREAM, WAY, 1000);
+  const added = upstreams.get(app(2), other, WAY, 1000);
+  upstreams.get(app(1), UPSTREAM, WAY, 9000);
+  upstreams.forget();
+  expect(upstreams.get(app(2), other, WAY, 1000).slots).not.toBe(added.slots);
+  expect(upstreams.get(app(2), UPSTREAM, WAY, 1000).client).not.toBe(anew.client);
+  expect(upstreams.get(app(1), UPSTREAM, WAY, 1000)).toBe(before);
+  upstreams.sweep();
+  expect(before.client.connectTimeoutMs).toBe(1000);
+  await upstreams.close();
+});
