@@ -76,8 +76,12 @@ function appOf(app: AppSettings, tls: CompiledApp["tls"], egress: EgressRule, be
   return old !== undefined && staysApp(old, tls, egress) ? old : proved(compileApp(app, tls, egress));
 }
 
+/** Of two processes of other libraries or settings, say. */
+export class Unproved extends Error {}
+
 /** It was compiled before, when it was prepared. */
 function proved<T>(result: Result<T, { readonly message: string }>): T {
-  if (!result.ok) throw new Error(`a manifest that was proved does not compile: ${result.error.message}`);
+  if (!result.ok)
+    throw new Unproved(`it does not compile here, although it did where it was read: ${result.error.message}`);
   return result.value;
 }

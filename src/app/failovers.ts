@@ -104,7 +104,7 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
         deps.probe(known.get(settings.name)?.settings ?? settings, upstream, health, timeoutMs),
     });
 
-  const forget = (): void => {
+  const settled = (): void => {
     asked = new Set();
     coming.clear();
   };
@@ -135,9 +135,12 @@ export async function openFailovers(deps: FailoversDeps): Promise<Failovers> {
         failover.stop();
         known.delete(name);
       }
-      forget();
+      settled();
     },
-    forget,
+    forget() {
+      for (const { failover } of known.values()) failover.forget();
+      settled();
+    },
     peers: () => [
       ...Array.from(known.values()).flatMap(({ failover }) =>
         failover.peers().map((one) => ({ about: "upstream", ...one }) as const),

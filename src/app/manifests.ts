@@ -7,9 +7,9 @@ import { formatProblem, type ManifestProblem, problemOf } from "../manifest/prob
 import type { ManifestWatch } from "../manifest/watch.ts";
 import type { Routing } from "../proxy/intake.ts";
 import { createRouter } from "../proxy/router.ts";
-import { type Built, buildPlans } from "./build.ts";
+import { type Built, buildPlans, Unproved } from "./build.ts";
 import type { PlanDeps } from "./plans.ts";
-import type { ReadingJob, Refusal } from "./reading.judge.ts";
+import { type ReadingJob, type Refusal, unreadable } from "./reading.judge.ts";
 import { type Next, readNext } from "./reading.ts";
 import type { ToKeep } from "./revisions.ts";
 import { breath, isLarge, nextTurn, pause } from "./turns.ts";
@@ -51,7 +51,7 @@ export interface ManifestDeps extends PlanDeps {
   readonly clock: Clock;
   readonly bus: EventBus;
   /** Told when a reading begins, and after it what was read: only a change since then asks for another reload. */
-  readonly watch: Pick<ManifestWatch, "hold" | "update">;
+  readonly watch: Pick<ManifestWatch, "hold" | "update" | "again">;
   /** Keeps the revision in history and returns its number. */
   readonly keepRevision: (applied: ToKeep) => Promise<number>;
   /** Called in the turn in which it comes into force: all that requests use goes by it from then on. */
@@ -105,6 +105,9 @@ export async function startManifests(first: Complete, deps: ManifestDeps): Promi
       if ("problems" in told) return told;
       made = await complete(unpacked, told, built, by, deps, stopped.signal);
       return made;
+    } catch (error) {
+      if (error instanceof Unproved) return unreadable(jobOf(current.loaded), error.message);
+      throw error;
     } finally {
       if (made === null) deps.forget(current);
     }
@@ -115,7 +118,8 @@ export async function startManifests(first: Complete, deps: ManifestDeps): Promi
     deps.watch.hold();
     const reading = await readNext(jobOf(loaded), current, stopped.signal, deps.clock);
     if (reading.kind === "refused") {
-      deps.watch.update(reading.files, loaded.files.keys());
+      if (reading.files === null) deps.watch.again();
+      else deps.watch.update(reading.files, loaded.files.keys());
       return refuse(reading, by);
     }
     deps.watch.update(reading.kind === "passed" ? reading.files : reading.unpacked.loaded.files);
@@ -124,7 +128,10 @@ export async function startManifests(first: Complete, deps: ManifestDeps): Promi
       return ok(current);
     }
     const applied = await make(reading, by);
-    if ("problems" in applied) return refuse(applied, by);
+    if ("problems" in applied) {
+      deps.watch.again();
+      return refuse(applied, by);
+    }
     rejection = null;
     deps.coming(applied);
     current = applied;

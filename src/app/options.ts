@@ -30,7 +30,7 @@ export interface AppOptions {
 export interface StartOptions extends AppOptions {
   readonly level: LogLevel;
   /** Watches these files from now on, instead of those before. */
-  readonly watch: Pick<ManifestWatch, "hold" | "update">;
+  readonly watch: Pick<ManifestWatch, "hold" | "update" | "again">;
 }
 
 /** The running process. */

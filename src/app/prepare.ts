@@ -4,8 +4,8 @@ import { egressRules } from "../core/egress.ts";
 import { err, ok, type Result } from "../core/result.ts";
 import type { AppSettings } from "../core/settings.ts";
 import type { Standing } from "../manifest/diff.ts";
-import { type Extent, freely, TooMuch, within } from "../manifest/extent.ts";
-import { createFiles, readRegularFile } from "../manifest/files.ts";
+import { type Extent, freely, type Spend, TooMuch, within } from "../manifest/extent.ts";
+import { createFiles, type Files, readRegularFile } from "../manifest/files.ts";
 import { type LoadedManifest, loadManifest, type ManifestProblem, restartKeys } from "../manifest/load.ts";
 import { pathText } from "../manifest/problem.ts";
 import { createClassifiers } from "../policy/classify.ts";
@@ -48,11 +48,24 @@ export interface Text {
  */
 export function prepare({ file, text, env, standing }: Text, spend = freely): Result<Prepared, Refused> {
   const main = resolve(file);
-  const files = createFiles((path) => {
-    if (path !== main || text === undefined) return readRegularFile(path, spend);
-    spend("bytes", text.length);
-    return text;
-  }, spend);
+  for (let left = READINGS; ; left--) {
+    const files = createFiles((path) => {
+      if (path !== main || text === undefined) return readRegularFile(path, spend);
+      spend("bytes", text.length);
+      return text;
+    }, spend);
+    const prepared = prepareFrom(files, { file, env, standing }, spend);
+    if (left === 1 || files.isStill()) return prepared;
+  }
+}
+
+/**
+ * Where files change while they are read, as a ConfigMap does, what was read may be of two generations. Whoever changes
+ * them all the time gets what there is: the watch asks for the next.
+ */
+const READINGS = 3;
+
+function prepareFrom(files: Files, { file, env, standing }: Text, spend: Spend): Result<Prepared, Refused> {
   const refused = (problems: readonly ManifestProblem[]) => err({ problems, files: files.watched() });
   const result = loadManifest(file, { env, checkSchema: compileSchema, files, spend });
   if (!result.ok) return refused(result.error);

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,7 +36,7 @@ export async function readBeside(
   };
   signal.addEventListener("abort", stop);
   try {
-    reader = startReader(clock);
+    reader = startReader(job, clock);
     const first = await reader.ask<FirstWord>(job);
     if (first.kind !== "parcel") return first;
     const unpacked = await takeOver(reader, first.head, before);
@@ -77,8 +78,33 @@ function refusalOf(error: unknown, job: ReadingJob, signal: AbortSignal): Refusa
 
 const NEXT = "next";
 
-/** A hundred thousand routes take a tenth of it. A disk that never answers must not keep all reloads after it waiting. */
-const LONGEST_MS = 120_000;
+/** A hundred thousand routes take a fifth of it. A disk that never answers must not keep all reloads after it waiting. */
+const LONGEST_MS = 60_000;
+
+/** What a verdict about keys and certificates may depend on, and what Node itself may need to start. */
+const PASSED_ON = ["OPENSSL_CONF", "OPENSSL_MODULES", "SSL_CERT_DIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH", "TZ"];
+
+const PROGRAM = fileURLToPath(
+  new URL(`./reading.program${extname(new URL(import.meta.url).pathname)}`, import.meta.url),
+);
+/** It names the files that it is made of by their contents. */
+const textOfProgram = (): string => readFileSync(PROGRAM, "utf8");
+const TEXT_AT_START = textOfProgram();
+
+/** After an upgrade on the disk it would be that of another release, which may call things otherwise. */
+function checkProgram(): void {
+  let text: string | null = null;
+  try {
+    text = textOfProgram();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw told((error as Error).message);
+  }
+  if (text !== TEXT_AT_START)
+    throw told("another release of outrigger was installed since this one started: restart it");
+}
+
+// Where it was noticed tells nobody anything.
+const told = (why: string): Error => Object.assign(new Error(why), { stack: undefined });
 
 interface Reader {
   /** One question at a time. Rejects once the process is gone. */
@@ -87,39 +113,44 @@ interface Reader {
   end(): void;
 }
 
-/** The environment of the manifest comes with the job, that of the process is empty. */
-function startReader(clock: Clock): Reader {
-  const here = import.meta.url;
-  const program = fileURLToPath(new URL(`./reading.program${extname(new URL(here).pathname)}`, here));
-  const child = fork(program, [], {
+/** The environment of the manifest comes with the job. */
+function startReader({ env }: ReadingJob, clock: Clock): Reader {
+  checkProgram();
+  const child = fork(PROGRAM, [], {
     serialization: "advanced",
     execArgv: [],
-    env: {},
+    env: Object.fromEntries(PASSED_ON.map((name) => [name, env[name]])),
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   });
   standBack(child);
   let waiting = Promise.withResolvers<unknown>();
+  let over: Error | null = null;
   const fail = (why: string): void => {
-    // Where it was noticed tells nobody anything.
-    const error = Object.assign(new Error(why), { stack: undefined });
+    over ??= told(why);
     waiting.promise.catch(() => undefined);
-    waiting.reject(error);
+    waiting.reject(over);
   };
+  const late = clock.after(LONGEST_MS, fail, `its process has not done it within ${LONGEST_MS / 1000} s`);
   child.on("message", (word) => waiting.resolve(word));
   child.on("error", ({ message }) => fail(`its process failed (${message})`));
   child.once("exit", (code, signal) =>
-    fail(`its process ended (${signal ?? `exit code ${code}`}): is there memory for it?`),
+    fail(
+      signal === null
+        ? `its process ended (exit code ${code})`
+        : `its process ended (${signal}): is there memory for it?`,
+    ),
   );
   return {
     ask<T>(question: ReadingJob | typeof NEXT): Promise<T> {
       waiting = Promise.withResolvers();
+      if (over !== null) fail(over.message);
       // It has none where there was no file left for its channel: `error` says so.
       const { send } = child as Partial<ChildProcess>;
       send?.call(child, question);
-      const late = clock.after(LONGEST_MS, fail, `its process has not answered for ${LONGEST_MS / 1000} s`);
-      return waiting.promise.finally(() => clock.cancel(late)) as Promise<T>;
+      return waiting.promise as Promise<T>;
     },
     end() {
+      clock.cancel(late);
       fail("it was given up");
       child.kill("SIGKILL");
       child.unref();

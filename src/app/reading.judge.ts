@@ -9,7 +9,11 @@ export interface ReadingJob extends Text {
   readonly hash: string;
 }
 
-export type Refusal = { readonly kind: "refused" } & Refused;
+export interface Refusal extends Pick<Refused, "problems"> {
+  readonly kind: "refused";
+  /** Null where whoever read it failed: it may be a good one. */
+  readonly files: Refused["files"] | null;
+}
 
 /** A manifest that changes nothing: it may not, or there is nothing to change, or it was only checked. */
 export type Unapplied = Refusal | ({ readonly kind: "passed" } & Pick<LoadedManifest, "files" | "warnings">);
@@ -27,5 +31,5 @@ export function judge(
 
 /** Nothing is known of the manifest, since whoever read it failed. Nothing of ours is harmed. */
 export function unreadable({ file }: Pick<ReadingJob, "file">, why: string): Refusal {
-  return { kind: "refused", problems: [problemOf(file, `could not be read: ${why}`)], files: new Map() };
+  return { kind: "refused", problems: [problemOf(file, `could not be read: ${why}`)], files: null };
 }

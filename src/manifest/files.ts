@@ -14,6 +14,8 @@ export interface Files {
   watch(path: string): void;
   /** Absolute, in order, each with what it led to before it was read. */
   watched(): ReadonlyMap<string, string>;
+  /** Does each of those lead where it led? */
+  isStill(): boolean;
   /** A digest of the contents of the files read so far whose path `wanted` says yes to, in the order of their paths. */
   digest(wanted: (path: string) => boolean): string;
 }
@@ -75,6 +77,7 @@ export function createFiles(readFile: ReadFile = readRegularFile, spend: Spend =
     },
     watch,
     watched: () => new Map([...watched].sort(([a], [b]) => (a < b ? -1 : 1))),
+    isStill: () => [...watched].every(([path, state]) => stateOf(path) === state),
     digest(wanted) {
       const hash = createHash("sha256");
       for (const path of [...read.keys()].sort()) {

@@ -19,8 +19,13 @@ export interface ManifestWatch extends Disposable {
    * that what changed since then is news, and what was read already is none; `others` were not read this time.
    */
   update(read: ReadonlyMap<string, string>, others?: Iterable<string>): void;
+  /** Whoever read it failed, so the manifest may be a good one: tells of it again, each time later, until an `update`. */
+  again(): void;
   stop(): void;
 }
+
+/** The last holds for all that follow. */
+const AGAIN_MS = [1_000, 5_000, 30_000, 60_000];
 
 /**
  * Calls `onChange` after any of `files` (or directories) changed, came or went. What is watched are the directories:
@@ -34,6 +39,8 @@ export function watchManifest(files: readonly string[], onChange: () => void, op
   let known = statesOf(wanted);
   let soon: Timer | null = null;
   let later: Timer | null = null;
+  let again: Timer | null = null;
+  let failures = 0;
   let held = false;
   let stopped = false;
 
@@ -86,7 +93,7 @@ export function watchManifest(files: readonly string[], onChange: () => void, op
   };
   const stop = (): void => {
     stopped = true;
-    for (const timer of [soon, later]) if (timer) clock.cancel(timer);
+    for (const timer of [soon, later, again]) if (timer) clock.cancel(timer);
     for (const watcher of watchers.values()) watcher.close();
     watchers.clear();
   };
@@ -96,10 +103,20 @@ export function watchManifest(files: readonly string[], onChange: () => void, op
   return {
     hold() {
       held = true;
+      if (again) clock.cancel(again);
+      again = null;
+    },
+    again() {
+      if (stopped) return;
+      held = false;
+      noticed();
+      if (again) clock.cancel(again);
+      again = clock.after(AGAIN_MS[Math.min(failures++, AGAIN_MS.length - 1)] as number, onChange, undefined);
     },
     update(read, others = []) {
       if (stopped) return;
       held = false;
+      failures = 0;
       const unread = [...others].map((path) => [path, known.get(path) ?? stateOf(path)] as const);
       known = new Map([...unread, ...read]);
       wanted = [...known.keys()];

@@ -43,6 +43,8 @@ export interface Told {
 /** Everyone who hears of what an app's machine does: the store, the history, the event bus and other replicas. */
 export interface Telling {
   save(own: UpstreamMember, member: Member, now: number): void;
+  /** Does so where it was not written down for a minute. */
+  saveAgain(own: UpstreamMember, member: Member, now: number): void;
   moved(move: Omit<NewMove, "app" | "at">, peer: boolean): void;
   health(own: UpstreamMember, down: boolean, peer: boolean): void;
   /** Tells other replicas how it stands from now on, unless that is each one's own matter. */
@@ -51,14 +53,21 @@ export interface Telling {
   object(own: UpstreamMember, member: Member, now: number, rules: Rules): void;
 }
 
+/** A row is written at each transition, and beyond that at most this often. */
+const SAVE_MS = 60_000;
+
 export function createTelling(app: () => string, deps: TellingDeps): Telling {
   const { clock } = deps;
   const sharing = deps.sharing ?? null;
   const idOf = ({ settings: { name, url } }: UpstreamMember): UpstreamId => ({ app: app(), upstream: name, url });
+  const save = (own: UpstreamMember, member: Member, now: number): void => {
+    own.savedAt = now;
+    deps.saveHealth(toStored(app(), own, member, now, clock.wall()));
+  };
   return {
-    save(own, member, now) {
-      own.savedAt = now;
-      deps.saveHealth(toStored(app(), own, member, now, clock.wall()));
+    save,
+    saveAgain(own, member, now) {
+      if (now - own.savedAt >= SAVE_MS) save(own, member, now);
     },
     moved(move, peer) {
       const whole: NewMove = { app: app(), at: clock.wall(), ...move };

@@ -22,6 +22,8 @@ export interface AppFailover extends Following {
   of(upstream: UpstreamName): Handle | null;
   /** The same of one that the next `configure` names, for the plans that come with it. */
   prepare(upstream: UpstreamSettings): Handle;
+  /** None comes: what was prepared is let go of. */
+  forget(): void;
   /** A manifest is in force; the first begins it all. Upstreams that keep their name and URL keep their state. */
   configure(app: AppSettings): void;
   /** Forgets what was normal on routes that are not named. */
@@ -41,9 +43,6 @@ export interface FailoverDeps extends ComingDeps, TellingDeps {
   /** It is known to be well: breakers that its failures opened need not wait any longer. */
   readonly onWell: (upstream: UpstreamId) => void;
 }
-
-/** A row is written at each transition, and beyond that at most this often. */
-const SAVE_MS = 60_000;
 
 /** The shell that holds one app's machine, its tallies and its timers. `stored` is asked once, by the first `configure`. */
 export function createFailover(first: AppSettings, stored: () => StoredPin | null, deps: FailoverDeps): AppFailover {
@@ -118,7 +117,7 @@ export function createFailover(first: AppSettings, stored: () => StoredPin | nul
       (backed() && !own.cell.serving) || tally.probeFailures >= Math.min(rules.health.unhealthyAfter, ALERT_AFTER);
     if (fails !== own.down) telling.health(own, fails, false);
     else if (down && tally.probeFailures === ALERT_AFTER) telling.health(own, true, false);
-    if (now - own.savedAt >= SAVE_MS) telling.save(own, state.members[index] as Member, now);
+    telling.saveAgain(own, state.members[index] as Member, now);
   };
 
   const moveWaiting = (own: UpstreamMember): void => {
@@ -212,6 +211,7 @@ export function createFailover(first: AppSettings, stored: () => StoredPin | nul
       return own === undefined ? null : handleOf(own);
     },
     prepare: (upstream) => handleOf(find(upstream) ?? coming.of(upstream)),
+    forget: coming.clear,
     configure,
     retain(routes) {
       for (const { watch } of members) watch.retain(routes);

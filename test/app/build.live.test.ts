@@ -147,6 +147,18 @@ test("of a manifest that came to nothing while it was built, nothing is left in 
   expect(failovers.find("score")?.of(score!.upstreams[0]!)?.watch).not.toBe(held?.watch);
 });
 
+test("nor of an upstream that an app in force was to have: it comes for the first time with the next one", async () => {
+  const { first, built, build, forget, failovers } = await rig();
+  const app = `    upstreams: [{ name: primary, url: "${url(9)}" }, { name: backup, url: "${url(10)}" }]\n`;
+  const given = manifestOf({ ...FIRST, app }, first);
+  const [quiz] = given.loaded.manifest.apps;
+  await build(given, built, () => undefined);
+  const held = failovers.of(quiz!, quiz!.upstreams[1]!);
+  expect(failovers.of(quiz!, quiz!.upstreams[1]!)?.watch).toBe(held?.watch);
+  forget();
+  expect(failovers.of(quiz!, quiz!.upstreams[1]!)?.watch).not.toBe(held?.watch);
+});
+
 test("the same of another number of slots, which comes with connections of its own", async () => {
   const { first, built, build, putInForce, found } = await rig();
   const meanwhile: unknown[] = [];

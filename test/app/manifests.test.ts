@@ -41,7 +41,7 @@ async function start(given: Partial<ManifestDeps> = {}): Promise<Rig> {
     bus: createEventBus((error) => {
       throw error;
     }),
-    watch: { hold: () => undefined, update: () => undefined },
+    watch: { hold: () => undefined, update: () => undefined, again: () => undefined },
     keepRevision: (applied) => rig.keep(applied),
     coming: () => undefined,
     forget: () => undefined,
@@ -113,9 +113,14 @@ const many = (path: string): string =>
 test("a manifest whose reader dies while its plans are made is refused, and its files are watched for the next", async () => {
   const watched: (readonly string[])[] = [];
   const kept: unknown[] = [];
+  let agains = 0;
   const rig = await start({
     forget: (applied) => void kept.push(applied),
-    watch: { hold: () => undefined, update: (files) => void watched.push([...files.keys()]) },
+    watch: {
+      hold: () => undefined,
+      update: (files) => void watched.push([...files.keys()]),
+      again: () => void agains++,
+    },
   });
   const before = rig.manifests.current;
   rig.write(many("/v1"));
@@ -126,10 +131,25 @@ test("a manifest whose reader dies while its plans are made is refused, and its 
   expect(rig.manifests.current).toBe(before);
   expect(rig.manifests.rejection?.problems).toHaveLength(1);
   expect(watched.at(-1)).toHaveLength(1);
+  expect(agains).toBe(1);
   expect(kept).toEqual([before]);
   expect(await rig.manifests.reload("test")).toMatchObject({ ok: true });
   expect(rig.manifests.rejection).toBe(null);
   expect(kept).toEqual([before]);
+});
+
+test("one whose reader dies at once is refused, what is watched stays, and it is read again later", async () => {
+  const said: string[] = [];
+  const rig = await start({
+    watch: { hold: () => said.push("hold"), update: () => said.push("update"), again: () => said.push("again") },
+  });
+  rig.write(many("/v1"));
+  const child = nextChild();
+  const reloaded = rig.manifests.reload("test");
+  const killed = await child;
+  killed.once("spawn", () => killed.kill("SIGKILL"));
+  expect(await reloaded).toMatchObject({ ok: false });
+  expect(said).toEqual(["hold", "again"]);
 });
 
 test("what requests use and the manifest they come by change in one turn, however many routes there are", async () => {

@@ -48,7 +48,7 @@ test("it serves what a checkout does: a call that is judged, one taken for later
   onTestFinished(() => app.stop());
   const dir = mkdtempSync(join(root, "sidecar-"));
   writeFileSync(join(dir, "answer.json"), '{ "required": ["ok"], "properties": { "ok": { "const": true } } }');
-  const child = await startChild(routes(app.url), { dir, main: built("main.js") });
+  const child = await startChild(routes(app.url), { dir, main: built("main.js"), env: { APP_URL: app.url } });
   const post = (path: string): Promise<Response> => fetch(child.url + path, { method: "POST", body: "{}" });
 
   expect(await (await post("/quiz/now")).json()).toEqual({ ok: true });
@@ -66,15 +66,26 @@ test("it serves what a checkout does: a call that is judged, one taken for later
   for (const [, file = ""] of page.matchAll(/"\.\/(dashboard\/lib\/[^"]+)"/g)) expect(await got(file)).not.toBe("");
   expect(page).toContain("dashboard/main.js");
 
-  // What is in more than one file is read in a thread of its own.
+  // So many routes are read in a process of its own, with the environment of this one.
+  const many = Array.from({ length: 200 }, (_, n) => `h${n}: /h`).join(", ");
   writeFileSync(
     join(dir, "more.yaml"),
-    `apps: { poll: { owner: a@b.example, url: "${app.url}", webhooks: { closed: /c } } }\n`,
+    `apps: { poll: { owner: a@b.example, url: "\${APP_URL}", webhooks: { closed: /c, ${many} } } }\n`,
   );
   child.write(`include: [more.yaml]\n${routes(app.url)}`);
   child.signal("SIGHUP");
   await child.line((line) => line.event === "manifest.applied" && line.by !== "start");
   expect(await (await post("/poll/closed")).json()).toEqual({ ok: true });
+
+  // What is on the disk is another release's: its reader could call things otherwise.
+  const reader = built("app/reading.program.js");
+  const text = readFileSync(reader, "utf8");
+  writeFileSync(reader, `${text}// another\n`);
+  child.write(routes(app.url));
+  child.signal("SIGHUP");
+  const rejected = await child.line((line) => line.event === "manifest.rejected");
+  writeFileSync(reader, text);
+  expect(JSON.stringify(rejected)).toMatch(/another release of outrigger was installed.*restart it/);
 
   // The thread that checks the files, too, has been found.
   expect(child.lines.filter(({ event }) => event === "storage.failing")).toEqual([]);

@@ -201,3 +201,29 @@ test("once stopped it says nothing more, and stopping twice is safe", async () =
   await next;
   expect(calls()).toBe(0);
 });
+
+test("where whoever read it failed, it is told of again, later each time, until it was read", () => {
+  const file = join(dir, "o.yaml");
+  writeFileSync(file, "a");
+  const clock = createManualClock();
+  let calls = 0;
+  watch = watchManifest([file], () => void calls++, { clock, pollMs: 1_000_000 });
+  for (const ms of [1_000, 5_000, 30_000, 60_000, 60_000]) {
+    watch.hold();
+    watch.again();
+    const before = calls;
+    clock.advance(ms - 1);
+    expect(calls).toBe(before);
+    clock.advance(1);
+    expect(calls).toBe(before + 1);
+  }
+  watch.hold();
+  watch.update(new Map([[file, stateOf(file)]]));
+  clock.advance(200_000);
+  expect(calls).toBe(5);
+  watch.again();
+  // A reading that begins meanwhile is the one that was asked for.
+  watch.hold();
+  clock.advance(200_000);
+  expect(calls).toBe(5);
+});
