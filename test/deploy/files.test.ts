@@ -87,6 +87,14 @@ test("every YAML and every service file under deploy can be read, and what a kus
     expect(existsSync(join("deploy/kubernetes", name)), name).toBe(true);
 });
 
+test("under the unit the process that reads a large reload can stand back, goes alone where memory runs out, and leaves no dump", () => {
+  const unit = readFileSync("deploy/systemd/outrigger.service", "utf8").split("\n");
+  expect(unit).toContain("OOMPolicy=continue");
+  expect(unit).toContain("LimitCORE=0");
+  const filters = unit.filter((line) => line.startsWith("SystemCallFilter="));
+  expect(filters.at(-1)).toBe("SystemCallFilter=setpriority");
+});
+
 const systemd = spawnSync("systemd-analyze", ["--version"]).status === 0;
 
 // Not every machine of ours is run by it; a container seldom is.
