@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { Unproved } from "../../src/app/build.ts";
 import { type ManifestDeps, type Manifests, startManifests } from "../../src/app/manifests.ts";
 import { prepare } from "../../src/app/prepare.ts";
 import { readFirst } from "../../src/app/reading.ts";
@@ -150,6 +151,28 @@ test("one whose reader dies at once is refused, what is watched stays, and it is
   killed.once("spawn", () => killed.kill("SIGKILL"));
   expect(await reloaded).toMatchObject({ ok: false });
   expect(said).toEqual(["hold", "again"]);
+});
+
+test("a manifest that does not compile here, although it did where it was read, is refused, and the process goes on", async () => {
+  let broken = false;
+  const kept: unknown[] = [];
+  const rig = await start({
+    planned() {
+      if (broken) throw new Unproved("no such cipher");
+    },
+    forget: (applied) => void kept.push(applied),
+  });
+  const before = rig.manifests.current;
+  rig.write(routes("/v1"));
+  broken = true;
+  expect(await rig.manifests.reload("test")).toMatchObject({
+    ok: false,
+    error: [expect.stringMatching(/no such cipher/)],
+  });
+  expect(rig.manifests.current).toBe(before);
+  expect(kept).toEqual([before]);
+  broken = false;
+  expect(await rig.manifests.reload("test")).toMatchObject({ ok: true });
 });
 
 test("what requests use and the manifest they come by change in one turn, however many routes there are", async () => {
