@@ -9,7 +9,7 @@ import type { Routing } from "../proxy/intake.ts";
 import { createRouter } from "../proxy/router.ts";
 import { type Built, buildPlans, Unproved } from "./build.ts";
 import type { PlanDeps } from "./plans.ts";
-import { type ReadingJob, type Refusal, unreadable } from "./reading.judge.ts";
+import type { ReadingJob, Refusal } from "./reading.judge.ts";
 import { type Next, readNext } from "./reading.ts";
 import type { ToKeep } from "./revisions.ts";
 import { breath, isLarge, nextTurn, pause } from "./turns.ts";
@@ -106,7 +106,7 @@ export async function startManifests(first: Complete, deps: ManifestDeps): Promi
       made = await complete(unpacked, told, built, by, deps, stopped.signal);
       return made;
     } catch (error) {
-      if (error instanceof Unproved) return unreadable(jobOf(current.loaded), error.message);
+      if (error instanceof Unproved) return refusalOf(unpacked, error.message, deps.file);
       throw error;
     } finally {
       if (made === null) deps.forget(current);
@@ -129,7 +129,7 @@ export async function startManifests(first: Complete, deps: ManifestDeps): Promi
     }
     const applied = await make(reading, by);
     if ("problems" in applied) {
-      deps.watch.again();
+      if (applied.files === null) deps.watch.again();
       return refuse(applied, by);
     }
     rejection = null;
@@ -183,6 +183,11 @@ export async function startManifests(first: Complete, deps: ManifestDeps): Promi
 
 /** What a reload is told from the moment on in which the process begins to stop. */
 export const STOPPING = "outrigger is stopping: start it again, and it reads the manifest as it is then";
+
+/** One that was read well: to read it again would change nothing. */
+function refusalOf({ loaded }: Unpacked, why: string, file: string): Refusal {
+  return { kind: "refused", problems: [problemOf(file, why)], files: loaded.files };
+}
 
 /** Touches nothing that requests use: they go on under the manifest before until this one is applied, in one turn. */
 function plan(unpacked: Unpacked, before: Built | null, deps: ManifestDeps, signal?: AbortSignal): Promise<Built> {

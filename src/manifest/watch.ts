@@ -19,7 +19,7 @@ export interface ManifestWatch extends Disposable {
    * that what changed since then is news, and what was read already is none; `others` were not read this time.
    */
   update(read: ReadonlyMap<string, string>, others?: Iterable<string>): void;
-  /** Whoever read it failed, so the manifest may be a good one: tells of it again, each time later, until an `update`. */
+  /** Whoever read it failed, so the manifest may be a good one: tells of it again, each time later, until a file changes. */
   again(): void;
   stop(): void;
 }
@@ -52,6 +52,7 @@ export function watchManifest(files: readonly string[], onChange: () => void, op
     const now = statesOf(wanted);
     if (!differ(known, now)) return;
     known = now;
+    failures = 0;
     onChange();
   };
   const noticed = (): void => {
@@ -116,7 +117,6 @@ export function watchManifest(files: readonly string[], onChange: () => void, op
     update(read, others = []) {
       if (stopped) return;
       held = false;
-      failures = 0;
       const unread = [...others].map((path) => [path, known.get(path) ?? stateOf(path)] as const);
       known = new Map([...unread, ...read]);
       wanted = [...known.keys()];

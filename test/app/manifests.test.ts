@@ -156,7 +156,9 @@ test("one whose reader dies at once is refused, what is watched stays, and it is
 test("a manifest that does not compile here, although it did where it was read, is refused, and the process goes on", async () => {
   let broken = false;
   const kept: unknown[] = [];
+  let agains = 0;
   const rig = await start({
+    watch: { hold: () => undefined, update: () => undefined, again: () => void agains++ },
     planned() {
       if (broken) throw new Unproved("no such cipher");
     },
@@ -171,6 +173,8 @@ test("a manifest that does not compile here, although it did where it was read, 
   });
   expect(rig.manifests.current).toBe(before);
   expect(kept).toEqual([before]);
+  // It would be refused each time.
+  expect(agains).toBe(0);
   broken = false;
   expect(await rig.manifests.reload("test")).toMatchObject({ ok: true });
 });
