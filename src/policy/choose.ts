@@ -78,10 +78,16 @@ export function anyUsable(targets: readonly Pick<Candidate, "health" | "admits">
   return targets.length === 1 ? targets[0]?.admits(now) === true : usableBits(targets, now).bits !== 0;
 }
 
-/** Would a call that one of them takes now be a trial? Where none takes any: the next that one takes. */
+/**
+ * Would a call that one of them takes now be a trial? Where none takes any: the next that one takes. So is a call to
+ * one that does not serve and failed last: its breaker may have seen no call yet.
+ */
 export function onlyTrials(targets: readonly Pick<Target, "health" | "admits" | "onTrial">[], now: number): boolean {
   const { bits } = usableBits(targets, now);
-  return targets.every((target, i) => (bits !== 0 && (bits & (1 << i)) === 0) || target.onTrial());
+  return targets.every(
+    (target, i) =>
+      (bits !== 0 && (bits & (1 << i)) === 0) || target.onTrial() || (isVain(targets, i) && target.health.failures > 0),
+  );
 }
 
 /**

@@ -34,19 +34,20 @@ apps:
   return { app, sidecar, told, post, statusOf, trials };
 }
 
-test.each([
-  ["of one upstream", (url: string) => `url: "${url}"`],
-  [
-    "whose backup is down",
-    (url: string) => `health: { path: /health, interval: 1s, unhealthy_after: 1 }
+const withBackup = (url: string): string => `health: { path: /health, interval: 1s, unhealthy_after: 1 }
     upstreams:
       - { name: primary, url: "${url}" }
-      - { name: backup, url: "http://127.0.0.1:9", priority: 1 }`,
-  ],
-])(
+      - { name: backup, url: "http://127.0.0.1:9", priority: 1 }`;
+
+test.each([
+  ["of one upstream", (url: string) => `url: "${url}"`, null],
+  ["whose backup is down", withBackup, null],
+  ["whose backup is known to be down", withBackup, "upstream.down"],
+] as const)(
   "a route %s is parked once, though several trials fail, and resumed once, when one goes well",
-  async (_name, given) => {
+  async (_name, given, after) => {
     const { app, sidecar, told, post, statusOf, trials } = await setup(given);
+    if (after !== null) await sidecar.event(after);
     const ids = [await post(), await post(), await post()];
     await sidecar.event("route.parked");
     await trials(4);

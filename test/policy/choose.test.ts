@@ -173,3 +173,13 @@ test("a call is a trial where each upstream that would take it is on trial, what
   expect(onlyTrials([trying, down], 0)).toBe(true);
   expect(onlyTrials([open, open], 0)).toBe(true);
 });
+
+test("where none serves, a call to one that failed last is a trial, though its breaker never saw a call", () => {
+  const failing = target({ stand: { ...away, failures: 1 } });
+  const answering = target({ stand: away });
+  const open = target({ open: true, stand: { ...away, failures: 3 } });
+  expect(onlyTrials([open, failing], 0)).toBe(true);
+  expect(onlyTrials([open, answering], 0)).toBe(false);
+  // One upstream alone serves, however it is.
+  expect(onlyTrials([failing], 0)).toBe(false);
+});
