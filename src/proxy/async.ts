@@ -25,10 +25,10 @@ export const ACK_MS = 10_000;
  * 100-continue → body → signature → idempotency → durable append → answer. Never rejects but for a bug.
  */
 export async function serveAsync(call: Call, expectsContinue: boolean, deps: AsyncDeps): Promise<void> {
+  await beginBody(call, expectsContinue);
   const requestId = requestIdOf(call.headers);
   // Should it be refused, it needs an id of its own; else the delivery's will do.
   call.id = requestId ?? "";
-  await beginBody(call, expectsContinue);
   const taken = takeBody(call);
   const end = typeof taken === "string" ? taken : await taken;
   if (end !== "whole") return cutShort(call, end, deps);

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { packetsRead } from "../core/turn.ts";
 import { type BodyEnd, CALL, type Call, type Carrier } from "./call.ts";
 
 /**
@@ -7,10 +8,8 @@ import { type BodyEnd, CALL, type Call, type Carrier } from "./call.ts";
  */
 export function beginBody(call: Call, expectsContinue: boolean): Promise<void> {
   if (expectsContinue) call.res.writeContinue();
-  return PARSED;
+  return packetsRead();
 }
-
-const PARSED = Promise.resolve();
 
 /**
  * Reads the whole request body into `call.body`, at most `body_limit` bytes and not beyond the deadline; every byte
@@ -18,6 +17,7 @@ const PARSED = Promise.resolve();
  * body. One that is there already costs no promise. Never rejects.
  */
 export function takeBody(call: Call): BodyEnd | Promise<BodyEnd> {
+  if (call.gone) return "gone";
   if (!announcesBody(call.req)) return "whole";
   if (!isWhole(call.req)) return readComing(call);
   waited(call);
@@ -38,7 +38,8 @@ function isWhole(req: IncomingMessage): boolean {
 }
 
 function readHeld(call: Call): BodyEnd {
-  const body = call.req.read() as Buffer | null;
+  // Without a size it gives the first chunk of several.
+  const body = call.req.read(call.req.readableLength) as Buffer | null;
   if (body === null) return "whole";
   call.bodyBytes = body.length;
   if (body.length > call.plan.settings.bodyLimit) return "too_large";
@@ -50,7 +51,6 @@ function readHeld(call: Call): BodyEnd {
 
 // Listeners are shared functions that find their call on the message: no closure a request.
 function readComing(call: Call): Promise<BodyEnd> {
-  if (call.gone) return Promise.resolve("gone");
   return new Promise((resolve) => {
     const { req, shared } = call;
     call.bodyDone = resolve;

@@ -30,8 +30,8 @@ export interface SyncDeps {
  * rejects but for a bug.
  */
 export async function serveSync(call: Call, expectsContinue: boolean, deps: SyncDeps): Promise<void> {
-  readHead(call, call.shared.clock, deps.random);
   await beginBody(call, expectsContinue);
+  readHead(call, call.shared.clock, deps.random);
   const taken = takeBody(call);
   const end = typeof taken === "string" ? taken : await taken;
   if (end !== "whole") return cutShort(call, end, deps);

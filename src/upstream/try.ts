@@ -2,6 +2,7 @@ import type { Dispatcher } from "undici";
 import type { Timer } from "../core/clock.ts";
 import type { Answer, BodyStream, Exchange, Reply } from "../core/exchange.ts";
 import { type Fault, fault } from "../core/fault.ts";
+import { packetsRead } from "../core/turn.ts";
 import type { UpstreamClient } from "./client.ts";
 import { faultOf, headFault } from "./faults.ts";
 import { outHeaders, readAnswerHead } from "./head.ts";
@@ -127,10 +128,14 @@ export class Try implements Dispatcher.DispatchHandler, BodyStream {
 
   onResponseEnd(): void {
     if (this.#over !== null) return;
-    if (this.#streaming) {
-      this.#end("whole");
-      return;
-    }
+    if (this.#streaming) this.#end("whole");
+    else void this.#endWhole();
+  }
+
+  /** The answers that one turn of the loop brings are gone through together. */
+  async #endWhole(): Promise<void> {
+    await packetsRead();
+    if (this.#over !== null) return;
     const first = this.#chunks[0];
     const body = first === undefined ? NOTHING : this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks);
     this.#end("whole", this.#answer(body, null));

@@ -139,5 +139,6 @@ test("while 1,000 slow connections are held, every normal request is answered", 
   expect(held.every((socket) => !socket.destroyed)).toBe(true);
   for (const socket of held) socket.destroy();
   await until(() => sidecar.app.connections() === 0 && sidecar.app.inFlight() === 0);
-  expect(sidecar.app.heldBytes()).toBe(0);
+  // The answer of a delivery may just be coming in.
+  await until(() => sidecar.app.heldBytes() === 0);
 });
